@@ -1,0 +1,32 @@
+import type { AccessFacts } from '@berth/metadata';
+
+/** Who asks. */
+export type Principal =
+  { kind: 'anonymous' } | { kind: 'user'; id: string; accountId: string; isAdministrator: boolean };
+
+export type RepositoryAction = 'pull' | 'push' | 'delete';
+
+const READ = 1;
+const EDIT = 3;
+const MANAGE = 7;
+
+/**
+ * The one place that decides what a principal may do with a repository, which need not exist yet. Everything that asks
+ * (tokens, registry routes, management routes, jobs) asks here.
+ */
+export function allowedActions(principal: Principal, facts: AccessFacts): Set<RepositoryAction> {
+  const level = Math.max(granted(principal, facts), facts.repository?.isPublic ? READ : 0);
+  const actions = new Set<RepositoryAction>();
+  if (level >= READ) actions.add('pull');
+  if (level >= EDIT) actions.add('push');
+  if (level >= MANAGE) actions.add('delete');
+  return actions;
+}
+
+/** 7 manage, 3 edit, 1 read, 0 nothing; a repository's public visibility is not in it. */
+function granted(principal: Principal, { organisation, repository }: AccessFacts): number {
+  if (principal.kind === 'anonymous') return 0;
+  // Nobody's organisation is made by the first push into it; administrators may make organisations.
+  if (principal.isAdministrator && (organisation === null || organisation.ownedByAccount)) return MANAGE;
+  return Math.max(organisation?.permission ?? 0, repository?.permission ?? 0, repository?.sharedWithAccount ? READ : 0);
+}

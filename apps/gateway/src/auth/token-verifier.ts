@@ -1,0 +1,81 @@
+import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { RegistryError, registryError, type Scope } from '@berth/oci';
+import { Settings } from '@berth/platform';
+import { Injectable } from '@nestjs/common';
+import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { bearer, type Caller } from './caller.js';
+
+const ISSUER = 'berth';
+const ALGORITHMS = ['EdDSA'];
+const CLOCK_SKEW_SECONDS = 30;
+const TOKENS_REMEMBERED = 10_000;
+const KEYS_AGAIN_MS = 5_000;
+const KEYS_FRESH_MS = 300_000;
+
+type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+/** Verifies tokens with auth's public keys, which are fetched once and again when a token names one that is not known. */
+@Injectable()
+export class TokenVerifier {
+  private readonly verified = new LRUCache<string, { caller: Caller; expires: number }>({ max: TOKENS_REMEMBERED });
+  private keys: { set: Promise<KeySet>; fetched: number } | null = null;
+
+  constructor(
+    private readonly bus: MessageBus,
+    private readonly settings: Settings,
+  ) {}
+
+  /** UNAUTHORIZED where the token is not one of ours, or not valid now; UNAVAILABLE where the keys cannot be had. */
+  async verify(token: string): Promise<Caller> {
+    const known = this.verified.get(token);
+    if (known && known.expires > Date.now()) return known.caller;
+    const payload = await this.payloadOf(token);
+    const caller = bearer(payload.sub || undefined, scopesOf(payload, 'access'), scopesOf(payload, 'refused'));
+    this.verified.set(token, { caller, expires: (payload.exp! + CLOCK_SKEW_SECONDS) * 1000 });
+    return caller;
+  }
+
+  private async payloadOf(token: string): Promise<JWTPayload> {
+    try {
+      return await this.check(token, await this.keySet(KEYS_FRESH_MS));
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw refusal(error);
+    }
+    try {
+      return await this.check(token, await this.keySet(KEYS_AGAIN_MS));
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  private async check(token: string, keys: KeySet): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: ALGORITHMS,
+      issuer: ISSUER,
+      audience: this.settings.tokenService,
+      typ: 'JWT',
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      requiredClaims: ['exp', 'sub'],
+    });
+    return payload;
+  }
+
+  private keySet(maxAgeMs: number): Promise<KeySet> {
+    if (!this.keys || Date.now() - this.keys.fetched > maxAgeMs) {
+      const set = this.bus.request(LIST_SIGNING_KEYS, {}).then(({ keys }) => createLocalJWKSet({ keys }));
+      set.catch(() => (this.keys = null));
+      this.keys = { set, fetched: Date.now() };
+    }
+    return this.keys.set;
+  }
+}
+
+const scopesOf = (payload: JWTPayload, claim: 'access' | 'refused'): Scope[] =>
+  (payload[claim] as Scope[] | undefined) ?? [];
+
+function refusal(error: unknown): unknown {
+  if (error instanceof RegistryError || !(error instanceof errors.JOSEError)) return error;
+  return registryError('UNAUTHORIZED', undefined, { cause: error });
+}

@@ -1,0 +1,48 @@
+import { HealthController } from '@berth/platform';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { Authorizer } from './auth/authorizer.js';
+import { TokenController } from './auth/token.controller.js';
+import { TokenVerifier } from './auth/token-verifier.js';
+import { PublicUrl } from './http/public-url.js';
+import { RequestLog } from './http/request-log.js';
+import { BlobRoutes } from './registry/blob.routes.js';
+import { ManifestCache } from './registry/manifest-cache.js';
+import { ManifestRoutes } from './registry/manifest.routes.js';
+import { RegistryController } from './registry/registry.controller.js';
+import { RegistryRoutes } from './registry/registry-routes.js';
+import { TagRoutes } from './registry/tag.routes.js';
+import { UploadRoutes } from './registry/upload.routes.js';
+import { BlobTransport } from './transfer/blob-transport.js';
+import { HttpBlobTransport } from './transfer/http-blob-transport.js';
+import { ObjectReader } from './transfer/object-reader.js';
+
+@Module({
+  controllers: [HealthController, RegistryController, TokenController],
+  providers: [
+    Authorizer,
+    BlobRoutes,
+    ManifestCache,
+    ManifestRoutes,
+    ObjectReader,
+    PublicUrl,
+    RegistryRoutes,
+    RequestLog,
+    TagRoutes,
+    TokenVerifier,
+    UploadRoutes,
+  ],
+})
+export class GatewayModule implements OnApplicationShutdown {
+  constructor(@Inject(BlobTransport) private readonly transport: BlobTransport) {}
+
+  /** The gateway on the data plane's HTTP, or on another transport. */
+  static with(
+    transport: Provider<BlobTransport> = { provide: BlobTransport, useClass: HttpBlobTransport },
+  ): DynamicModule {
+    return { module: GatewayModule, providers: [transport] };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.transport.close();
+  }
+}

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { Settings } from '@berth/platform';
+import { Injectable } from '@nestjs/common';
+
+/**
+ * How clients reach this registry. What they send in X-Forwarded headers is not believed: behind a proxy the operator says
+ * it once, in BERTH_PUBLIC_URL.
+ */
+@Injectable()
+export class PublicUrl {
+  private readonly configured: string | null;
+
+  constructor(settings: Settings) {
+    this.configured = settings.publicUrl?.replace(/\/+$/, '') ?? null;
+  }
+
+  /** For Location: without a configured URL the path alone, which needs no guess. */
+  location(path: string): string {
+    return (this.configured ?? '') + path;
+  }
+
+  /** For the token realm, which must be absolute: without a configured URL the host that the client asked. */
+  absolute(request: IncomingMessage, path: string): string {
+    return (this.configured ?? `http://${request.headers.host ?? 'localhost'}`) + path;
+  }
+}

@@ -1,0 +1,52 @@
+import { DELETE_BLOB, FIND_BLOB } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { type Digest, parseRange, registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { ObjectReader } from '../transfer/object-reader.js';
+import { immutable, isNotModified } from './content-headers.js';
+import { header, type RegistryRequest } from './registry-request.js';
+
+/** Blobs: end-2, end-10. */
+@Injectable()
+export class BlobRoutes {
+  constructor(
+    private readonly bus: MessageBus,
+    private readonly reader: ObjectReader,
+  ) {}
+
+  async head(request: RegistryRequest, digest: Digest): Promise<void> {
+    const { size } = await this.bus.request(FIND_BLOB, { repository: request.name.repository, digest, lease: true });
+    immutable(request.reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
+    await request.reply.status(200).header('content-length', size).send();
+  }
+
+  async get(request: RegistryRequest, digest: Digest): Promise<void> {
+    const { reply } = request;
+    const blob = await this.bus.request(FIND_BLOB, { repository: request.name.repository, digest, lease: false });
+    const ranges = header(request, 'range');
+    const range = ranges === undefined ? null : parseRange(ranges, blob.size);
+    if (range === 'unsatisfiable') throw unsatisfiable(blob.size, digest);
+    immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
+    if (isNotModified(request, digest)) return void (await reply.status(304).send());
+    const body = await this.reader.read(blob, range ?? undefined);
+    if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
+    reply.header('content-length', range ? range.end - range.start + 1 : blob.size);
+    await reply.send(body);
+  }
+
+  async delete(request: RegistryRequest, digest: Digest): Promise<void> {
+    await this.bus.request(DELETE_BLOB, { repository: request.name.repository, digest });
+    await request.reply.status(202).header('content-length', 0).send();
+  }
+}
+
+const unsatisfiable = (size: number, digest: Digest) =>
+  registryError(
+    'SIZE_INVALID',
+    { digest, size },
+    {
+      status: 416,
+      message: 'the range starts behind the end of the blob',
+      headers: { 'content-range': `bytes */${size}` },
+    },
+  );

@@ -1,0 +1,55 @@
+import { registryError } from '@berth/oci';
+import { All, Controller, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Authorizer } from '../auth/authorizer.js';
+import { answerError } from '../http/error-answer.js';
+import { RegistryRoutes, type Route } from './registry-routes.js';
+import type { RegistryRequest } from './registry-request.js';
+import { parseRegistryPath, type RegistryPath } from './route-grammar.js';
+
+const BASE = '/v2/';
+
+/** The door of the registry: reads the path, checks the token, and hands over to the route's handler. */
+@Controller()
+export class RegistryController {
+  constructor(
+    private readonly authorizer: Authorizer,
+    private readonly routes: RegistryRoutes,
+  ) {}
+
+  @All('v2/*')
+  async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    reply.header('docker-distribution-api-version', 'registry/2.0');
+    try {
+      await this.dispatch(request, reply);
+    } catch (error) {
+      await answerError(reply, error);
+    }
+  }
+
+  private async dispatch(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { raw } = request;
+    const url = raw.url ?? '';
+    const end = url.indexOf('?');
+    const path = parseRegistryPath(url.slice(BASE.length, end < 0 ? undefined : end));
+    if (path === null)
+      throw registryError('NAME_UNKNOWN', undefined, { message: 'no such endpoint of the registry API' });
+    const route = this.routeOf(path, request.method);
+    reply.registryRoute = route.id;
+    if (path.kind === 'base') {
+      await this.authorizer.authenticate(raw);
+      return void (await reply.send({}));
+    }
+    const caller = await this.authorizer.authorize(raw, path.name, route.actions);
+    const query = new URLSearchParams(end < 0 ? '' : url.slice(end + 1));
+    const authorised: RegistryRequest = { name: path.name, caller, query, raw, reply };
+    await route.handle(authorised, path);
+  }
+
+  private routeOf(path: RegistryPath, method: string): Route {
+    const routes = this.routes.of(path.kind);
+    const route = routes.get(method);
+    if (!route) throw registryError('UNSUPPORTED', undefined, { headers: { allow: [...routes.keys()].join(', ') } });
+    return route;
+  }
+}

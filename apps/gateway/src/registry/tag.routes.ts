@@ -1,0 +1,28 @@
+import { LIST_TAGS, MAX_TAGS_PER_PAGE } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { nextLink, registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import type { RegistryRequest } from './registry-request.js';
+
+const DEFAULT_PAGE = 1_000;
+
+/** Tags: end-8a, end-8b. */
+@Injectable()
+export class TagRoutes {
+  constructor(private readonly bus: MessageBus) {}
+
+  async list({ name, query, reply }: RegistryRequest): Promise<void> {
+    const limit = pageSize(query.get('n'));
+    const after = query.get('last') ?? '';
+    const { tags, more } = await this.bus.request(LIST_TAGS, { repository: name.repository, after, limit });
+    const last = tags.at(-1);
+    if (more && last !== undefined) reply.header('link', nextLink(`/v2/${name.spelled}/tags/list`, { n: limit, last }));
+    await reply.send({ name: name.spelled, tags });
+  }
+}
+
+function pageSize(n: string | null): number {
+  if (n === null) return DEFAULT_PAGE;
+  if (!/^\d{1,9}$/.test(n)) throw registryError('PAGINATION_NUMBER_INVALID', { n });
+  return Math.min(Number(n), MAX_TAGS_PER_PAGE);
+}

@@ -1,0 +1,140 @@
+import { CANCEL_UPLOAD, COMMIT_UPLOAD, FIND_UPLOAD, GRANT_APPEND, START_UPLOAD } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import {
+  type Digest,
+  digestAlgorithm,
+  type DigestAlgorithm,
+  parseContentRange,
+  parseDigest,
+  parseRepositoryName,
+  RegistryError,
+  registryError,
+  type RepositoryName,
+} from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { PublicUrl } from '../http/public-url.js';
+import { BlobTransport } from '../transfer/blob-transport.js';
+import { hasBody, header, type RegistryRequest } from './registry-request.js';
+
+/** Uploads: end-4a, end-4b, end-5, end-6, end-11, end-13, end-14. */
+@Injectable()
+export class UploadRoutes {
+  constructor(
+    private readonly bus: MessageBus,
+    private readonly transport: BlobTransport,
+    private readonly publicUrl: PublicUrl,
+  ) {}
+
+  /** POST: mounts, takes a whole blob, or opens a session. */
+  async start(request: RegistryRequest): Promise<void> {
+    const { name, query, caller } = request;
+    const digest = query.has('digest') ? parseDigest(query.get('digest')!) : null;
+    const algorithm = digest ? digestAlgorithm(digest) : announcedAlgorithm(query);
+    const started = await this.bus.request(START_UPLOAD, {
+      repository: name.repository,
+      algorithm,
+      ...mountOf(request),
+      ...(caller.userId !== undefined && { userId: caller.userId }),
+    });
+    if ('mounted' in started) return this.created(request, started.mounted);
+    if (digest === null) return this.accepted(request, started.sessionId, 0);
+    await this.append(request, started.sessionId, true);
+    await this.commit(request, started.sessionId, digest);
+  }
+
+  /** PATCH: the next chunk, or a stream of unknown length. */
+  async patch(request: RegistryRequest, sessionId: string): Promise<void> {
+    const { offset } = await this.append(request, sessionId, false);
+    await this.accepted(request, sessionId, offset);
+  }
+
+  /** PUT: the last chunk, or none, and the digest of the whole. */
+  async complete(request: RegistryRequest, sessionId: string): Promise<void> {
+    const digest = parseDigest(request.query.get('digest') ?? '');
+    if (hasBody(request)) await this.append(request, sessionId, true);
+    await this.commit(request, sessionId, digest);
+  }
+
+  /** GET: how far the session is. */
+  async status(request: RegistryRequest, sessionId: string): Promise<void> {
+    const { repository } = request.name;
+    const { offset } = await this.bus.request(FIND_UPLOAD, { repository, sessionId });
+    await this.progress(request, sessionId, offset).status(204).send();
+  }
+
+  async cancel(request: RegistryRequest, sessionId: string): Promise<void> {
+    await this.bus.request(CANCEL_UPLOAD, { repository: request.name.repository, sessionId });
+    await request.reply.status(204).header('docker-upload-uuid', sessionId).send();
+  }
+
+  private async append(request: RegistryRequest, sessionId: string, last: boolean): Promise<{ offset: number }> {
+    const { repository } = request.name;
+    const start = startOfChunk(request);
+    const grant = await this.bus.request(GRANT_APPEND, {
+      repository,
+      sessionId,
+      last,
+      ...(start !== null && { start }),
+    });
+    return this.transport.append(grant.url, request.raw);
+  }
+
+  private async commit(request: RegistryRequest, sessionId: string, digest: Digest): Promise<void> {
+    const { name, caller } = request;
+    await this.bus.request(COMMIT_UPLOAD, {
+      repository: name.repository,
+      sessionId,
+      digest,
+      ...(caller.userId !== undefined && { userId: caller.userId }),
+    });
+    await this.created(request, digest);
+  }
+
+  private async created({ name, reply }: RegistryRequest, digest: Digest): Promise<void> {
+    reply.header('location', this.publicUrl.location(`/v2/${name.spelled}/blobs/${digest}`));
+    await reply.status(201).header('docker-content-digest', digest).header('content-length', 0).send();
+  }
+
+  private async accepted(request: RegistryRequest, sessionId: string, offset: number): Promise<void> {
+    await this.progress(request, sessionId, offset).status(202).header('content-length', 0).send();
+  }
+
+  /** All state is in the path: some clients drop the query of a Location. Before any byte the range is `0-0` by custom. */
+  private progress({ name, reply }: RegistryRequest, sessionId: string, offset: number) {
+    return reply
+      .header('location', this.publicUrl.location(`/v2/${name.spelled}/blobs/uploads/${sessionId}`))
+      .header('range', `0-${Math.max(0, offset - 1)}`)
+      .header('docker-upload-uuid', sessionId);
+  }
+}
+
+function announcedAlgorithm(query: URLSearchParams): DigestAlgorithm {
+  const announced = query.get('digest-algorithm') ?? 'sha256';
+  if (announced === 'sha256' || announced === 'sha512') return announced;
+  throw registryError('DIGEST_INVALID', { algorithm: announced }, { message: 'digest algorithm is not supported' });
+}
+
+/** A mount that cannot be, for whatever reason, is an upload: whether the source exists is not told. */
+function mountOf({ query, caller }: RegistryRequest): { mount?: Digest; from?: RepositoryName } {
+  const [mount, from] = [query.get('mount'), query.get('from')];
+  if (mount === null || from === null) return {};
+  try {
+    const source = parseRepositoryName(from);
+    return caller.may('pull', source) ? { mount: parseDigest(mount), from: source } : {};
+  } catch (error) {
+    if (error instanceof RegistryError) return {};
+    throw error;
+  }
+}
+
+/** Where the chunk says that it starts; null where it does not say. Its length, where told, must be the body's. */
+function startOfChunk(request: RegistryRequest): number | null {
+  const range = header(request, 'content-range');
+  if (range === undefined) return null;
+  const { start, end } = parseContentRange(range);
+  const length = header(request, 'content-length');
+  if (length !== undefined && Number(length) !== end - start + 1) {
+    throw registryError('SIZE_INVALID', { contentRange: range, contentLength: length });
+  }
+  return start;
+}

@@ -1,0 +1,13 @@
+import type { Readable } from 'node:stream';
+import type { ByteRange } from '@berth/oci';
+
+/** Moves bytes between a client and whoever gave a grant: over HTTP, or in standalone by a call. */
+export abstract class BlobTransport {
+  /** Spends the grant of an append; gives the session's new offset. Throws what storage answered, or UNAVAILABLE. */
+  abstract append(url: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }>;
+
+  /** The granted bytes, or those of `range`. Throws what storage answered, or UNAVAILABLE, before the first byte. */
+  abstract read(url: string, range?: ByteRange): Promise<Buffer | Readable>;
+
+  abstract close(): Promise<void>;
+}

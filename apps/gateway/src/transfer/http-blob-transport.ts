@@ -1,0 +1,55 @@
+import { Readable } from 'node:stream';
+import { type ByteRange, RegistryError, registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { Agent, type Dispatcher, request } from 'undici';
+import { BlobTransport } from './blob-transport.js';
+
+const CONNECTIONS_PER_STORAGE = 256;
+const CONNECT_TIMEOUT_MS = 3_000;
+const STALLED_MS = 120_000;
+
+/** The data plane of storage over HTTP. */
+@Injectable()
+export class HttpBlobTransport extends BlobTransport {
+  private readonly agent = new Agent({
+    connections: CONNECTIONS_PER_STORAGE,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    bodyTimeout: STALLED_MS,
+    // The answer to an append comes when its last byte is durable: how long that takes, the client decides.
+    headersTimeout: 0,
+  });
+
+  async append(url: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+    const response = await this.call(url, { method: 'POST', body: body as Readable });
+    return (await response.body.json()) as { offset: number };
+  }
+
+  async read(url: string, range?: ByteRange): Promise<Readable> {
+    const headers: Record<string, string> = range ? { range: `bytes=${range.start}-${range.end}` } : {};
+    const response = await this.call(url, { method: 'GET', headers });
+    return response.body;
+  }
+
+  close(): Promise<void> {
+    return this.agent.close();
+  }
+
+  private async call(
+    url: string,
+    options: { method: 'GET' | 'POST'; body?: Readable; headers?: Record<string, string> },
+  ) {
+    const response = await request(url, { ...options, dispatcher: this.agent }).catch((cause: unknown) => {
+      throw registryError('UNAVAILABLE', undefined, { cause });
+    });
+    if (response.statusCode >= 400) throw await storageError(response);
+    return response;
+  }
+}
+
+async function storageError(response: Dispatcher.ResponseData): Promise<RegistryError> {
+  const body: unknown = await response.body.json().catch(() => null);
+  return (
+    RegistryError.fromWire(body) ??
+    registryError('UNAVAILABLE', undefined, { cause: `storage answered ${response.statusCode}` })
+  );
+}

@@ -1,0 +1,1 @@
+export { GcWorkerModule } from './gc-worker.module.js';

@@ -1,0 +1,38 @@
+import { DELETE_OBJECTS } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { GarbageStore } from '@berth/metadata';
+import { Metrics } from '@berth/platform';
+import { Injectable, Logger } from '@nestjs/common';
+
+const BATCH = 100;
+
+/**
+ * Deletes objects whose rows went long enough ago that no read of them can be under way. A crash in between only repeats a
+ * deletion: the key is never used again.
+ */
+@Injectable()
+export class ObjectDeletion {
+  private readonly logger = new Logger(ObjectDeletion.name);
+
+  constructor(
+    private readonly garbage: GarbageStore,
+    private readonly bus: MessageBus,
+    private readonly metrics: Metrics,
+  ) {}
+
+  async run(stopped: () => boolean): Promise<void> {
+    for (;;) {
+      const due = await this.garbage.takeObjectDeletions(BATCH);
+      if (due.length === 0 || stopped()) return;
+      const { failed } = await this.bus.request(DELETE_OBJECTS, { objectKeys: due.map((object) => object.objectKey) });
+      const kept = new Set(failed.map((failure) => failure.objectKey));
+      const deleted = due.filter((object) => !kept.has(object.objectKey));
+      await this.garbage.finishObjectDeletions(deleted.map((object) => object.objectKey));
+      for (const { objectKey, reason } of failed) {
+        this.logger.warn({ msg: 'object not deleted, it is tried again', objectKey, reason });
+        await this.garbage.failObjectDeletion(objectKey, reason);
+      }
+      this.metrics.freedBytes.inc(deleted.reduce((sum, object) => sum + object.size, 0));
+    }
+  }
+}

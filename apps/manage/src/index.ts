@@ -1,0 +1,1 @@
+export { ManageModule } from './manage.module.js';

@@ -1,0 +1,31 @@
+import { EventStream, OutboxRelay } from '@berth/messaging';
+import { OutboxStore } from '@berth/metadata';
+import { Metrics } from '@berth/platform';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+
+/** Publishes what the stores wrote to the outbox. The row is the truth; this makes it prompt. */
+@Injectable()
+export class Events implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Events.name);
+  private readonly relay: OutboxRelay;
+
+  constructor(outbox: OutboxStore, stream: EventStream, metrics: Metrics) {
+    this.relay = new OutboxRelay(outbox, stream, (error) =>
+      this.logger.warn({ msg: 'events could not be published, they wait', err: error }),
+    );
+    metrics.gauge('berth_outbox_oldest_seconds', 'Age of the oldest event that waits', () => outbox.oldestAgeSeconds());
+  }
+
+  onApplicationBootstrap(): void {
+    this.relay.start();
+  }
+
+  /** An event was written. */
+  nudge(): void {
+    this.relay.nudge();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.relay.close();
+  }
+}

@@ -1,0 +1,43 @@
+import { Database, ManifestStore, OutboxStore, RepositoryBlobStore, RepositoryStore, TagStore } from '@berth/metadata';
+import { Settings } from '@berth/platform';
+import { Module } from '@nestjs/common';
+import { BlobController } from './blob/blob.controller.js';
+import { BlobService } from './blob/blob.service.js';
+import { Events } from './event/events.js';
+import { ManifestController } from './manifest/manifest.controller.js';
+import { ManifestService } from './manifest/manifest.service.js';
+import { PutManifest } from './manifest/put-manifest.js';
+import { EnsureRepository } from './repository/ensure-repository.js';
+import { TagController } from './tag/tag.controller.js';
+import { CommitUpload } from './upload/commit-upload.js';
+import { StartUpload } from './upload/start-upload.js';
+import { UploadController } from './upload/upload.controller.js';
+
+const STORES = [ManifestStore, OutboxStore, RepositoryStore, TagStore].map((store) => ({
+  provide: store,
+  useFactory: (database: Database) => new store(database),
+  inject: [Database],
+}));
+
+const BLOB_STORE = {
+  provide: RepositoryBlobStore,
+  useFactory: (database: Database, { leaseSeconds, readGrantSeconds }: Settings) =>
+    new RepositoryBlobStore(database, { leaseSeconds, pullWindowSeconds: readGrantSeconds }),
+  inject: [Database, Settings],
+};
+
+@Module({
+  controllers: [BlobController, ManifestController, TagController, UploadController],
+  providers: [
+    ...STORES,
+    BLOB_STORE,
+    BlobService,
+    CommitUpload,
+    EnsureRepository,
+    Events,
+    ManifestService,
+    PutManifest,
+    StartUpload,
+  ],
+})
+export class RegistryModule {}

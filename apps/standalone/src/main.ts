@@ -1,0 +1,58 @@
+import { deployMigrations } from '@berth/metadata';
+import { loadSettings, runUntilStopped, type Settings } from '@berth/platform';
+import { DataFolder } from './data-folder.js';
+import { EmbeddedPostgres } from './embedded-postgres.js';
+import { generatePassword, isFirstStart } from './first-start.js';
+import { startStandalone } from './standalone.js';
+import { welcome } from './welcome.js';
+
+await runUntilStopped('berth', async () => {
+  const settings = loadSettings(process.env);
+  const folder = new DataFolder(settings.dataDir);
+  const postgres = settings.databaseUrl === undefined ? await EmbeddedPostgres.start(folder.postgres) : null;
+  const letGo = async () => {
+    await postgres?.stop();
+    folder.release();
+  };
+  try {
+    return await serve(settings, folder, postgres, letGo);
+  } catch (error) {
+    await letGo();
+    throw error;
+  }
+});
+
+async function serve(
+  settings: Settings,
+  folder: DataFolder,
+  postgres: EmbeddedPostgres | null,
+  letGo: () => Promise<void>,
+) {
+  settings.databaseUrl ??= postgres!.url;
+  settings.secretKey ??= folder.secretKey();
+  settings.blobStore ??= 'filesystem';
+  settings.dataDir = folder.path;
+  await deployMigrations(settings.databaseUrl);
+  const firstStart = await isFirstStart(settings.databaseUrl);
+  const generatedPassword = firstStart && settings.adminPassword === undefined ? generatePassword() : null;
+  if (generatedPassword !== null) settings.adminPassword = generatedPassword;
+  const standalone = await startStandalone(settings);
+  const { host, address, internalAddress } = standalone;
+  process.stderr.write(
+    welcome({ settings, address, internalAddress, dataFolder: folder.path, generatedPassword, firstStart }),
+  );
+  let stopping = false;
+  postgres?.onUnexpectedExit((code) => {
+    if (stopping) return;
+    host.logger.fatal({ code }, 'the embedded PostgreSQL ended unexpectedly');
+    process.kill(process.pid, 'SIGTERM');
+  });
+  return {
+    logger: host.logger,
+    stop: async () => {
+      stopping = true;
+      await standalone.stop();
+      await letGo();
+    },
+  };
+}

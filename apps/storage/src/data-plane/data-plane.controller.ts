@@ -1,0 +1,55 @@
+import type { Readable } from 'node:stream';
+import { parseRange, RegistryError } from '@berth/oci';
+import { Controller, Get, Headers, Logger, Param, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DataPlane } from './data-plane.js';
+import { ReadGrants } from './read-grants.js';
+
+/** The data plane over HTTP, on the internal port. Whoever holds a grant may use it; nothing else is asked. */
+@Controller('data')
+export class DataPlaneController {
+  private readonly logger = new Logger(DataPlaneController.name);
+
+  constructor(
+    private readonly dataPlane: DataPlane,
+    private readonly grants: ReadGrants,
+  ) {}
+
+  @Post('uploads/:grant')
+  async append(
+    @Param('grant') grant: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.answering(reply, async () => reply.status(200).send(await this.dataPlane.append(grant, request.raw)));
+  }
+
+  @Get('objects/:grant')
+  async read(
+    @Param('grant') grant: string,
+    @Headers('range') header: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.answering(reply, async () => {
+      const range = header === undefined ? null : parseRange(header, this.grants.verify(grant).size);
+      const body: Buffer | Readable = await this.dataPlane.read(
+        grant,
+        range && range !== 'unsatisfiable' ? range : undefined,
+      );
+      await reply
+        .status(range ? 206 : 200)
+        .type('application/octet-stream')
+        .send(body);
+    });
+  }
+
+  private async answering(reply: FastifyReply, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const known = error instanceof RegistryError ? error : new RegistryError('UNKNOWN', undefined, { cause: error });
+      if (known.status >= 500) this.logger.error({ msg: 'transfer failed', err: error });
+      await reply.status(known.status).send(known.toWire());
+    }
+  }
+}

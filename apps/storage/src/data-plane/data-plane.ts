@@ -1,0 +1,46 @@
+import type { Readable } from 'node:stream';
+import { BlobStore, type ByteRange } from '@berth/blob-store';
+import { Metrics } from '@berth/platform';
+import { Injectable } from '@nestjs/common';
+import { asRegistryError } from '../object/store-faults.js';
+import { AppendUpload } from '../upload/append-upload.js';
+import { ReadGrants } from './read-grants.js';
+
+/** Bytes in and out, for whoever holds a grant. The gateway calls it over HTTP, in standalone directly. */
+@Injectable()
+export class DataPlane {
+  constructor(
+    private readonly appendUpload: AppendUpload,
+    private readonly grants: ReadGrants,
+    private readonly store: BlobStore,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** Spends the grant of an append; gives the session's new offset. */
+  async append(grant: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+    try {
+      return await this.appendUpload.run(grant, this.counted(body));
+    } catch (error) {
+      throw asRegistryError(error);
+    }
+  }
+
+  /** The bytes of `range`, which the caller has clipped to the object's size. */
+  async read(grant: string, range?: ByteRange): Promise<Buffer | Readable> {
+    const { objectKey, size } = this.grants.verify(grant);
+    try {
+      const body = await this.store.read(objectKey, range);
+      this.metrics.blobBytes.inc({ direction: 'out' }, range ? range.end - range.start + 1 : size);
+      return body;
+    } catch (error) {
+      throw asRegistryError(error);
+    }
+  }
+
+  private async *counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) {
+      this.metrics.blobBytes.inc({ direction: 'in' }, chunk.length);
+      yield chunk;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import { runService } from '@berth/platform';
+import { DataPlaneAddress } from './data-plane/data-plane-address.js';
+import { StorageModule } from './storage.module.js';
+
+await runService({
+  name: 'storage',
+  module: StorageModule,
+  required: [],
+  database: true,
+  onListening: (app, settings, address) => app.get(DataPlaneAddress).set(settings.dataPlaneUrl ?? address),
+});

@@ -1,0 +1,31 @@
+import { BlobStore, FilesystemBlobStore, S3BlobStore } from '@berth/blob-store';
+import { HealthChecks, Settings } from '@berth/platform';
+import { join } from 'node:path';
+
+/** The driver that the settings choose. */
+export const BLOB_STORE = {
+  provide: BlobStore,
+  useFactory: (settings: Settings, health: HealthChecks): BlobStore => {
+    const store = settings.blobStore === 'filesystem' ? filesystem(settings) : s3(settings);
+    health.add('object store', () => store.ready());
+    return store;
+  },
+  inject: [Settings, HealthChecks],
+};
+
+const filesystem = ({ dataDir }: Settings): BlobStore => new FilesystemBlobStore({ folder: join(dataDir, 'blobs') });
+
+function s3({ s3Endpoint, s3AccessKey, s3SecretKey, s3Region, s3Bucket }: Settings): BlobStore {
+  if (s3Endpoint === undefined || s3AccessKey === undefined || s3SecretKey === undefined) {
+    throw new Error(
+      'BERTH_S3_ENDPOINT, BERTH_S3_ACCESS_KEY and BERTH_S3_SECRET_KEY are needed, or BERTH_BLOB_STORE=filesystem',
+    );
+  }
+  return new S3BlobStore({
+    endpoint: s3Endpoint,
+    accessKey: s3AccessKey,
+    secretKey: s3SecretKey,
+    region: s3Region,
+    bucket: s3Bucket,
+  });
+}

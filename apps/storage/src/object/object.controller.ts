@@ -1,0 +1,42 @@
+import { BlobStore } from '@berth/blob-store';
+import {
+  DELETE_OBJECTS,
+  type DeletedObjectsV1,
+  DeleteObjectsV1,
+  GRANT_READ,
+  GrantReadV1,
+  type ReadGrantV1,
+} from '@berth/contracts';
+import { Answers } from '@berth/messaging';
+import { Controller } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { ReadGrants } from '../data-plane/read-grants.js';
+
+const DELETES_AT_ONCE = 16;
+
+@Controller()
+export class ObjectController {
+  constructor(
+    private readonly grants: ReadGrants,
+    private readonly store: BlobStore,
+  ) {}
+
+  @Answers(GRANT_READ)
+  grantRead(@Payload() { objectKey, size }: GrantReadV1): ReadGrantV1 {
+    return this.grants.issue({ objectKey, size });
+  }
+
+  @Answers(DELETE_OBJECTS)
+  async delete(@Payload() { objectKeys }: DeleteObjectsV1): Promise<DeletedObjectsV1> {
+    const failed: DeletedObjectsV1['failed'] = [];
+    const queue = [...objectKeys];
+    const work = async () => {
+      for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
+        const objectKey = key;
+        await this.store.delete(objectKey).catch((error: Error) => failed.push({ objectKey, reason: error.message }));
+      }
+    };
+    await Promise.all(Array.from({ length: DELETES_AT_ONCE }, work));
+    return { failed };
+  }
+}

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
+import type { AppendGrantV1, GrantAppendV1 } from '@berth/contracts';
+import { UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
+import { registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
+import { freshObjectKey } from '../object/object-key.js';
+import { ObjectRemover } from '../object/object-remover.js';
+import { ActiveAppends } from './active-appends.js';
+import { IncomingBody } from './incoming-body.js';
+import { digestsSoFar, RunningHashes } from './running-hashes.js';
+
+interface GrantedAppend {
+  session: UploadSessionRow;
+  claim: string;
+  last: boolean;
+}
+
+const GRANT_MS = 60_000;
+const GRANTS_AT_ONCE = 10_000;
+
+/**
+ * The next bytes of a session. A grant claims the session: whoever held it before can no longer advance it, and writes
+ * under keys of its own, so a client's retry never waits for, or mixes with, the request it gave up.
+ */
+@Injectable()
+export class AppendUpload {
+  private readonly granted = new LRUCache<string, GrantedAppend>({ max: GRANTS_AT_ONCE, ttl: GRANT_MS });
+
+  constructor(
+    private readonly sessions: UploadSessionStore,
+    private readonly store: BlobStore,
+    private readonly hashes: RunningHashes,
+    private readonly active: ActiveAppends,
+    private readonly remover: ObjectRemover,
+    private readonly address: DataPlaneAddress,
+  ) {}
+
+  /** A grant for this process, for one transfer. Spec: end-5, end-6. */
+  async grant({ repository, sessionId, start, last }: GrantAppendV1): Promise<AppendGrantV1> {
+    const claim = randomUUID();
+    const session = await this.sessions.claim(sessionId, repository, claim, start ?? null);
+    if (!session) throw await this.refusal(sessionId, repository, start);
+    this.granted.set(claim, { session, claim, last });
+    return { url: this.address.url('uploads', claim), offset: session.offset };
+  }
+
+  /**
+   * Makes the bytes durable and then the offset; gives the new offset. A sender that goes away leaves what arrived.
+   * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over.
+   */
+  async run(claim: string, source: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+    const granted = this.granted.get(claim);
+    this.granted.delete(claim);
+    if (!granted) throw registryError('BLOB_UPLOAD_UNKNOWN');
+    return this.active.run(granted.session.id, (signal) => this.append(granted, source, signal));
+  }
+
+  private async append(
+    { session, claim, last }: GrantedAppend,
+    source: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ) {
+    const hash = this.hashes.continue(session);
+    const body = new IncomingBody(source, hash, signal);
+    const previous = session.object as UnfinishedObject | null;
+    const alive = setInterval(() => void this.keepAlive(session.id, claim), KEEP_ALIVE_MS);
+    try {
+      const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, { last });
+      const offset = session.offset + body.received;
+      const progress = { offset, object, ...digestsSoFar(session.algorithm, hash) };
+      if (!(await this.sessions.advance(session.id, claim, progress))) {
+        if (object.key !== previous?.key) this.remover.abortLater(object);
+        throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: session.id });
+      }
+      this.remover.deleteLater(obsolete);
+      if (hash && !last) this.hashes.remember(session.id, offset, hash);
+      if (body.interruption) throw interrupted(body.interruption);
+      return { offset };
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  private async keepAlive(sessionId: string, claim: string): Promise<void> {
+    const held = await this.sessions.keep(sessionId, claim).catch(() => true);
+    if (!held) await this.active.stop(sessionId);
+  }
+
+  private async refusal(sessionId: string, repository: string, start: number | undefined) {
+    const session = start === undefined ? null : await this.sessions.find(sessionId, repository);
+    if (!session) return registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
+    return registryError(
+      'BLOB_UPLOAD_INVALID',
+      { offset: session.offset, start },
+      {
+        status: 416,
+        message: 'the chunk does not start where the upload stands',
+      },
+    );
+  }
+}
+
+const KEEP_ALIVE_MS = 30_000;
+
+const interrupted = (cause: unknown) =>
+  registryError('BLOB_UPLOAD_INVALID', undefined, { cause, message: 'the request body ended early' });

@@ -1,0 +1,48 @@
+import type { UnfinishedObject } from '@berth/blob-store';
+import { UploadSessionStore } from '@berth/metadata';
+import { Settings } from '@berth/platform';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { ObjectRemover } from '../object/object-remover.js';
+
+const BATCH = 100;
+const LONGEST_MS = 60_000;
+
+/** Ends upload sessions that nobody touches any more, and removes what they stored. */
+@Injectable()
+export class SessionReaper implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(SessionReaper.name);
+  private readonly everyMs: number;
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly sessions: UploadSessionStore,
+    private readonly remover: ObjectRemover,
+    settings: Settings,
+  ) {
+    this.everyMs = Math.min(LONGEST_MS, settings.uploadIdleSeconds * 500);
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.running = this.running.then(() => this.reap());
+    }, this.everyMs);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.running;
+  }
+
+  private async reap(): Promise<void> {
+    try {
+      for (let expired = await this.sessions.takeExpired(BATCH); expired.length > 0;) {
+        for (const { object } of expired) if (object) this.remover.abortLater(object as UnfinishedObject);
+        this.logger.log({ msg: 'idle upload sessions ended', count: expired.length });
+        expired = expired.length < BATCH ? [] : await this.sessions.takeExpired(BATCH);
+      }
+    } catch (error) {
+      this.logger.warn({ msg: 'idle upload sessions could not be ended, they are tried again', err: error });
+    }
+  }
+}

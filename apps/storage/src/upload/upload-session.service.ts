@@ -1,0 +1,35 @@
+import type { UnfinishedObject } from '@berth/blob-store';
+import type { CancelUploadV1, CreateUploadV1, FindUploadV1 } from '@berth/contracts';
+import { UploadSessionStore } from '@berth/metadata';
+import { registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { ObjectRemover } from '../object/object-remover.js';
+import { ActiveAppends } from './active-appends.js';
+
+@Injectable()
+export class UploadSessionService {
+  constructor(
+    private readonly sessions: UploadSessionStore,
+    private readonly active: ActiveAppends,
+    private readonly remover: ObjectRemover,
+  ) {}
+
+  async create({ repository, algorithm }: CreateUploadV1): Promise<{ sessionId: string }> {
+    return { sessionId: await this.sessions.create(repository, algorithm) };
+  }
+
+  async find({ repository, sessionId }: FindUploadV1): Promise<{ offset: number }> {
+    const session = await this.sessions.find(sessionId, repository);
+    if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
+    return { offset: session.offset };
+  }
+
+  /** The row goes first: an append that is under way can then no longer become true. */
+  async cancel({ repository, sessionId }: CancelUploadV1): Promise<{ sessionId: string }> {
+    const session = await this.sessions.remove(sessionId, repository);
+    if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
+    await this.active.stop(sessionId);
+    if (session.object) this.remover.abortLater(session.object as UnfinishedObject);
+    return { sessionId };
+  }
+}

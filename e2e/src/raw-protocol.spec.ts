@@ -1,0 +1,27 @@
+import { requireOrSkip } from '@berth/testing';
+
+import { describeBadInput } from './raw-protocol/bad-input.js';
+import { describeBlobs } from './raw-protocol/blobs.js';
+import { describeManifests } from './raw-protocol/manifests.js';
+import { describeTags } from './raw-protocol/tags.js';
+import { describeTokens } from './raw-protocol/tokens.js';
+import { describeUploads } from './raw-protocol/uploads.js';
+import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
+
+const mode = modeOfThisRun();
+
+// One registry for all of them: each uses repositories of its own.
+requireOrSkip(`the raw protocol against ${mode}`, reasonAgainst(mode))(`the raw protocol (${mode})`, () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(() => stack?.stop());
+
+  describeUploads(() => stack);
+  describeBlobs(() => stack);
+  describeManifests(() => stack);
+  describeTags(() => stack);
+  describeBadInput(() => stack);
+  if (!isForeignRegistry()) describeTokens(() => stack);
+});

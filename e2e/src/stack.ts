@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import {
+  type Credentials,
+  eventually,
+  findProgram,
+  freePort,
+  processExists,
+  RegistryClient,
+  ServerProcess,
+  tempFolder,
+} from '@berth/testing';
+
+export type Mode = 'standalone' | 'distributed';
+
+/** A running registry under test. */
+export interface Stack {
+  /** `127.0.0.1:port` */
+  readonly host: string;
+  /** `http://127.0.0.1:port` */
+  readonly base: string;
+  /** Undefined where the registry under test asks for none. */
+  readonly credentials?: Credentials;
+  /** A raw client with the credentials. */
+  client(): RegistryClient;
+  /** The process ids of each service; one entry, `standalone`, in that mode. */
+  processes(): Record<string, number[]>;
+  /** Resolves when the registry says that it is ready; for after a fault. */
+  waitUntilReady(): Promise<void>;
+  /** Starts the registry again on the same data and port. */
+  restart(): Promise<void>;
+  logTail(lines?: number): string;
+  stop(): Promise<void>;
+}
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const START_WITHIN = 120_000;
+
+/** The mode that this run of the suite is for. */
+export function modeOfThisRun(): Mode {
+  const mode = process.env.E2E_MODE ?? 'standalone';
+  if (mode !== 'standalone' && mode !== 'distributed') throw new Error(`E2E_MODE is ${mode}`);
+  return mode;
+}
+
+/** True where the suite runs against a registry that it did not start (E2E_REGISTRY): nothing of it can be killed. */
+export function isForeignRegistry(): boolean {
+  return Boolean(process.env.E2E_REGISTRY);
+}
+
+/** False where a registry of E2E_REGISTRY is open to all: without E2E_USER there is nothing to be refused. */
+export function asksForLogin(): boolean {
+  return !isForeignRegistry() || Boolean(process.env.E2E_USER);
+}
+
+/** Why this mode cannot be run on this machine; undefined when it can. */
+export function reasonAgainst(mode: Mode): string | undefined {
+  if (mode === 'standalone' || isForeignRegistry()) return undefined;
+  return findProgram('nats-server').reason ?? findProgram('minio').reason;
+}
+
+/** Starts Berth with a data folder and ports of its own, or names the one that E2E_REGISTRY addresses. */
+export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
+  const foreign = process.env.E2E_REGISTRY;
+  if (foreign) return foreignStack(foreign);
+  const folder = tempFolder('berth-e2e');
+  chmodSync(folder.path, 0o755); // the embedded PostgreSQL below it runs as another user
+  const dataDir = join(folder.path, 'data');
+  const [port, opsPort] = [await freePort(), await freePort()];
+  const credentials = { user: 'admin', password: randomBytes(12).toString('base64url') };
+  const base = `http://127.0.0.1:${port}`;
+  const ready = () => isReady(base);
+  const server = await ServerProcess.start({
+    name: `berth (${mode})`,
+    file: process.execPath,
+    args: programOf(mode),
+    cwd: ROOT,
+    env: {
+      ...inheritedEnvironment(),
+      BERTH_PORT: String(port),
+      BERTH_OPS_PORT: String(opsPort),
+      BERTH_DATA_DIR: dataDir,
+      BERTH_ADMIN_PASSWORD: credentials.password,
+    },
+    logFile: join(folder.path, 'berth.log'),
+    ready,
+    readyWithin: START_WITHIN,
+    stopWithin: 30_000,
+  });
+  return {
+    host: `127.0.0.1:${port}`,
+    base,
+    credentials,
+    client: () => new RegistryClient(base, credentials),
+    processes: () => (mode === 'standalone' ? { standalone: [server.pid] } : readPids(dataDir)),
+    waitUntilReady: async () => {
+      await eventually(ready, { what: 'the registry is ready again', within: START_WITHIN });
+    },
+    restart: () => server.restart(),
+    logTail: (lines) => server.logTail(lines),
+    stop: async () => {
+      const services = mode === 'distributed' ? Object.values(readPids(dataDir)).flat() : [];
+      await server.stop();
+      await eventually(() => !services.some(processExists), { what: 'every service of the stack has ended' });
+      folder.remove();
+    },
+  };
+}
+
+function programOf(mode: Mode): string[] {
+  if (mode === 'standalone') return ['apps/standalone/dist/main.js'];
+  return ['tools/dev-distributed.mjs', '--replicas', 'registry-v2=2'];
+}
+
+/** Settings of the machine's own Berth must not reach the one under test. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(BERTH_|NODE_OPTIONS$|JEST_)/.test(name)),
+  );
+}
+
+async function isReady(base: string): Promise<boolean> {
+  return (await fetch(`${base}/readyz`)).status === 200;
+}
+
+/** dev-distributed keeps this file while it runs: `{"registry-v2":[101,102],...}`. */
+function readPids(dataDir: string): Record<string, number[]> {
+  return JSON.parse(readFileSync(join(dataDir, 'pids.json'), 'utf8')) as Record<string, number[]>;
+}
+
+function foreignStack(host: string): Stack {
+  const { E2E_USER: user, E2E_PASSWORD: password } = process.env;
+  const credentials = user && password ? { user, password } : undefined;
+  const notOurs = () => {
+    throw new Error('the registry of E2E_REGISTRY is not ours to stop');
+  };
+  return {
+    host,
+    base: `http://${host}`,
+    credentials,
+    client: () => new RegistryClient(`http://${host}`, credentials),
+    processes: notOurs,
+    waitUntilReady: async () => undefined,
+    restart: notOurs,
+    logTail: () => '(not our registry)',
+    stop: async () => undefined,
+  };
+}

@@ -1,0 +1,71 @@
+import nx from '@nx/eslint-plugin';
+import prettier from 'eslint-config-prettier';
+import ts from 'typescript-eslint';
+
+const LIBS = ['type:domain', 'type:contract', 'type:adapter', 'type:platform'];
+
+export default ts.config(
+  { ignores: ['**/dist', '**/node_modules', '**/generated', '**/*.mjs', '**/prisma.config.ts'] },
+  ...ts.configs.recommendedTypeChecked,
+  { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx },
+    rules: {
+      // A class that is only imported as a type loses its place in the decorator metadata, and with it its injection.
+      '@typescript-eslint/consistent-type-imports': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: '@nestjs/common', importNames: ['forwardRef'], message: 'Split the modules instead.' }] },
+      ],
+      'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'], location: 'start' }],
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: true,
+          allow: [],
+          depConstraints: [
+            {
+              sourceTag: 'type:domain',
+              onlyDependOnLibsWithTags: ['type:domain'],
+              bannedExternalImports: ['@nestjs/*', '@prisma/*', 'pg', 'minio', '@nats-io/*', 'class-*'],
+            },
+            { sourceTag: 'type:contract', onlyDependOnLibsWithTags: ['type:domain'] },
+            { sourceTag: 'type:adapter', onlyDependOnLibsWithTags: ['type:domain', 'type:contract'] },
+            { sourceTag: 'type:platform', onlyDependOnLibsWithTags: ['type:domain', 'type:contract', 'type:adapter'] },
+            { sourceTag: 'type:app', onlyDependOnLibsWithTags: [...LIBS, 'type:testing'] },
+            { sourceTag: 'type:composition', onlyDependOnLibsWithTags: [...LIBS, 'type:app', 'type:testing'] },
+            { sourceTag: 'type:testing', onlyDependOnLibsWithTags: LIBS },
+            { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: [...LIBS, 'type:testing'] },
+            {
+              sourceTag: 'scope:gateway',
+              notDependOnLibsWithTags: [],
+              bannedExternalImports: ['@prisma/*', 'pg', 'minio'],
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['**/*.spec.ts', 'libs/testing/**', 'e2e/**'],
+    rules: {
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+    },
+  },
+  {
+    files: ['{apps,libs}/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'libs/testing/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['@berth/testing'], message: 'Only spec files use the test kit.' }] },
+      ],
+    },
+  },
+  prettier,
+);

@@ -1,0 +1,33 @@
+import { isDigest, isTag, parseRepositoryName } from '@berth/oci';
+import { ValidateBy, type ValidationOptions } from 'class-validator';
+
+const validator =
+  (name: string, validate: (value: string) => boolean) =>
+  (options?: ValidationOptions): PropertyDecorator =>
+    ValidateBy(
+      {
+        name,
+        validator: {
+          validate: (value: unknown) => typeof value === 'string' && validate(value),
+          defaultMessage: (args) => `${args?.property ?? 'field'} is not a valid ${name}`,
+        },
+      },
+      options,
+    );
+
+const isCanonicalName = (value: string): boolean => {
+  try {
+    return parseRepositoryName(value) === value;
+  } catch {
+    return false;
+  }
+};
+
+/** The field holds a canonical repository path: `library/busybox`, never `busybox`. */
+export const IsRepositoryName = validator('repository name', isCanonicalName);
+
+/** The field holds a digest of a known algorithm. */
+export const IsDigest = validator('digest', isDigest);
+
+/** The field holds a tag or a digest. */
+export const IsReference = validator('reference', (value) => isDigest(value) || isTag(value));

@@ -1,0 +1,26 @@
+export { defineEvent, defineRequest, type EventContract, type MessageClass, type RequestContract } from './contract.js';
+export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
+export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
+export {
+  ENSURE_ORGANISATION,
+  EnsureOrganisationV1,
+  type EnsuredOrganisationV1,
+} from './manage/ensure-organisation.v1.js';
+export { COMMIT_UPLOAD, type CommittedUploadV1, CommitUploadV1 } from './registry/commit-upload.v1.js';
+export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
+export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';
+export { FIND_BLOB, FindBlobV1, type FoundBlobV1 } from './registry/find-blob.v1.js';
+export { type FoundManifestV1, GET_MANIFEST, GetManifestV1 } from './registry/get-manifest.v1.js';
+export { LIST_TAGS, ListTagsV1, MAX_TAGS_PER_PAGE, type TagPageV1 } from './registry/list-tags.v1.js';
+export { MANIFEST_DELETED, ManifestDeletedV1 } from './registry/manifest-deleted.v1.js';
+export { MANIFEST_PUSHED, ManifestPushedV1 } from './registry/manifest-pushed.v1.js';
+export { PUT_MANIFEST, PutManifestV1, type StoredManifestV1 } from './registry/put-manifest.v1.js';
+export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
+export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
+export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';
+export { COMPLETE_UPLOAD, type CompletedUploadV1, CompleteUploadV1 } from './storage/complete-upload.v1.js';
+export { CREATE_UPLOAD, CreateUploadV1 } from './storage/create-upload.v1.js';
+export { DELETE_OBJECTS, type DeletedObjectsV1, DeleteObjectsV1 } from './storage/delete-objects.v1.js';
+export { FIND_UPLOAD, FindUploadV1 } from './storage/find-upload.v1.js';
+export { type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
+export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.v1.js';

@@ -1,0 +1,10 @@
+import { defineRequest } from '../contract.js';
+import { UploadSessionRef } from './upload-session.js';
+
+/** Ends a session and removes what it stored. Spec: end-14. */
+export class CancelUploadV1 extends UploadSessionRef {}
+
+export const CANCEL_UPLOAD = defineRequest<CancelUploadV1, { sessionId: string }>(
+  'storage.upload.cancel.v1',
+  CancelUploadV1,
+);

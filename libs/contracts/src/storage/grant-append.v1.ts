@@ -1,0 +1,28 @@
+import { IsBoolean, IsInt, IsOptional, Min } from 'class-validator';
+import { defineRequest } from '../contract.js';
+import { UploadSessionRef } from './upload-session.js';
+
+/** Asks for the right to send the next bytes of a session, once. */
+export class GrantAppendV1 extends UploadSessionRef {
+  /** Where the client says its chunk starts; absent: where the session stands. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  start?: number;
+
+  /** No byte follows this request's. */
+  @IsBoolean()
+  last!: boolean;
+}
+
+export interface AppendGrantV1 {
+  /** Where to send the bytes: a data-plane URL with the grant in it. */
+  url: string;
+  offset: number;
+}
+
+/** BLOB_UPLOAD_UNKNOWN; BLOB_UPLOAD_INVALID (416) where `start` is not the offset, and the session stays usable. */
+export const GRANT_APPEND = defineRequest<GrantAppendV1, AppendGrantV1>(
+  'storage.upload.grant-append.v1',
+  GrantAppendV1,
+);

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestContract } from '@berth/contracts';
+import { RegistryError } from '@berth/oci';
+import {
+  applyDecorators,
+  type ArgumentsHost,
+  type CallHandler,
+  Catch,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+  type RpcExceptionFilter,
+  UseFilters,
+  UseInterceptors,
+  UsePipes,
+  ValidationPipe,
+} from '@nestjs/common';
+import { MessagePattern, NatsContext } from '@nestjs/microservices';
+import { Observable, throwError } from 'rxjs';
+import { InProcessContext } from './in-process/in-process-server.js';
+import { runInRequestContext } from './request-context.js';
+import { REQUEST_ID_HEADER } from './rpc-packet.js';
+
+/** Gives the handler the request context of the asker, so that its log lines and its own questions carry the same id. */
+@Injectable()
+class RequestContextInterceptor implements NestInterceptor {
+  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const requestId = requestIdOf(execution.switchToRpc().getContext<unknown>());
+    return new Observable((subscriber) =>
+      runInRequestContext({ requestId }, () => next.handle().subscribe(subscriber)),
+    );
+  }
+}
+
+function requestIdOf(context: unknown): string {
+  if (context instanceof InProcessContext) return context.requestId ?? randomUUID();
+  if (!(context instanceof NatsContext)) return randomUUID();
+  const headers = context.getHeaders() as { get(name: string): string } | undefined;
+  return headers?.get(REQUEST_ID_HEADER) || randomUUID();
+}
+
+/** Puts errors on the wire: a RegistryError as it is, anything else as UNKNOWN after it has been logged here, once. */
+@Catch()
+class RpcErrorFilter implements RpcExceptionFilter {
+  private readonly logger = new Logger('Rpc');
+
+  catch(error: unknown, host: ArgumentsHost): Observable<never> {
+    if (error instanceof RegistryError) {
+      if (error.status >= 500) this.logger.error({ msg: 'request failed', subject: subjectOf(host), err: error });
+      return throwError(() => error.toWire());
+    }
+    this.logger.error({ msg: 'request failed', subject: subjectOf(host), err: error });
+    return throwError(() => new RegistryError('UNKNOWN').toWire());
+  }
+}
+
+const subjectOf = (host: ArgumentsHost): string =>
+  String(host.switchToRpc().getContext<{ getArgByIndex(index: number): unknown }>().getArgByIndex(0));
+
+const validate = new ValidationPipe({
+  whitelist: true,
+  forbidNonWhitelisted: true,
+  transform: true,
+  exceptionFactory: (failures) =>
+    new RegistryError('UNKNOWN', undefined, {
+      cause: new Error(`malformed message: ${failures.map(String).join('; ')}`),
+    }),
+});
+
+/** Marks the method that answers a contract. Its argument is validated; what it throws reaches the asker as one error. */
+export const Answers = <Request extends object, Reply>(contract: RequestContract<Request, Reply>): MethodDecorator =>
+  applyDecorators(
+    MessagePattern(contract.subject),
+    UsePipes(validate),
+    UseFilters(RpcErrorFilter),
+    UseInterceptors(RequestContextInterceptor),
+  );

@@ -1,0 +1,55 @@
+import type { RequestContract } from '@berth/contracts';
+import { registryError } from '@berth/oci';
+import { MessageBus } from '../message-bus.js';
+import { currentRequestId } from '../request-context.js';
+import { replyOf, type ReplyPacket } from '../rpc-packet.js';
+
+/** What a request carries besides its data. */
+export interface Delivery {
+  data: unknown;
+  requestId: string | undefined;
+}
+
+/** Answers requests of one subject. `reply` may come at any time later, once. */
+export type Endpoint = (delivery: Delivery, reply: (packet: ReplyPacket) => void) => void;
+
+/**
+ * The bus of standalone: subjects to endpoints, in one process. Messages are copied as the wire would copy them, so
+ * that no service can come to depend on a shared object.
+ */
+export class InProcessBus extends MessageBus {
+  private readonly endpoints = new Map<string, Endpoint>();
+
+  add(subject: string, endpoint: Endpoint): void {
+    this.endpoints.set(subject, endpoint);
+  }
+
+  remove(subject: string): void {
+    this.endpoints.delete(subject);
+  }
+
+  async request<Request extends object, Reply>(
+    { subject, timeoutMs }: RequestContract<Request, Reply>,
+    request: Request,
+  ): Promise<Reply> {
+    const endpoint = this.endpoints.get(subject);
+    if (!endpoint) throw registryError('UNAVAILABLE', { subject }, { cause: 'nobody answers' });
+    const packet = await new Promise<ReplyPacket>((resolve, reject) => {
+      const late = () => reject(registryError('UNAVAILABLE', { subject }, { cause: 'no answer in time' }));
+      const timer = setTimeout(late, timeoutMs);
+      endpoint({ data: copy(request), requestId: currentRequestId() }, (reply) => {
+        clearTimeout(timer);
+        resolve(copy(reply));
+      });
+    });
+    return replyOf<Reply>(subject, packet);
+  }
+
+  async ready(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.endpoints.clear();
+  }
+}
+
+const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;

@@ -1,0 +1,50 @@
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CustomTransportStrategy, type NatsContext, ServerNats, type WritePacket } from '@nestjs/microservices';
+import { connectionOptions, type NatsSettings } from './nats-connection.js';
+
+const POLL_MS = 20;
+
+/** Private to Nest's class, and without a public way to leave the queue group and stay connected. */
+interface ServerState {
+  natsClient: NatsConnection | null;
+  subscriptions: Subscription[];
+}
+
+/**
+ * Nest's NATS server, in the queue group of its service, that finishes what it has begun before it closes: it leaves
+ * the group first, so that new requests go to other replicas, and then waits for its own to be answered.
+ */
+export class DrainingNatsServer extends ServerNats implements CustomTransportStrategy {
+  private inFlight = 0;
+
+  constructor(
+    settings: NatsSettings,
+    queue: string,
+    private readonly drainMs: number,
+  ) {
+    super({ ...connectionOptions(settings), queue });
+  }
+
+  override getPublisher(message: unknown, id: string, context: NatsContext): (response: WritePacket) => void {
+    const publish = super.getPublisher(message, id, context) as (response: WritePacket) => void;
+    this.inFlight++;
+    let open = true;
+    return (response) => {
+      if (open && (response.isDisposed === true || response.err !== undefined)) {
+        open = false;
+        this.inFlight--;
+      }
+      return publish(response);
+    };
+  }
+
+  override async close(): Promise<void> {
+    const { natsClient, subscriptions } = this as unknown as ServerState;
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    const deadline = Date.now() + this.drainMs;
+    while (this.inFlight > 0 && Date.now() < deadline) await delay(POLL_MS);
+    await natsClient?.flush().catch(() => undefined);
+    await super.close();
+  }
+}

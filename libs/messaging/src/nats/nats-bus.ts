@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestContract } from '@berth/contracts';
+import { registryError } from '@berth/oci';
+import { headers } from '@nats-io/transport-node';
+import { MessageBus } from '../message-bus.js';
+import { currentRequestId } from '../request-context.js';
+import { REQUEST_ID_HEADER, replyOf, type ReplyPacket } from '../rpc-packet.js';
+import type { NatsLink } from './nats-connection.js';
+
+/**
+ * Speaks the packets of Nest's NATS server over the client's own request multiplexer: one subscription for all replies,
+ * where Nest's client makes one for each.
+ */
+export class NatsBus extends MessageBus {
+  constructor(private readonly link: NatsLink) {
+    super();
+  }
+
+  async request<Request extends object, Reply>(
+    contract: RequestContract<Request, Reply>,
+    request: Request,
+  ): Promise<Reply> {
+    if (!this.link.isUp) throw unavailable(contract.subject, 'the bus is not connected');
+    const { subject, timeoutMs } = contract;
+    const packet = JSON.stringify({ pattern: subject, data: request, id: randomUUID() });
+    const context = headers();
+    context.set(REQUEST_ID_HEADER, currentRequestId() ?? randomUUID());
+    const reply = await this.link.connection
+      .request(subject, packet, { timeout: timeoutMs, headers: context })
+      .catch((cause: unknown) => {
+        throw unavailable(subject, cause);
+      });
+    return replyOf<Reply>(subject, reply.json<ReplyPacket>());
+  }
+
+  async ready(): Promise<void> {
+    if (!this.link.isUp) throw unavailable('ready', 'the bus is not connected');
+    await this.link.connection.flush();
+  }
+
+  close(): Promise<void> {
+    return this.link.close();
+  }
+}
+
+const unavailable = (subject: string, cause: unknown) => registryError('UNAVAILABLE', { subject }, { cause });

@@ -1,0 +1,52 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+
+export interface NatsSettings {
+  servers: string[];
+  /** Shown by the server's monitoring. */
+  name: string;
+  user?: string | undefined;
+  password?: string | undefined;
+}
+
+const RECONNECT_WAIT_MS = 500;
+
+/** Options of every connection: it never gives up, neither at the first attempt nor after a loss. */
+export const connectionOptions = (settings: NatsSettings) => ({
+  servers: settings.servers,
+  name: settings.name,
+  ...(settings.user !== undefined && { user: settings.user, pass: settings.password ?? '' }),
+  maxReconnectAttempts: -1,
+  waitOnFirstConnect: true,
+  reconnectTimeWait: RECONNECT_WAIT_MS,
+  pingInterval: 10_000,
+  maxPingOut: 2,
+});
+
+/** A connection that knows whether it is up: while it is not, questions fail at once instead of waiting in a buffer. */
+export class NatsLink {
+  private up = true;
+
+  private constructor(readonly connection: NatsConnection) {
+    void this.watch();
+  }
+
+  static async open(settings: NatsSettings): Promise<NatsLink> {
+    return new NatsLink(await connect(connectionOptions(settings)));
+  }
+
+  get isUp(): boolean {
+    return this.up && !this.connection.isClosed();
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  private async watch(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type === 'disconnect') this.up = false;
+      if (status.type === 'reconnect') this.up = true;
+    }
+    this.up = false;
+  }
+}

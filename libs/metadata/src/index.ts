@@ -1,0 +1,26 @@
+export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
+export { AccountStore, type StoredUser } from './account.store.js';
+export { Database, type DatabaseOptions } from './database.js';
+export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
+export {
+  ManifestStore,
+  type DeleteManifestOutcome,
+  type MissingReferences,
+  type NewManifest,
+  type PutManifestOutcome,
+  type StoredManifest,
+} from './manifest.store.js';
+export { deployMigrations, schemaDrift } from './migrate.js';
+export { OrganisationStore, type EnsureOutcome } from './organisation.store.js';
+export { OutboxStore, type OutboxEvent } from './outbox.store.js';
+export {
+  RepositoryBlobStore,
+  type BlobTiming,
+  type CommitOutcome,
+  type CompletedUpload,
+  type LinkedBlob,
+} from './repository-blob.store.js';
+export { RepositoryStore } from './repository.store.js';
+export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
+export { TagStore } from './tag.store.js';
+export { UploadSessionStore, type UploadProgress, type UploadSessionRow } from './upload-session.store.js';

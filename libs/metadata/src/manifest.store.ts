@@ -1,0 +1,196 @@
+import type { Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
+import { type Database, isDeadlock, isForeignKeyViolation } from './database.js';
+import { isManifestMediaType } from '@berth/oci';
+
+/** What a GET or HEAD of a manifest needs. `payload` is null where the caller has these bytes already. */
+export interface StoredManifest {
+  digest: Digest;
+  mediaType: string;
+  size: number;
+  subjectDigest: Digest | null;
+  payload: Buffer | null;
+}
+
+export interface NewManifest {
+  repository: RepositoryName;
+  manifest: ParsedManifest;
+  payload: Buffer;
+  tags: Tag[];
+  /** Written to the outbox in the same transaction, so that it is published if and only if the push is true. */
+  event: { subject: string; payload: object };
+}
+
+/** What the manifest refers to and the repository does not have. */
+export interface MissingReferences {
+  missing: { digest: Digest; mediaType: string }[];
+}
+
+export type PutManifestOutcome = 'stored' | 'repository-unknown' | MissingReferences;
+
+export type DeleteManifestOutcome = 'deleted' | 'unknown' | 'referenced';
+
+const REFERENCED = {
+  name: 'manifest-referenced',
+  text: `SELECT r.id AS repository_id, found.digest, found.child_id FROM registry.repository r LEFT JOIN LATERAL (
+      SELECT rb.digest, NULL::bigint AS child_id FROM registry.repository_blob rb
+      WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
+      UNION ALL
+      SELECT m.digest, m.id FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
+    ) found ON true WHERE r.path = $1`,
+};
+const PUT = {
+  name: 'manifest-put',
+  text: `WITH made AS (
+      INSERT INTO registry.manifest
+        (repository_id, digest, media_type, artifact_type, subject_digest, annotations, size, payload, review_after)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() END)
+      ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = excluded.review_after RETURNING id),
+    blobs AS (INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
+      SELECT made.id, $1, digest FROM made, unnest($9::text[]) WITH ORDINALITY AS u(digest, n) ORDER BY n ON CONFLICT DO NOTHING),
+    children AS (INSERT INTO registry.manifest_child (parent_id, child_id)
+      SELECT made.id, child FROM made, unnest($10::bigint[]) AS u(child) ORDER BY child ON CONFLICT DO NOTHING),
+    tagged AS (INSERT INTO registry.tag (repository_id, name, manifest_id)
+      SELECT $1, name, made.id FROM made, unnest($11::text[]) AS u(name) ORDER BY name
+      ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now())
+    INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made`,
+};
+const FOUND_COLUMNS = `m.digest, m.media_type, m.size, m.subject_digest,
+  CASE WHEN m.digest = ANY($3) THEN NULL ELSE m.payload END AS payload`;
+const FIND_BY_TAG = {
+  name: 'manifest-find-by-tag',
+  text: `SELECT ${FOUND_COLUMNS} FROM registry.repository r
+         JOIN registry.tag t ON t.repository_id = r.id AND t.name = $2
+         JOIN registry.manifest m ON m.id = t.manifest_id WHERE r.path = $1`,
+};
+const FIND_BY_DIGEST = {
+  name: 'manifest-find-by-digest',
+  text: `SELECT ${FOUND_COLUMNS} FROM registry.repository r
+         JOIN registry.manifest m ON m.repository_id = r.id AND m.digest = $2 WHERE r.path = $1`,
+};
+const DELETE = {
+  name: 'manifest-delete',
+  text: `WITH gone AS (DELETE FROM registry.manifest m USING registry.repository r
+           WHERE r.path = $1 AND m.repository_id = r.id AND m.digest = $2 RETURNING m.id)
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone RETURNING id`,
+};
+const ATTEMPTS = 3;
+
+/** Manifests of repositories, with their references. Written by registry-v2; removed by registry-v2 and gc-worker. */
+export class ManifestStore {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * One transaction: manifest, references, tags and event, or nothing. The foreign keys lock what is referenced, in
+   * digest order, and fail where garbage collection was faster: then the missing references are looked up again.
+   */
+  async put(push: NewManifest): Promise<PutManifestOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      const references = await this.resolve(push);
+      if (references === 'repository-unknown' || 'missing' in references) return references;
+      try {
+        await this.insert(push, references);
+        return 'stored';
+      } catch (error) {
+        const lost = isForeignKeyViolation(error) || isDeadlock(error);
+        if (!lost || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Null where the repository has no such manifest. Of digests in `known` the payload is left out. */
+  async find(repository: RepositoryName, reference: Reference, known: Digest[]): Promise<StoredManifest | null> {
+    const [row] =
+      reference.kind === 'digest'
+        ? await this.database.rows<ManifestRow>(FIND_BY_DIGEST, [repository, reference.digest, known])
+        : await this.database.rows<ManifestRow>(FIND_BY_TAG, [repository, reference.tag, known]);
+    return row ? stored(row) : null;
+  }
+
+  /** Removes the manifest and every tag of it; refused while an index refers to it. */
+  async delete(
+    repository: RepositoryName,
+    digest: Digest,
+    event: { subject: string; payload: object },
+  ): Promise<DeleteManifestOutcome> {
+    try {
+      const gone = await this.database.rows(DELETE, [repository, digest, event.subject, JSON.stringify(event.payload)]);
+      return gone.length > 0 ? 'deleted' : 'unknown';
+    } catch (error) {
+      if (isForeignKeyViolation(error)) return 'referenced';
+      throw error;
+    }
+  }
+
+  private async resolve({
+    repository,
+    manifest,
+  }: NewManifest): Promise<'repository-unknown' | MissingReferences | References> {
+    const blobs = manifest.blobs.map((descriptor) => descriptor.digest);
+    const others = manifest.manifests.map((descriptor) => descriptor.digest);
+    const found = await this.database.rows<ReferencedRow>(REFERENCED, [repository, [...blobs, ...others], others]);
+    if (!found[0]) return 'repository-unknown';
+    const links = new Set(found.filter((row) => row.child_id === null).map((row) => row.digest));
+    const children = new Map(found.filter((row) => row.child_id !== null).map((row) => [row.digest, row.child_id!]));
+    // An entry of an index may be a plain blob, whatever its media type says (BuildKit's cache export).
+    const missing = [
+      ...manifest.blobs.filter(({ digest }) => !links.has(digest)),
+      ...manifest.manifests.filter(
+        (entry) => !children.has(entry.digest) && (isManifestMediaType(entry.mediaType) || !links.has(entry.digest)),
+      ),
+    ];
+    if (missing.length > 0) return { missing: missing.map(({ digest, mediaType }) => ({ digest, mediaType })) };
+    const entriesThatAreBlobs = others.filter((digest) => !children.has(digest));
+    return {
+      repositoryId: found[0].repository_id,
+      blobs: [...new Set([...blobs, ...entriesThatAreBlobs])].sort(),
+      children: [...children.values()],
+    };
+  }
+
+  private async insert({ manifest, payload, tags, event }: NewManifest, references: References): Promise<void> {
+    await this.database.rows(PUT, [
+      references.repositoryId,
+      manifest.digest,
+      manifest.mediaType,
+      manifest.artifactType ?? null,
+      manifest.subject?.digest ?? null,
+      manifest.annotations ? JSON.stringify(manifest.annotations) : null,
+      payload.length,
+      payload,
+      references.blobs,
+      references.children,
+      tags,
+      event.subject,
+      JSON.stringify(event.payload),
+    ]);
+  }
+}
+
+interface References {
+  repositoryId: string;
+  /** In digest order, which is the order in which the foreign keys lock. */
+  blobs: string[];
+  children: string[];
+}
+
+interface ReferencedRow {
+  repository_id: string;
+  digest: Digest;
+  child_id: string | null;
+}
+
+interface ManifestRow {
+  digest: Digest;
+  media_type: string;
+  size: number;
+  subject_digest: Digest | null;
+  payload: Buffer | null;
+}
+
+const stored = (row: ManifestRow): StoredManifest => ({
+  digest: row.digest,
+  mediaType: row.media_type,
+  size: row.size,
+  subjectDigest: row.subject_digest,
+  payload: row.payload,
+});

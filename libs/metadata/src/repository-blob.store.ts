@@ -1,0 +1,217 @@
+import type { Digest, RepositoryName } from '@berth/oci';
+import { type Database, isDeadlock, isForeignKeyViolation } from './database.js';
+
+/** A blob as one repository sees it. */
+export interface LinkedBlob {
+  digest: Digest;
+  size: number;
+  objectKey: string;
+}
+
+/** An upload whose bytes are complete and hash to `digest`. */
+export interface CompletedUpload {
+  repository: RepositoryName;
+  sessionId: string;
+  claim: string;
+  digest: Digest;
+  objectKey: string;
+  size: number;
+}
+
+export interface BlobTiming {
+  /** How long a blob that nothing references yet is protected after an upload, a mount or a HEAD. */
+  leaseSeconds: number;
+  /** How long a read that was granted may still run: an object outlives its row by this. */
+  pullWindowSeconds: number;
+}
+
+export type CommitOutcome = 'committed' | 'repository-unknown' | 'session-unknown';
+
+const COMMIT = {
+  name: 'blob-commit-upload',
+  text: `WITH repo AS (SELECT id FROM registry.repository WHERE path = $1),
+    ended AS (DELETE FROM storage.upload_session WHERE id = $2 AND claim = $3 AND EXISTS (SELECT FROM repo) RETURNING id),
+    made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
+             ON CONFLICT (digest) DO NOTHING RETURNING digest),
+    redundant AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
+                  SELECT $5, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made)),
+    link AS (INSERT INTO registry.repository_blob (repository_id, digest, review_after)
+             SELECT repo.id, $4, now() + make_interval(secs => $7) FROM repo, ended
+             ON CONFLICT (repository_id, digest)
+             DO UPDATE SET review_after = greatest(registry.repository_blob.review_after, excluded.review_after))
+    SELECT (SELECT count(*) FROM repo)::int AS repositories, (SELECT count(*) FROM ended)::int AS sessions`,
+};
+const FIND = {
+  name: 'blob-find',
+  text: `SELECT b.digest, b.size, b.object_key FROM registry.repository r
+         JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
+         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1`,
+};
+const FIND_FOR_PUSH = {
+  name: 'blob-find-for-push',
+  text: `SELECT b.digest, b.size, b.object_key, r.id AS repository_id,
+           rb.review_after < now() + make_interval(secs => $3) OR (rb.review_after IS NULL AND NOT EXISTS (
+             SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = r.id AND mb.digest = rb.digest)) AS wants_lease
+         FROM registry.repository r
+         JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
+         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1`,
+};
+const LEASE = {
+  name: 'blob-lease',
+  text: `UPDATE registry.repository_blob SET review_after = greatest(review_after, now() + make_interval(secs => $3))
+         WHERE repository_id = $1 AND digest = $2 RETURNING digest`,
+};
+const MOUNT = {
+  name: 'blob-mount',
+  text: `WITH source AS (
+      SELECT b.digest FROM registry.repository r
+      JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $3
+      JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $2)
+    INSERT INTO registry.repository_blob (repository_id, digest, review_after)
+    SELECT r.id, source.digest, now() + make_interval(secs => $4) FROM registry.repository r, source WHERE r.path = $1
+    ON CONFLICT (repository_id, digest)
+    DO UPDATE SET review_after = greatest(registry.repository_blob.review_after, excluded.review_after)
+    RETURNING digest`,
+};
+const LOCK_LINK = {
+  name: 'blob-lock-link',
+  text: `SELECT rb.repository_id, EXISTS (SELECT FROM registry.manifest_blob mb
+           WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest) AS referenced
+         FROM registry.repository r JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
+         WHERE r.path = $1`,
+};
+const ATTEMPTS = 3;
+
+/** Blobs and their links to repositories. Written by registry-v2; removed by registry-v2 and gc-worker. */
+export class RepositoryBlobStore {
+  constructor(
+    private readonly database: Database,
+    private readonly timing: BlobTiming,
+  ) {}
+
+  /**
+   * One transaction: the session ends, the blob becomes true, the repository gets its link and the link a lease. Bytes
+   * that are there already under another key make the new object redundant: it is queued for deletion.
+   */
+  async commitUpload(upload: CompletedUpload): Promise<CommitOutcome> {
+    const { repository, sessionId, claim, digest, objectKey, size } = upload;
+    const values = [repository, sessionId, claim, digest, objectKey, size, this.timing.leaseSeconds];
+    const [row] = await this.withoutVanishedBlob(() =>
+      this.database.rows<{ repositories: number; sessions: number }>(COMMIT, values),
+    );
+    if (row?.sessions) return 'committed';
+    return row?.repositories ? 'session-unknown' : 'repository-unknown';
+  }
+
+  /** For reading: no lease. Null where this repository has no such blob. */
+  async find(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | null> {
+    const [row] = await this.database.rows<BlobRow>(FIND, [repository, digest]);
+    return row ? linkedBlob(row) : null;
+  }
+
+  /**
+   * For a HEAD, after which a client skips its upload: whoever reads non-null may reference the blob until the lease ends.
+   * Writes only when no manifest of the repository references the blob and the lease is past its half.
+   */
+  async findAndLease(repository: RepositoryName, digest: Digest): Promise<LinkedBlob | null> {
+    const [row] = await this.database.rows<BlobRow & { repository_id: string; wants_lease: boolean }>(FIND_FOR_PUSH, [
+      repository,
+      digest,
+      this.timing.leaseSeconds / 2,
+    ]);
+    if (!row) return null;
+    if (!row.wants_lease) return linkedBlob(row);
+    const leased = await this.database.rows(LEASE, [row.repository_id, digest, this.timing.leaseSeconds]);
+    return leased.length > 0 ? linkedBlob(row) : null;
+  }
+
+  /** Links a blob of `from` into `repository`, with a lease; false where either is missing. */
+  async mount(repository: RepositoryName, from: RepositoryName, digest: Digest): Promise<boolean> {
+    const mounted = await this.withoutVanishedBlob(() =>
+      this.database.rows(MOUNT, [repository, from, digest, this.timing.leaseSeconds]),
+    );
+    return mounted.length > 0;
+  }
+
+  /** Takes the blob out of the repository, unless a manifest there references it. */
+  async unlink(repository: RepositoryName, digest: Digest): Promise<'unlinked' | 'referenced' | 'unknown'> {
+    const [link] = await this.database.rows<{ repository_id: string; referenced: boolean }>(LOCK_LINK, [
+      repository,
+      digest,
+    ]);
+    if (!link) return 'unknown';
+    if (link.referenced) return 'referenced';
+    try {
+      return (await this.removeLink(link.repository_id, digest)) ? 'unlinked' : 'unknown';
+    } catch (error) {
+      if (isForeignKeyViolation(error)) return 'referenced';
+      throw error;
+    }
+  }
+
+  private removeLink(repositoryId: string, digest: Digest): Promise<boolean> {
+    return this.database.transaction((rows) =>
+      removeBlobLink(rows, repositoryId, digest, this.timing.pullWindowSeconds),
+    );
+  }
+
+  /**
+   * A statement that found the blob's row and then lost it to a concurrent removal fails at its foreign key or as the
+   * victim of a deadlock: nothing of it happened, so it runs again and sees the row gone.
+   */
+  private async withoutVanishedBlob<T>(statement: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await statement();
+      } catch (error) {
+        const lost = isForeignKeyViolation(error) || isDeadlock(error);
+        if (!lost || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+}
+
+const LOCK_BLOB = {
+  name: 'blob-lock',
+  text: `SELECT size, object_key FROM registry.blob WHERE digest = $1 FOR UPDATE`,
+};
+const DELETE_LINK = {
+  name: 'blob-delete-link',
+  text: `DELETE FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2 RETURNING digest`,
+};
+const DELETE_UNLINKED = {
+  name: 'blob-delete-unlinked',
+  text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = $1
+           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, size)
+         INSERT INTO registry.object_deletion (object_key, size, not_before)
+         SELECT object_key, size, now() + make_interval(secs => $2) FROM gone`,
+};
+
+/**
+ * Inside a transaction: removes the link, and with the last link the blob's row, whose object is then deleted after
+ * `windowSeconds` (the longest read grant). Locks blob, then link. A link that a manifest references fails the foreign key.
+ */
+export async function removeBlobLink(
+  rows: Database['rows'],
+  repositoryId: string,
+  digest: string,
+  windowSeconds: number,
+): Promise<boolean> {
+  await rows(LOCK_BLOB, [digest]);
+  const removed = await rows(DELETE_LINK, [repositoryId, digest]);
+  if (removed.length === 0) return false;
+  await rows(DELETE_UNLINKED, [digest, windowSeconds]);
+  return true;
+}
+
+interface BlobRow {
+  digest: Digest;
+  size: string;
+  object_key: string;
+}
+
+const linkedBlob = (row: BlobRow): LinkedBlob => ({
+  digest: row.digest,
+  size: Number(row.size),
+  objectKey: row.object_key,
+});

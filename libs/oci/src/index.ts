@@ -1,0 +1,65 @@
+export { type ByteRange, parseContentRange, parseRange } from './content-range.js';
+export { type Descriptor, parseDescriptor, type Platform } from './descriptor.js';
+export {
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestHex,
+  digestOf,
+  isDigest,
+  parseDigest,
+} from './digest.js';
+export {
+  type ErrorEnvelope,
+  errorEnvelope,
+  type OciErrorCode,
+  REGISTRY_ERRORS,
+  RegistryError,
+  registryError,
+  type RegistryErrorCode,
+  type RegistryErrorLevel,
+  type RegistryErrorOptions,
+  type RegistryErrorRow,
+  type RegistryErrorWire,
+} from './errors.js';
+export { fallbackTag } from './fallback-tag.js';
+export { nextLink } from './link-header.js';
+export { type ManifestKind, type ParsedManifest, parseManifest, type ParseManifestOptions } from './manifest.js';
+export {
+  bareMediaType,
+  DOCKER_FOREIGN_LAYER_GZIP,
+  DOCKER_IMAGE_CONFIG,
+  DOCKER_LAYER_GZIP,
+  DOCKER_MANIFEST,
+  DOCKER_MANIFEST_LIST,
+  DOCKER_SCHEMA1,
+  DOCKER_SCHEMA1_SIGNED,
+  isArtifactManifestMediaType,
+  isImageManifestMediaType,
+  isIndexMediaType,
+  isManifestMediaType,
+  isNonDistributableMediaType,
+  isSchema1MediaType,
+  OCI_ARTIFACT_MANIFEST,
+  OCI_EMPTY,
+  OCI_IMAGE_CONFIG,
+  OCI_IMAGE_INDEX,
+  OCI_IMAGE_MANIFEST,
+  OCI_LAYER,
+  OCI_LAYER_GZIP,
+  OCI_LAYER_NONDISTRIBUTABLE,
+  OCI_LAYER_NONDISTRIBUTABLE_GZIP,
+  OCI_LAYER_NONDISTRIBUTABLE_ZSTD,
+  OCI_LAYER_ZSTD,
+  ORAS_ARTIFACT_MANIFEST,
+} from './media-types.js';
+export { type Reference, parseReference } from './reference.js';
+export {
+  displayName,
+  organisationOf,
+  parseRepositoryName,
+  repositoryRest,
+  type RepositoryName,
+} from './repository-name.js';
+export { formatScope, parseScope, parseScopes, type Scope } from './scope.js';
+export { isTag, parseTag, type Tag } from './tag.js';

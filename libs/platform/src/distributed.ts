@@ -1,0 +1,140 @@
+import { JetStreamEventStream, DrainingNatsServer, NatsBus, NatsLink, type NatsSettings } from '@berth/messaging';
+import { Database } from '@berth/metadata';
+import { MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { HealthChecks } from './health/health-checks.js';
+import { createHttpApp, listen } from './http-server.js';
+import { createLogger } from './logging/logger.js';
+import { MeasuredBus } from './metrics/measured-bus.js';
+import { Metrics } from './metrics/metrics.js';
+import { InternalEndpointsModule, ServiceRootModule } from './platform.module.js';
+import type { ServiceHost } from './service-host.js';
+import { loadSettings } from './settings/load-settings.js';
+import { internalPortOf, type Settings } from './settings/settings.js';
+import { runUntilStopped } from './process-lifetime.js';
+
+/** One of the six services, as its main.ts describes it. */
+export interface Service {
+  name: string;
+  module: Type | DynamicModule;
+  /** Settings without which it does not start. */
+  required: (keyof Settings)[];
+  /** Keeps state in PostgreSQL. */
+  database: boolean;
+  /** Serves clients on BERTH_PORT, besides the internal port. */
+  public?: boolean;
+  /** Called when the address of the internal port is known, before the first message is answered. */
+  onListening?(app: NestFastifyApplication, settings: Settings, address: string): void;
+}
+
+const STREAM = 'BERTH_EVENTS';
+const EVENT_SUBJECTS = [MANIFEST_PUSHED, MANIFEST_DELETED, TAG_DELETED].map((contract) => contract.subject);
+const BASE64_OVERHEAD = 4 / 3;
+const PACKET_OVERHEAD = 64 * 1024;
+
+/** Runs one service as a process of its own: NATS, PostgreSQL and the object store are where the settings say. */
+export function runService(service: Service): Promise<void> {
+  return runUntilStopped(service.name, async () => {
+    const settings = loadSettings(process.env, [
+      'natsUrl',
+      ...(service.database ? (['databaseUrl'] as const) : []),
+      ...service.required,
+    ]);
+    const host = await createHost(service, settings);
+    const { apps, addresses } = service.public ? await startPublic(host, service) : await startInternal(host, service);
+    host.logger.info({ addresses }, 'service started');
+    return {
+      logger: host.logger,
+      stop: async () => {
+        host.health.stop();
+        for (const app of apps) await app.close();
+        await host.events.close();
+        await host.bus.close();
+        await host.database?.close();
+      },
+    };
+  });
+}
+
+async function createHost(service: Service, settings: Settings): Promise<ServiceHost> {
+  const logger = createLogger(service.name, settings.logLevel);
+  const metrics = new Metrics(service.name);
+  const health = new HealthChecks();
+  const nats: NatsSettings = {
+    servers: settings.natsUrl!,
+    name: service.name,
+    user: settings.natsUser,
+    password: settings.natsPassword,
+  };
+  const bus = new NatsBus(await openLink(nats, settings));
+  const replicas = settings.natsStreamReplicas;
+  const events = new JetStreamEventStream(await NatsLink.open(nats), {
+    stream: STREAM,
+    subjects: EVENT_SUBJECTS,
+    replicas,
+  });
+  const database = service.database ? openDatabase(service.name, settings, metrics) : null;
+  health.add('bus', () => bus.ready());
+  if (database) health.add('database', () => database.ready());
+  return {
+    settings,
+    logger,
+    metrics,
+    health,
+    bus: new MeasuredBus(bus, metrics),
+    events,
+    database,
+    transport: (name) => new DrainingNatsServer(nats, name, settings.shutdownSeconds * 1000),
+  };
+}
+
+async function openLink(nats: NatsSettings, settings: Settings): Promise<NatsLink> {
+  const link = await NatsLink.open(nats);
+  const carries = link.connection.info?.max_payload ?? 0;
+  const needs = Math.ceil(settings.maxManifestBytes * BASE64_OVERHEAD) + PACKET_OVERHEAD;
+  if (carries >= needs) return link;
+  await link.close();
+  throw new Error(
+    `NATS carries messages of ${carries} bytes, and manifests of BERTH_MAX_MANIFEST_BYTES=${settings.maxManifestBytes} need ${needs}: ` +
+      'set max_payload: 8MB in the configuration of nats-server, or lower BERTH_MAX_MANIFEST_BYTES',
+  );
+}
+
+/** A database whose pool the process's metrics show. */
+export function openDatabase(applicationName: string, settings: Settings, metrics: Metrics): Database {
+  const database = new Database({ url: settings.databaseUrl!, poolSize: settings.databasePool, applicationName });
+  metrics.gauge('berth_database_connections', 'Open database connections', () => database.poolUse().total);
+  metrics.gauge(
+    'berth_database_waiting',
+    'Callers that wait for a database connection',
+    () => database.poolUse().waiting,
+  );
+  return database;
+}
+
+interface Started {
+  apps: NestFastifyApplication[];
+  addresses: string[];
+}
+
+async function startInternal(host: ServiceHost, service: Service): Promise<Started> {
+  const { settings } = host;
+  const app = await createHttpApp(host, ServiceRootModule.of(host, InternalEndpointsModule, service.module));
+  app.connectMicroservice({ strategy: host.transport(service.name) });
+  const address = await listen(app, internalPortOf(settings), settings.internalHost);
+  service.onListening?.(app, settings, address);
+  await app.startAllMicroservices();
+  return { apps: [app], addresses: [address] };
+}
+
+async function startPublic(host: ServiceHost, service: Service): Promise<Started> {
+  const { settings } = host;
+  const app = await createHttpApp(host, ServiceRootModule.of(host, service.module));
+  const internal = await createHttpApp(host, ServiceRootModule.of(host, InternalEndpointsModule));
+  const addresses = [
+    await listen(internal, internalPortOf(settings), settings.internalHost),
+    await listen(app, settings.port, settings.host),
+  ];
+  return { apps: [app, internal], addresses };
+}

@@ -1,0 +1,13 @@
+export { openDatabase, runService, type Service } from './distributed.js';
+export { HealthController } from './health/health.controller.js';
+export { HealthChecks, type Readiness } from './health/health-checks.js';
+export { createHttpApp, listen } from './http-server.js';
+export { createLogger, NestLogger } from './logging/logger.js';
+export { MeasuredBus } from './metrics/measured-bus.js';
+export { Metrics } from './metrics/metrics.js';
+export { InternalEndpointsModule, PlatformModule, ServiceRootModule } from './platform.module.js';
+export { type Running, runUntilStopped } from './process-lifetime.js';
+export type { ServiceHost } from './service-host.js';
+export { loadSettings, SettingsError } from './settings/load-settings.js';
+export { internalPortOf, Settings } from './settings/settings.js';
+export { settingsTable } from './settings/settings-table.js';

@@ -1,0 +1,37 @@
+import type { RequestContract } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { RegistryError } from '@berth/oci';
+import type { Metrics } from './metrics.js';
+
+/** A bus that counts and times what passes over it. */
+export class MeasuredBus extends MessageBus {
+  constructor(
+    private readonly bus: MessageBus,
+    private readonly metrics: Metrics,
+  ) {
+    super();
+  }
+
+  async request<Request extends object, Reply>(
+    contract: RequestContract<Request, Reply>,
+    request: Request,
+  ): Promise<Reply> {
+    const observe = this.metrics.busRequests.startTimer({ subject: contract.subject });
+    try {
+      const reply = await this.bus.request<Request, Reply>(contract, request);
+      observe({ outcome: 'ok' });
+      return reply;
+    } catch (error) {
+      observe({ outcome: error instanceof RegistryError ? error.code : 'UNKNOWN' });
+      throw error;
+    }
+  }
+
+  ready(): Promise<void> {
+    return this.bus.ready();
+  }
+
+  close(): Promise<void> {
+    return this.bus.close();
+  }
+}

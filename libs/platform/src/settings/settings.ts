@@ -1,0 +1,258 @@
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, MinLength } from 'class-validator';
+import { Setting } from './setting.js';
+
+const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
+const DAY = 86_400;
+
+/**
+ * Every setting of every service, one class: a variable means the same in each process and in both modes. The table in
+ * docs/configuration.md is checked against it.
+ */
+export class Settings {
+  @Setting('BERTH_HOST', { type: 'text', default: '127.0.0.1', doc: 'Address the gateway listens on.' })
+  @IsString()
+  host!: string;
+
+  @Setting('BERTH_PORT', { type: 'integer', default: '5000', doc: 'Port the gateway listens on; 0 takes a free one.' })
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  port!: number;
+
+  @Setting('BERTH_PUBLIC_URL', {
+    type: 'text',
+    doc: 'What clients reach the gateway by, behind a proxy: Location and the token realm start with it. Without it they follow the Host header.',
+  })
+  @IsOptional()
+  @IsUrl(HTTP_URL)
+  publicUrl?: string;
+
+  @Setting('BERTH_OPEN', {
+    type: 'boolean',
+    default: 'false',
+    doc: 'No authentication, everybody may do everything: for a laptop or a benchmark. Refused unless the gateway listens on a loopback address.',
+  })
+  @IsBoolean()
+  open!: boolean;
+
+  @Setting('BERTH_OPEN_ANYWHERE', {
+    type: 'boolean',
+    default: 'false',
+    doc: 'Insists on BERTH_OPEN on an address that is not loopback.',
+  })
+  @IsBoolean()
+  openAnywhere!: boolean;
+
+  @Setting('BERTH_INTERNAL_HOST', {
+    type: 'text',
+    default: '127.0.0.1',
+    doc: 'Address of the internal port. Never expose it: it has metrics, and in storage the data plane.',
+  })
+  @IsString()
+  internalHost!: string;
+
+  @Setting('BERTH_INTERNAL_PORT', {
+    type: 'integer',
+    doc: 'Port for /livez, /readyz, /metrics and, in storage, the data plane; 0 takes a free one. Default: BERTH_PORT + 1.',
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(65_535)
+  internalPort?: number;
+
+  @Setting('BERTH_LOG_LEVEL', {
+    type: 'text',
+    default: 'info',
+    doc: 'fatal, error, warn, info, debug, trace or silent.',
+  })
+  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+  logLevel!: string;
+
+  @Setting('BERTH_SHUTDOWN_SECONDS', {
+    type: 'integer',
+    default: '30',
+    doc: 'How long a stopping process finishes what it has begun.',
+  })
+  @IsInt()
+  @Min(0)
+  shutdownSeconds!: number;
+
+  @Setting('BERTH_DATA_DIR', {
+    type: 'text',
+    default: 'data',
+    doc: 'Standalone: the folder of everything, database and blobs. Storage with filesystem blobs: the folder of the blobs.',
+  })
+  @IsString()
+  dataDir!: string;
+
+  @Setting('BERTH_ADMIN_PASSWORD', {
+    type: 'text',
+    secret: true,
+    doc: 'Password of the user admin, taken at first start; without it one is generated and printed (standalone), or the start of auth is refused (distributed).',
+  })
+  @IsOptional()
+  @MinLength(8)
+  adminPassword?: string;
+
+  @Setting('BERTH_SECRET_KEY', {
+    type: 'text',
+    secret: true,
+    doc: 'Encrypts what auth keeps secret in the database; 32 characters at least, the same for every replica. Standalone generates one in its data folder.',
+  })
+  @IsOptional()
+  @MinLength(32)
+  secretKey?: string;
+
+  @Setting('BERTH_DATABASE_URL', {
+    type: 'text',
+    secret: true,
+    doc: 'postgresql://user:password@host:port/database. Standalone starts its own PostgreSQL without it.',
+  })
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\//, { message: 'must start with postgresql://' })
+  databaseUrl?: string;
+
+  @Setting('BERTH_DATABASE_POOL', { type: 'integer', default: '10', doc: 'Database connections of a process at most.' })
+  @IsInt()
+  @Min(1)
+  @Max(1_000)
+  databasePool!: number;
+
+  @Setting('BERTH_NATS_URL', { type: 'list', doc: 'NATS servers, separated by commas. Standalone needs none.' })
+  @IsOptional()
+  @IsString({ each: true })
+  natsUrl?: string[];
+
+  @Setting('BERTH_NATS_USER', { type: 'text', doc: 'User for NATS, where it asks for one.' })
+  @IsOptional()
+  @IsString()
+  natsUser?: string;
+
+  @Setting('BERTH_NATS_PASSWORD', { type: 'text', secret: true, doc: 'Password for NATS.' })
+  @IsOptional()
+  @IsString()
+  natsPassword?: string;
+
+  @Setting('BERTH_NATS_STREAM_REPLICAS', {
+    type: 'integer',
+    default: '1',
+    doc: 'Copies of the event stream in a NATS cluster.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(5)
+  natsStreamReplicas!: number;
+
+  @Setting('BERTH_BLOB_STORE', {
+    type: 'text',
+    doc: 'filesystem (standalone default; one storage process) or s3 (distributed default; any number).',
+  })
+  @IsOptional()
+  @IsIn(['filesystem', 's3'])
+  blobStore?: 'filesystem' | 's3';
+
+  @Setting('BERTH_S3_ENDPOINT', { type: 'text', doc: 'MinIO or any S3, as a URL.' })
+  @IsOptional()
+  @IsUrl(HTTP_URL)
+  s3Endpoint?: string;
+
+  @Setting('BERTH_S3_REGION', { type: 'text', default: 'us-east-1', doc: 'Region of the bucket.' })
+  @IsString()
+  s3Region!: string;
+
+  @Setting('BERTH_S3_BUCKET', { type: 'text', default: 'berth', doc: 'Bucket of the blobs; made where it is missing.' })
+  @Matches(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, { message: 'must be a bucket name' })
+  s3Bucket!: string;
+
+  @Setting('BERTH_S3_ACCESS_KEY', { type: 'text', doc: 'Access key of the object store.' })
+  @IsOptional()
+  @IsString()
+  s3AccessKey?: string;
+
+  @Setting('BERTH_S3_SECRET_KEY', { type: 'text', secret: true, doc: 'Secret key of the object store.' })
+  @IsOptional()
+  @IsString()
+  s3SecretKey?: string;
+
+  @Setting('BERTH_DATA_PLANE_URL', {
+    type: 'text',
+    doc: 'What gateways reach this storage replica by, itself and no other. Default: its internal address and port.',
+  })
+  @IsOptional()
+  @IsUrl(HTTP_URL)
+  dataPlaneUrl?: string;
+
+  @Setting('BERTH_READ_GRANT_SECONDS', {
+    type: 'integer',
+    default: '900',
+    doc: 'How long a granted read may last; deleted objects are kept for as long.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(7 * DAY)
+  readGrantSeconds!: number;
+
+  @Setting('BERTH_UPLOAD_IDLE_SECONDS', {
+    type: 'integer',
+    default: String(DAY),
+    doc: 'An upload session that nobody touches for so long is removed with its bytes.',
+  })
+  @IsInt()
+  @Min(1)
+  uploadIdleSeconds!: number;
+
+  @Setting('BERTH_MAX_MANIFEST_BYTES', {
+    type: 'integer',
+    default: String(4 * 1024 * 1024),
+    doc: 'Larger manifests are answered 413. Distributed, NATS must carry four thirds of it and 64 KiB (max_payload).',
+  })
+  @IsInt()
+  @Min(1024)
+  @Max(32 * 1024 * 1024)
+  maxManifestBytes!: number;
+
+  @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
+  @IsInt()
+  @Min(60)
+  @Max(DAY)
+  tokenSeconds!: number;
+
+  @Setting('BERTH_TOKEN_SERVICE', {
+    type: 'text',
+    default: 'berth',
+    doc: 'The service that the token challenge names, and the audience of tokens.',
+  })
+  @Matches(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { message: 'must be visible ASCII without quotes' })
+  tokenService!: string;
+
+  @Setting('BERTH_CREATE_ORGANISATIONS', {
+    type: 'boolean',
+    default: 'true',
+    doc: 'A push into an organisation that does not exist creates it, where the pusher may create organisations.',
+  })
+  @IsBoolean()
+  createOrganisations!: boolean;
+
+  @Setting('BERTH_LEASE_SECONDS', {
+    type: 'integer',
+    default: '3600',
+    doc: 'How long a blob is protected that was uploaded, mounted or found by HEAD, and that no manifest references yet.',
+  })
+  @IsInt()
+  @Min(0)
+  leaseSeconds!: number;
+
+  @Setting('BERTH_GC_GRACE_SECONDS', {
+    type: 'integer',
+    default: '3600',
+    doc: 'How long after its protection ended, or its last reference went, a blob is collected.',
+  })
+  @IsInt()
+  @Min(0)
+  gcGraceSeconds!: number;
+}
+
+/** The internal port in force: next to the gateway's unless it is set. */
+export const internalPortOf = (settings: Settings): number =>
+  settings.internalPort ?? (settings.port === 0 ? 0 : settings.port + 1);

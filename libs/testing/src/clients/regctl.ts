@@ -1,0 +1,63 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+
+import type { CommandResult } from '../run-command.js';
+import { findProgram, requireProgram, type Found } from '../servers/find-program.js';
+import { ClientProgram } from './client-program.js';
+
+export function findRegctl(): Found {
+  return findProgram('regctl');
+}
+
+export class Regctl extends ClientProgram {
+  constructor(registry: string) {
+    super(requireProgram('regctl'), registry);
+    mkdirSync(this.path('.regctl'));
+    const host = { tls: 'disabled', hostname: registry, reqConcurrent: 3 };
+    writeFileSync(this.path('.regctl/config.json'), JSON.stringify({ hosts: { [registry]: host } }));
+  }
+
+  login(user: string, password: string): Promise<CommandResult> {
+    return this.run(['registry', 'login', '-u', user, '--pass-stdin', this.registry], { input: password });
+  }
+
+  /** Copies images and indexes between `ocidir:///path:tag` and references of the registry. */
+  copy(from: string, to: string, ...options: string[]): Promise<CommandResult> {
+    return this.run(['image', 'copy', ...options, from, to]);
+  }
+
+  async manifest(name: string): Promise<Buffer> {
+    return (await this.run(['manifest', 'get', '--format', 'raw-body', this.reference(name)])).bytes;
+  }
+
+  async digest(name: string): Promise<string> {
+    return (await this.run(['manifest', 'head', this.reference(name)])).stdout.trim();
+  }
+
+  async listTags(repository: string): Promise<string[]> {
+    return (await this.run(['tag', 'ls', this.reference(repository)])).stdout.split('\n').filter(Boolean);
+  }
+
+  deleteTag(name: string): Promise<CommandResult> {
+    return this.run(['tag', 'delete', this.reference(name)]);
+  }
+
+  /** Deletes by digest. */
+  deleteManifest(repository: string, digest: string): Promise<CommandResult> {
+    return this.run(['manifest', 'delete', `${this.reference(repository)}@${digest}`]);
+  }
+
+  async blob(repository: string, digest: string): Promise<Buffer> {
+    return (await this.run(['blob', 'get', this.reference(repository), digest])).bytes;
+  }
+
+  /** Pushes bytes as a blob; gives the digest. */
+  async putBlob(repository: string, bytes: Buffer): Promise<string> {
+    const args = ['blob', 'put', this.reference(repository)];
+    const { stdout } = await this.run(args, { input: bytes });
+    return /sha256:[0-9a-f]{64}/.exec(stdout)![0];
+  }
+
+  layout(folder: string, tag = 'latest'): string {
+    return `ocidir://${folder}:${tag}`;
+  }
+}

@@ -1,0 +1,61 @@
+import type { CommandResult } from '../run-command.js';
+import { findProgram, requireProgram, type Found } from '../servers/find-program.js';
+import { ClientProgram } from './client-program.js';
+
+export function findSkopeo(): Found {
+  return findProgram('skopeo');
+}
+
+export interface CopyOptions {
+  /** Every image of an index, not only the one for this machine. */
+  all?: boolean;
+}
+
+export class Skopeo extends ClientProgram {
+  constructor(registry: string) {
+    super(requireProgram('skopeo'), registry);
+  }
+
+  login(user: string, password: string): Promise<CommandResult> {
+    return this.run(['login', '--tls-verify=false', '-u', user, '--password-stdin', this.registry], {
+      input: password,
+    });
+  }
+
+  /** From and to are skopeo's: `dir:/path`, `oci:/path:tag`, or remote(name). */
+  copy(from: string, to: string, { all = false }: CopyOptions = {}): Promise<CommandResult> {
+    const tls = [
+      ...(from.startsWith('docker:') ? ['--src-tls-verify=false'] : []),
+      ...(to.startsWith('docker:') ? ['--dest-tls-verify=false'] : []),
+    ];
+    return this.run(['copy', ...(all ? ['--all'] : []), ...tls, from, to]);
+  }
+
+  async inspect(name: string): Promise<{ Digest: string; RepoTags: string[]; Layers: string[] }> {
+    const { stdout } = await this.run(['inspect', '--tls-verify=false', this.remote(name)]);
+    return JSON.parse(stdout) as { Digest: string; RepoTags: string[]; Layers: string[] };
+  }
+
+  /** The manifest's bytes. */
+  async inspectRaw(name: string): Promise<Buffer> {
+    return (await this.run(['inspect', '--raw', '--tls-verify=false', this.remote(name)])).bytes;
+  }
+
+  /** Deletes the manifest that the tag names. */
+  delete(name: string): Promise<CommandResult> {
+    return this.run(['delete', '--tls-verify=false', this.remote(name)]);
+  }
+
+  async listTags(repository: string): Promise<string[]> {
+    const { stdout } = await this.run(['list-tags', '--tls-verify=false', this.remote(repository)]);
+    return (JSON.parse(stdout) as { Tags: string[] }).Tags;
+  }
+
+  remote(name: string): string {
+    return `docker://${this.reference(name)}`;
+  }
+
+  protected override globalArguments(): readonly string[] {
+    return ['--insecure-policy'];
+  }
+}

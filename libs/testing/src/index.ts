@@ -1,0 +1,54 @@
+export { eventually, GiveUp, type EventuallyOptions } from './eventually.js';
+export { firstReason, missingLine, requireOrSkip } from './missing.js';
+export { CommandFailed, runCommand, tryCommand, type CommandResult, type RunOptions } from './run-command.js';
+export { tempFolder, type TempFolder } from './temp-folder.js';
+export { startDockerRegistry, type TestDockerRegistry } from './servers/docker-registry.js';
+export { findDockerd, startDockerd, type DockerdOptions, type TestDockerd } from './servers/dockerd.js';
+export { findProgram, programAt, programCache, requireProgram, type Found } from './servers/find-program.js';
+export { freePort } from './servers/free-port.js';
+export { findMinio, startMinio, type TestMinio } from './servers/minio.js';
+export { startNats, type NatsOptions, type TestNats } from './servers/nats.js';
+export { startPostgres, type PostgresOptions, type TestPostgres } from './servers/postgres.js';
+export { childrenOf, processExists } from './servers/process-tree.js';
+export { ServerProcess, type ServerCommand } from './servers/server-process.js';
+export { tarArchive, type TarEntry } from './images/tar-archive.js';
+export { blobOf, descriptorOf, digestOf, MEDIA_TYPE, randomBlob, type Blob, type Descriptor } from './images/blob.js';
+export {
+  anImage,
+  anIndex,
+  blobsOf,
+  findBusybox,
+  thisPlatform,
+  type Image,
+  type ImageOptions,
+  type Index,
+  type Platform,
+} from './images/image.js';
+export {
+  allContent,
+  dockerArchive,
+  readDirLayout,
+  readOciLayout,
+  writeDirLayout,
+  writeOciLayout,
+} from './images/image-files.js';
+export { aManifest, EMPTY_CONFIG, jsonManifest, type Manifest, type ManifestOptions } from './images/manifest.js';
+export { exchange, exchangeBytes, HttpAnswer, type HttpRequest } from './registry-client/http-exchange.js';
+export { RegistryClient, type CallOptions, type PulledImage } from './registry-client/registry-client.js';
+export {
+  basic,
+  claimsOf,
+  parseChallenge,
+  requestToken,
+  type Challenge,
+  type Credentials,
+  type TokenRequest,
+} from './registry-client/token-flow.js';
+export { UploadSession, type PushForm } from './registry-client/upload-session.js';
+export { Buildah, findBuildah } from './clients/buildah.js';
+export { ClientProgram } from './clients/client-program.js';
+export { Crane, findCrane } from './clients/crane.js';
+export { Docker, dockerClients, type DockerClient } from './clients/docker.js';
+export { findPodman, Podman } from './clients/podman.js';
+export { findRegctl, Regctl } from './clients/regctl.js';
+export { findSkopeo, Skopeo, type CopyOptions } from './clients/skopeo.js';

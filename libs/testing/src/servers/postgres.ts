@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Client, escapeIdentifier } from 'pg';
+
+import { eventually } from '../eventually.js';
+import { runCommand } from '../run-command.js';
+import { tempFolder } from '../temp-folder.js';
+import { freePort } from './free-port.js';
+import { postgresPrograms, UNPRIVILEGED } from './postgres-programs.js';
+import { childrenOf, processExists } from './process-tree.js';
+import { ServerProcess } from './server-process.js';
+
+export interface PostgresOptions {
+  /** Server settings over the defaults of the kit, such as `{ max_connections: 20 }`. */
+  settings?: Record<string, string | number>;
+}
+
+export interface TestPostgres {
+  readonly port: number;
+  readonly pid: number;
+  /** The maintenance database; tests take one of their own by createDatabase. */
+  readonly url: string;
+  urlOf(database: string): string;
+  /** An empty database (or a copy of `template`, about 80 ms); gives its URL. */
+  createDatabase(name?: string, options?: { template?: string }): Promise<string>;
+  logTail(lines?: number): string;
+  /** Ends the server in order; its data stays for restart. */
+  pause(): Promise<void>;
+  /** kill -9 of the postmaster; its data stays for restart. */
+  kill(): Promise<void>;
+  /** The same data on the same port again. */
+  restart(): Promise<void>;
+  /** Ends the server and removes its data. */
+  stop(): Promise<void>;
+}
+
+// A crash of the process loses nothing without fsync, only a crash of the machine does.
+const TEST_SETTINGS = { fsync: 'off', full_page_writes: 'off', max_connections: 200, shared_buffers: '64MB' };
+
+/** Starts the PostgreSQL that comes with the npm packages, with a data folder and a port of its own: about 1 s. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
+  const programs = await postgresPrograms();
+  const account = process.getuid?.() === 0 ? UNPRIVILEGED : undefined;
+  const env = { PATH: process.env.PATH, LC_ALL: 'C' };
+  const folder = tempFolder('berth-pg');
+  const data = join(folder.path, 'data');
+  mkdirSync(data, { mode: 0o700 });
+  if (account) {
+    chownSync(folder.path, account.uid, account.gid);
+    chownSync(data, account.uid, account.gid);
+  }
+  await initialise(programs.initdb, data, account, env);
+  const port = await freePort();
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    ...TEST_SETTINGS,
+    ...options.settings,
+  };
+  const urlOf = (database: string) => `postgresql://postgres@127.0.0.1:${port}/${database}`;
+  const server = await ServerProcess.start({
+    name: 'postgres',
+    file: programs.postgres,
+    args: ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])],
+    env,
+    ...account,
+    logFile: join(folder.path, 'postgres.log'),
+    ready: () => answers(urlOf('postgres')),
+    stopSignal: 'SIGINT', // the "fast" shutdown: does not wait for clients to leave
+  });
+  return {
+    port,
+    get pid() {
+      return server.pid;
+    },
+    url: urlOf('postgres'),
+    urlOf,
+    createDatabase: async (name = `test_${randomBytes(6).toString('hex')}`, { template } = {}) => {
+      const from = template ? ` TEMPLATE ${escapeIdentifier(template)}` : '';
+      await query(urlOf('postgres'), `CREATE DATABASE ${escapeIdentifier(name)}${from}`);
+      return urlOf(name);
+    },
+    logTail: (lines) => server.logTail(lines),
+    pause: () => server.stop(),
+    kill: async () => {
+      const backends = await childrenOf(server.pid);
+      await server.kill();
+      // The backends notice by themselves that their postmaster is gone; until then they hold its shared memory.
+      await eventually(() => !backends.some(processExists), { what: 'the backends of the killed postgres are gone' });
+    },
+    restart: () => server.restart(),
+    stop: async () => {
+      await server.stop();
+      folder.remove();
+    },
+  };
+}
+
+async function initialise(
+  initdb: string,
+  data: string,
+  account: { uid: number; gid: number } | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C.UTF-8'];
+  // -N: no fsync of a data folder that the test run removes again.
+  await runCommand(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', ...locale, '-N'], {
+    ...account,
+    env,
+    cwd: '/',
+  });
+}
+
+async function answers(url: string): Promise<boolean> {
+  await query(url, 'SELECT 1');
+  return true;
+}
+
+async function query(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,174 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { eventually, GiveUp } from '../eventually.js';
+
+export interface ServerCommand {
+  /** The name in messages. */
+  name: string;
+  file: string;
+  args: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  uid?: number;
+  gid?: number;
+  /** Standard output and error are appended to this file; its folder is the caller's to remove. */
+  logFile: string;
+  /** Looked at until it is true. */
+  ready: (server: ServerProcess) => boolean | Promise<boolean>;
+  /** Milliseconds until it must be ready. */
+  readyWithin?: number;
+  /** Ends the server in good order (default SIGTERM). */
+  stopSignal?: NodeJS.Signals;
+  /** Milliseconds it has for that before it is killed. */
+  stopWithin?: number;
+}
+
+/**
+ * A server that a test started. It is always addressed by its process id, and it does not outlive the test process:
+ * a watching shell sees the test process go (even by SIGKILL, which no exit handler sees) and ends the server.
+ */
+export class ServerProcess {
+  private child: ChildProcess | undefined;
+  private watcher: ChildProcess | undefined;
+  private ended: Promise<void> = Promise.resolve();
+
+  private constructor(private readonly command: ServerCommand) {}
+
+  /** Gives the server back when it is ready; a failure carries the end of its log. */
+  static async start(command: ServerCommand): Promise<ServerProcess> {
+    const server = new ServerProcess(command);
+    await server.launch();
+    return server;
+  }
+
+  get pid(): number {
+    if (!this.child?.pid) throw new Error(`${this.command.name} is not running`);
+    return this.child.pid;
+  }
+
+  get running(): boolean {
+    return this.child !== undefined;
+  }
+
+  log(): string {
+    try {
+      return readFileSync(this.command.logFile, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  logTail(lines = 40): string {
+    return this.log().trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  /** Asks the server to end, waits, and kills it (and what it left in its process group) when it does not. */
+  async stop(signal: NodeJS.Signals = this.command.stopSignal ?? 'SIGTERM'): Promise<void> {
+    const { child } = this;
+    if (!child) return;
+    const { stopWithin = 15_000 } = this.command;
+    const timer = setTimeout(() => signalProcess(child.pid, 'SIGKILL'), stopWithin);
+    signalProcess(child.pid, signal);
+    await this.waitForEnd();
+    clearTimeout(timer);
+    signalProcess(child.pid && -child.pid, 'SIGKILL');
+  }
+
+  /** kill -9 of this one process. Its children, if any, stay: that is what a crash leaves behind. */
+  async kill(): Promise<void> {
+    signalProcess(this.child?.pid, 'SIGKILL');
+    await this.waitForEnd();
+  }
+
+  /** Starts the same command again, with the same arguments, ports and folders. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.launch();
+  }
+
+  /** Resolves when the process has ended, for whatever reason. */
+  async waitForEnd(): Promise<void> {
+    this.child?.ref();
+    await this.ended;
+  }
+
+  private async launch(): Promise<void> {
+    const { name, file, args, env, cwd, uid, gid, logFile, ready, readyWithin = 30_000 } = this.command;
+    mkdirSync(dirname(logFile), { recursive: true });
+    const log = openSync(logFile, 'a');
+    // A process group of its own: Ctrl-C in the terminal ends the test run, and that ends the server in order.
+    const child = spawn(file, args, { env, cwd, uid, gid, stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+    let failure: Error | undefined;
+    this.ended = new Promise((resolve) => {
+      child.once('error', (error) => {
+        failure = error;
+        this.forget(resolve);
+      });
+      child.once('exit', (code, signal) => {
+        failure ??= new Error(`${name} ended with ${signal ?? code}`);
+        this.forget(resolve);
+      });
+    });
+    this.child = child;
+    this.watcher = child.pid ? watch(child.pid) : undefined;
+    child.unref();
+    try {
+      await eventually(
+        () => {
+          if (failure) throw new GiveUp(`${failure.message}\n${this.logTail()}`);
+          return ready(this);
+        },
+        { what: `${name} is ready`, within: readyWithin },
+      );
+    } catch (error) {
+      const tail = this.logTail();
+      await this.stop('SIGKILL');
+      if (error instanceof GiveUp) throw error;
+      throw new Error(`${name} did not become ready within ${readyWithin} ms; the end of its log:\n${tail}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private forget(done: () => void): void {
+    this.child = undefined;
+    if (this.watcher) {
+      signalProcess(this.watcher.pid, 'SIGKILL');
+      this.watcher.stdin?.destroy();
+      this.watcher = undefined;
+    }
+    done();
+  }
+}
+
+const WATCH = `read -r _
+kill -TERM "$1" 2>/dev/null
+i=0
+while [ $i -lt 100 ] && kill -0 "$1" 2>/dev/null; do sleep 0.1; i=$((i+1)); done
+kill -KILL -- "-$1" 2>/dev/null`;
+
+/** A shell that waits on a pipe from this process; the pipe ends when this process does. */
+function watch(pid: number): ChildProcess {
+  const watcher = spawn('/bin/sh', ['-c', WATCH, 'watch', String(pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  watcher.on('error', () => undefined);
+  watcher.stdin.on('error', () => undefined);
+  watcher.unref();
+  (watcher.stdin as unknown as { unref?: () => void }).unref?.();
+  return watcher;
+}
+
+/** A signal to a process that may be gone already. A negative id addresses its process group. */
+function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (!pid) return;
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,89 @@
+// Keeps the services running as Kubernetes would: one that ends is started again, unless it ends again and again.
+import { spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { environment, nodeProgram, ROOT } from '../install.mjs';
+
+const READY_MS = 60_000;
+const RESTART_MS = 300;
+const SHORT_LIFE_MS = 3_000;
+const SHORT_LIVES = 5;
+
+export class Supervisor {
+  #processes = [];
+  #stopping = false;
+  #givenUp = () => undefined;
+
+  /** `pidFile`: who runs, as {"registry-v2": [pid, ...], ...}, for tests that kill. */
+  constructor(pidFile) {
+    this.pidFile = pidFile;
+  }
+
+  start(service, replica, env, address) {
+    const entry = { service, replica, address, env, shortLives: 0, child: null };
+    this.#processes.push(entry);
+    this.#spawn(entry);
+  }
+
+  onGivenUp(callback) {
+    this.#givenUp = callback;
+  }
+
+  async untilReady() {
+    const deadline = Date.now() + READY_MS;
+    for (const entry of this.#processes) {
+      while (!(await isReady(entry.address))) {
+        if (Date.now() > deadline) throw new Error(`${entry.service} was not ready after ${READY_MS / 1000} s`);
+        if (entry.shortLives >= SHORT_LIVES) throw new Error(`${entry.service} does not start; its reason stands above`);
+        await delay(50);
+      }
+    }
+  }
+
+  table() {
+    return this.#processes
+      .map(({ service, replica, address, child }) => `    ${`${service} ${replica}`.padEnd(16)} pid ${String(child.pid).padEnd(8)} ${address}`)
+      .join('\n');
+  }
+
+  /** The gateway first, so that nothing new comes in; storage last, so that what is in flight has where to go. */
+  async stop() {
+    this.#stopping = true;
+    for (const entry of [...this.#processes].reverse()) await end(entry.child);
+    rmSync(this.pidFile, { force: true });
+  }
+
+  #spawn(entry) {
+    const began = Date.now();
+    entry.child = spawn(nodeProgram(), [`apps/${entry.service}/dist/main.js`], {
+      cwd: ROOT,
+      env: { ...environment(), ...entry.env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
+    this.#writePids();
+    entry.child.once('exit', (code, signal) => {
+      if (this.#stopping) return;
+      entry.shortLives = Date.now() - began < SHORT_LIFE_MS ? entry.shortLives + 1 : 0;
+      console.error(`${entry.service} ${entry.replica} ended (${signal ?? `status ${code}`}), it is started again`);
+      if (entry.shortLives >= SHORT_LIVES) return this.#givenUp();
+      setTimeout(() => !this.#stopping && this.#spawn(entry), RESTART_MS);
+    });
+  }
+
+  #writePids() {
+    const pids = {};
+    for (const { service, child } of this.#processes) if (child) (pids[service] ??= []).push(child.pid);
+    writeFileSync(this.pidFile, JSON.stringify(pids));
+  }
+}
+
+const isReady = (address) => fetch(`${address}/readyz`).then((response) => response.ok, () => false);
+
+function end(child) {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', resolve);
+    child.kill('SIGTERM');
+  });
+}
