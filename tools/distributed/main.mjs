@@ -71,6 +71,8 @@ async function start() {
   const port = Number(settings.BERTH_PORT || 5000);
   const supervisor = new Supervisor(join(base, 'pids.json'));
   for (const service of SERVICES) {
+    // The door opens when the rooms behind it are ready.
+    if (service === 'gateway') await supervisor.untilReady();
     const count = service === 'storage' && settings.BERTH_BLOB_STORE === 'filesystem' ? 1 : replicas.get(service);
     for (let replica = 1; replica <= count; replica++) {
       const internalPort = await freePort();

@@ -36,7 +36,13 @@ async function serve(
   const firstStart = await isFirstStart(settings.databaseUrl);
   const generatedPassword = firstStart && settings.adminPassword === undefined ? generatePassword() : null;
   if (generatedPassword !== null) settings.adminPassword = generatedPassword;
-  const standalone = await startStandalone(settings);
+  const standalone = await startStandalone(settings).catch(async (error: unknown) => {
+    // The account may have been made before the trouble came: its password is in nobody else's hands.
+    if (generatedPassword !== null && !(await isFirstStart(settings.databaseUrl!))) {
+      process.stderr.write(`user admin, password ${generatedPassword} (generated now and stored hashed)\n`);
+    }
+    throw error;
+  });
   const { host, address, internalAddress } = standalone;
   process.stderr.write(
     welcome({ settings, address, internalAddress, dataFolder: folder.path, generatedPassword, firstStart }),

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   ObjectNotFound,
   UnfinishedObjectLost,
@@ -354,6 +355,7 @@ export function describeBlobStore(name: string, makeStore: () => Promise<StoreUn
         for (let round = 0; round < 30; round++) {
           const stream = (await store.read(key)) as Readable;
           for await (const chunk of stream as AsyncIterable<Buffer>) if (chunk.length > 0) break;
+          for (let turn = 0; turn < 1000 && !stream.destroyed; turn++) await nextTurn();
           expect(stream.destroyed).toBe(true);
         }
         expect(await readHash(store, key)).toBe(hashOf(bytes));

@@ -142,7 +142,6 @@ describe(FilesystemBlobStore.name, () => {
 
     it('is not blamed for what the body throws', async () => {
       const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-      // eslint-disable-next-line require-yield
       const body = (async function* (): AsyncGenerator<Uint8Array> {
         throw reset;
       })();

@@ -1,6 +1,5 @@
-import { describeBlobStore } from '../blob-store.suite.js';
-import { appendTo, freshKey } from '../blob-store.suite.js';
 import { ObjectNotFound } from '../blob-store.js';
+import { appendTo, bytesIn, describeBlobStore, freshKey } from '../blob-store.suite.js';
 import { MemoryBlobStore } from './memory-blob-store.js';
 
 describeBlobStore(MemoryBlobStore.name, async () => {
@@ -27,6 +26,6 @@ describe(MemoryBlobStore.name, () => {
     })();
     const { object } = await store.append(null, freshKey(), body, { last: true });
     await store.complete(object);
-    expect((await store.read(object.key)).toString()).toBe('abc');
+    expect(await bytesIn(await store.read(object.key))).toEqual(Buffer.from('abc'));
   });
 });

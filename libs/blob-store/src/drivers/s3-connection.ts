@@ -57,7 +57,8 @@ export class S3Connection {
   /** `start` 0 and no `length`: all. */
   async get(key: string, start = 0, length?: number): Promise<http.IncomingMessage> {
     const get = () => this.client.getPartialObject(this.bucket, key, start, length);
-    return (await this.call('get', key, get)) as Readable as http.IncomingMessage;
+    const answer: Readable = await this.call('get', key, get);
+    return answer as http.IncomingMessage;
   }
 
   async head(key: string) {
