@@ -8,6 +8,12 @@ import { ensureInstalled, environment, nodeProgram, ROOT } from './install.mjs';
 const SHOW = '--output-style=static';
 const STREAM = '--output-style=stream';
 
+// No step takes half of this; one that does has hung, and CI has 90 minutes for all of them.
+const LIMIT_MINUTES = 25;
+
+let running;
+let interrupted = false;
+
 const STEPS = [
   { name: 'lint', command: ['nx', 'run-many', '-t', 'lint', SHOW] },
   { name: 'typecheck', command: ['nx', 'run-many', '-t', 'typecheck', SHOW] },
@@ -41,8 +47,16 @@ function runStep({ name, command }) {
   return new Promise((resolve) => {
     const [program, ...args] = command;
     const env = environment({ NX_TUI: 'false', ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) });
-    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // A process group of its own, so that all of a step can be ended at once: by Ctrl-C, or when it hangs.
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    running = child;
     let output = '';
+    let hung = false;
+    const limit = setTimeout(() => {
+      hung = true;
+      console.log(`\n${name} has not ended after ${LIMIT_MINUTES} minutes: it is ended now`);
+      endGroup(child);
+    }, LIMIT_MINUTES * 60_000);
     for (const [from, to] of [
       [child.stdout, process.stdout],
       [child.stderr, process.stderr],
@@ -54,14 +68,31 @@ function runStep({ name, command }) {
       });
     }
     const finish = (ok, note = '') => {
+      clearTimeout(limit);
+      running = undefined;
       const counted = countTests(output);
       // A step that failed without a failed test (a lint error, a suite that does not compile) counts as one failure.
       if (!ok && counted.failed === 0) counted.failed = 1;
       resolve({ name, ok, note, seconds: (Date.now() - started) / 1000, ...counted, missing: missingIn(output) });
     };
     child.once('error', (error) => finish(false, error.message));
-    child.once('close', (code, signal) => finish(code === 0, signal ? `ended by ${signal}` : ''));
+    child.once('close', (code, signal) =>
+      finish(code === 0 && !hung, hung ? `hung for ${LIMIT_MINUTES} minutes` : signal ? `ended by ${signal}` : ''),
+    );
   });
+}
+
+function endGroup(child) {
+  signalGroup(child, 'SIGTERM');
+  setTimeout(() => signalGroup(child, 'SIGKILL'), 15_000).unref();
+}
+
+function signalGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // it has ended
+  }
 }
 
 /** Sums the closing lines of Jest: "Tests:       1 failed, 2 skipped, 3 passed, 6 total". */
@@ -107,9 +138,17 @@ async function main() {
   ensureInstalled();
   nodeProgram();
   const results = [];
-  for (const step of steps) results.push(await runStep(step));
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      interrupted = true;
+      if (running) endGroup(running);
+    });
+  }
+  for (const step of steps) {
+    if (!interrupted) results.push(await runStep(step));
+  }
   printSummary(results, (Date.now() - started) / 1000);
-  process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
+  process.exitCode = !interrupted && results.every(({ ok }) => ok) ? 0 : 1;
 }
 
 main().catch((error) => {

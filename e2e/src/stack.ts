@@ -68,7 +68,7 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
   const folder = tempFolder('berth-e2e');
   chmodSync(folder.path, 0o755); // the embedded PostgreSQL below it runs as another user
   const dataDir = join(folder.path, 'data');
-  const [port, opsPort] = [await freePort(), await freePort()];
+  const [port, internalPort] = [await freePort(), await freePort()];
   const credentials = { user: 'admin', password: randomBytes(12).toString('base64url') };
   const base = `http://127.0.0.1:${port}`;
   const ready = () => isReady(base);
@@ -80,7 +80,7 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
     env: {
       ...inheritedEnvironment(),
       BERTH_PORT: String(port),
-      BERTH_OPS_PORT: String(opsPort),
+      BERTH_INTERNAL_PORT: String(internalPort),
       BERTH_DATA_DIR: dataDir,
       BERTH_ADMIN_PASSWORD: credentials.password,
     },

@@ -23,14 +23,17 @@ export class OrganisationStore {
       if (!creator) return 'creator-unknown';
       const [account] = await tx.$queryRaw<{ organisation_quota: number | null }[]>`
         SELECT organisation_quota FROM auth.account WHERE id = ${creator.accountId}::uuid FOR UPDATE`;
-      const used = await tx.organisation.count({ where: { accountId: creator.accountId } });
-      const quota = account?.organisation_quota ?? null;
-      if (quota !== null && used >= quota) return 'quota-reached';
       const [made] = await tx.$queryRaw<{ id: bigint }[]>`
         INSERT INTO manage.organisation (name, account_id, creator_id)
-        VALUES (${name}, ${creator.accountId}::uuid, ${creator.id}::uuid)
+        SELECT ${name}, ${creator.accountId}::uuid, ${creator.id}::uuid
+        WHERE (SELECT count(*) FROM manage.organisation WHERE account_id = ${creator.accountId}::uuid)
+          < coalesce(${account?.organisation_quota ?? null}::int, 2147483647)
         ON CONFLICT (name) DO NOTHING RETURNING id`;
-      return made ? { organisationId: made.id.toString() } : 'taken';
+      if (made) return { organisationId: made.id.toString() };
+      // Another push was faster, or the quota is reached.
+      const other = await tx.organisation.findUnique({ where: { name }, select: { id: true, accountId: true } });
+      if (!other) return 'quota-reached';
+      return other.accountId === creator.accountId ? { organisationId: other.id.toString() } : 'taken';
     });
   }
 

@@ -10,7 +10,8 @@ const NAME = '.lock';
 const HEARTBEAT_MS = 1000;
 /** A holder that this process cannot look up is watched for so long: no heartbeat, no holder. */
 const WATCH_MS = 4000;
-const MOST_ATTEMPTS = 5;
+const MOST_ATTEMPTS = 20;
+const PAUSE_MS = 25;
 
 /** Who holds a folder. `place` is the machine's boot and pid namespace: only there does `pid` mean anything. */
 interface Holder {
@@ -23,10 +24,9 @@ interface Holder {
 
 /** Another live process (or another store of this one) works on the folder. */
 export class FolderInUse extends Error {
-  constructor(folder: string, pid: number) {
-    super(
-      `folder ${folder} is in use by process ${pid}; two processes on one folder would destroy each other's uploads`,
-    );
+  constructor(folder: string, pid: number | null) {
+    const holder = pid === null ? 'processes that are just starting' : `process ${pid}`;
+    super(`folder ${folder} is in use by ${holder}; two processes on one folder would destroy each other's uploads`);
   }
 }
 
@@ -52,10 +52,10 @@ export class FolderLock {
     const draft = join(folder, `${NAME}.${randomUUID()}`);
     await writeFile(draft, text, { flag: 'wx', mode: 0o600 });
     try {
-      await takeOver(folder, path, draft);
+      await take(folder, path, draft);
       return new FolderLock(path, text);
     } finally {
-      await unlink(draft);
+      await unlink(draft).catch(() => undefined);
     }
   }
 
@@ -70,25 +70,38 @@ export class FolderLock {
   }
 }
 
-async function takeOver(folder: string, path: string, draft: string): Promise<void> {
+async function take(folder: string, path: string, draft: string): Promise<void> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     if (await linked(draft, path)) return;
     const found = await textOf(path);
     if (found === null) continue;
     const holder = parseHolder(found);
     if (holder && (await isAlive(holder, path))) throw new FolderInUse(folder, holder.pid);
-    await bury(path, found, `${draft}.stale`);
+    if (await replaceStale(path, found, draft)) return;
+    await sleep(PAUSE_MS);
   }
-  throw new FolderInUse(folder, -1);
+  throw new FolderInUse(folder, null);
 }
 
-/** Moves a stale lock away. Where another process was quicker and the file is its fresh lock, it is put back. */
-async function bury(path: string, stale: string, grave: string): Promise<void> {
-  await rename(path, grave).catch(() => undefined);
-  const moved = await textOf(grave);
-  if (moved === null) return;
-  if (moved !== stale) await linked(grave, path);
-  await unlink(grave);
+/**
+ * Puts `draft` in the place of the stale lock, in one step and under a second lock: of several processes that find the
+ * lock stale, a slow one must not remove the fresh lock of a quick one. False where another process is at it.
+ */
+async function replaceStale(path: string, stale: string, draft: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  if (!(await linked(draft, guard))) {
+    const found = await textOf(guard);
+    const holder = found === null ? null : parseHolder(found);
+    if (found !== null && !(holder && (await isAlive(holder, guard)))) await unlink(guard).catch(() => undefined);
+    return false;
+  }
+  try {
+    if ((await textOf(path)) !== stale) return false;
+    await rename(draft, path);
+    return true;
+  } finally {
+    await unlink(guard);
+  }
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { UploadSessionStore } from './upload-session.store.js';
+import { type TestDatabase, TestDatabases } from './testing/test-databases.js';
+
+const IDLE_SECONDS = 3_600;
+const REPOSITORY = 'acme/app';
+const PROGRESS = { offset: 5, object: { key: 'objects/1', parts: [1] }, sha256: 'aa', sha512: null };
+
+describe(UploadSessionStore.name, () => {
+  let databases: TestDatabases;
+  let test: TestDatabase;
+  let store: UploadSessionStore;
+
+  beforeAll(async () => {
+    databases = await TestDatabases.start();
+  }, 60_000);
+  afterAll(() => databases?.stop());
+  beforeEach(async () => {
+    test = await databases.fresh();
+    store = new UploadSessionStore(test.database, IDLE_SECONDS);
+  });
+  afterEach(() => test.close());
+
+  const expireAll = () => test.rows(`UPDATE storage.upload_session SET expires_at = now() - interval '1 second'`);
+  const secondsLeft = (id: string) =>
+    test.value<number>(
+      'SELECT extract(epoch FROM expires_at - now())::float8 FROM storage.upload_session WHERE id = $1',
+      [id],
+    );
+  const aboutToExpire = (id: string) =>
+    test.rows(`UPDATE storage.upload_session SET expires_at = now() + interval '5 seconds' WHERE id = $1`, [id]);
+  const claimed = async () => {
+    const id = await store.create(REPOSITORY, 'sha256');
+    const claim = randomUUID();
+    await store.claim(id, REPOSITORY, claim, null);
+    return { id, claim };
+  };
+
+  describe('find', () => {
+    it('gives a new session at offset 0 without bytes and without a claim', async () => {
+      const id = await store.create(REPOSITORY, 'sha512');
+      expect(await store.find(id, REPOSITORY)).toMatchObject({
+        id,
+        repository: REPOSITORY,
+        offset: 0,
+        object: null,
+        sha256: null,
+        sha512: null,
+        algorithm: 'sha512',
+        claim: null,
+      });
+    });
+
+    it("does not know another repository's session", async () => {
+      const id = await store.create(REPOSITORY, 'sha256');
+      expect(await store.find(id, 'acme/other')).toBeNull();
+    });
+
+    it('does not know an expired session', async () => {
+      const id = await store.create(REPOSITORY, 'sha256');
+      await expireAll();
+      expect(await store.find(id, REPOSITORY)).toBeNull();
+    });
+
+    it('does not know an id that was never given', async () => {
+      expect(await store.find(randomUUID(), REPOSITORY)).toBeNull();
+    });
+  });
+
+  describe('claim', () => {
+    it('gives the session as it stands, and pushes its expiry out', async () => {
+      const id = await store.create(REPOSITORY, 'sha256');
+      await aboutToExpire(id);
+      const claim = randomUUID();
+      expect(await store.claim(id, REPOSITORY, claim, null)).toMatchObject({ id, offset: 0, claim });
+      expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
+    });
+
+    it('is refused at another offset than the one where the session stands', async () => {
+      const { id, claim } = await claimed();
+      await store.advance(id, claim, PROGRESS);
+      expect(await store.claim(id, REPOSITORY, randomUUID(), 0)).toBeNull();
+      expect(await store.claim(id, REPOSITORY, randomUUID(), 6)).toBeNull();
+      expect(await store.find(id, REPOSITORY)).toMatchObject({ claim, offset: 5 });
+      expect(await store.claim(id, REPOSITORY, randomUUID(), 5)).toMatchObject({ offset: 5 });
+    });
+
+    it('takes an offset beyond 32 bits', async () => {
+      const { id, claim } = await claimed();
+      const offset = 2 ** 40;
+      await store.advance(id, claim, { ...PROGRESS, offset });
+      expect(await store.claim(id, REPOSITORY, randomUUID(), offset)).toMatchObject({ offset });
+    });
+
+    it("does not know another repository's session, nor an expired one", async () => {
+      const { id, claim } = await claimed();
+      expect(await store.claim(id, 'acme/other', randomUUID(), null)).toBeNull();
+      expect(await store.find(id, REPOSITORY)).toMatchObject({ claim });
+      await expireAll();
+      expect(await store.claim(id, REPOSITORY, randomUUID(), null)).toBeNull();
+    });
+  });
+
+  describe('advance', () => {
+    it('records offset, object and hashes, and pushes the expiry out', async () => {
+      const { id, claim } = await claimed();
+      await aboutToExpire(id);
+      expect(await store.advance(id, claim, PROGRESS)).toBe(true);
+      expect(await store.find(id, REPOSITORY)).toMatchObject(PROGRESS);
+      expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
+    });
+
+    it('records nothing for a claim that was taken over', async () => {
+      const { id, claim: earlier } = await claimed();
+      const later = randomUUID();
+      await store.claim(id, REPOSITORY, later, null);
+      expect(await store.advance(id, earlier, PROGRESS)).toBe(false);
+      expect(await store.find(id, REPOSITORY)).toMatchObject({ offset: 0, object: null, sha256: null, claim: later });
+      expect(await store.advance(id, later, PROGRESS)).toBe(true);
+    });
+
+    it('keeps an object that is null as null', async () => {
+      const { id, claim } = await claimed();
+      await store.advance(id, claim, { ...PROGRESS, object: null });
+      expect(await test.value('SELECT object IS NULL FROM storage.upload_session')).toBe(true);
+    });
+  });
+
+  describe('keep', () => {
+    it('pushes the expiry out for the holder of the claim', async () => {
+      const { id, claim } = await claimed();
+      await aboutToExpire(id);
+      expect(await store.keep(id, claim)).toBe(true);
+      expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
+    });
+
+    it('does nothing for a claim that was taken over', async () => {
+      const { id, claim: earlier } = await claimed();
+      await store.claim(id, REPOSITORY, randomUUID(), null);
+      await aboutToExpire(id);
+      expect(await store.keep(id, earlier)).toBe(false);
+      expect(await secondsLeft(id)).toBeLessThan(60);
+    });
+  });
+
+  describe('remove', () => {
+    it('ends the session and gives what it held, once', async () => {
+      const { id, claim } = await claimed();
+      await store.advance(id, claim, PROGRESS);
+      expect(await store.remove(id, REPOSITORY)).toMatchObject({ id, ...PROGRESS });
+      expect(await store.remove(id, REPOSITORY)).toBeNull();
+      expect(await store.find(id, REPOSITORY)).toBeNull();
+    });
+
+    it("leaves another repository's session alone", async () => {
+      const { id } = await claimed();
+      expect(await store.remove(id, 'acme/other')).toBeNull();
+      expect(await store.find(id, REPOSITORY)).not.toBeNull();
+    });
+  });
+
+  describe('takeExpired', () => {
+    it('ends expired sessions by the clock of the database, however the clock of this machine stands', async () => {
+      const { id } = await claimed();
+      jest.useFakeTimers({ now: Date.now() + 365 * 86_400_000, doNotFake: ['nextTick', 'setImmediate', 'setTimeout'] });
+      try {
+        expect(await store.takeExpired(10)).toEqual([]);
+        await expireAll();
+        jest.setSystemTime(0);
+        expect(await store.takeExpired(10)).toMatchObject([{ id, repository: REPOSITORY, offset: 0 }]);
+      } finally {
+        jest.useRealTimers();
+      }
+    });
+
+    it('takes no more than it was asked for, the longest expired first', async () => {
+      const first = await store.create(REPOSITORY, 'sha256');
+      const second = await store.create(REPOSITORY, 'sha256');
+      await test.rows(
+        `UPDATE storage.upload_session SET expires_at = now() - make_interval(secs =>
+        CASE WHEN id = $1 THEN 20 ELSE 10 END)`,
+        [first],
+      );
+      expect((await store.takeExpired(1)).map(({ id }) => id)).toEqual([first]);
+      expect((await store.takeExpired(1)).map(({ id }) => id)).toEqual([second]);
+    });
+
+    it('passes over a session that another worker is taking, instead of waiting for it', async () => {
+      const taken = await store.create(REPOSITORY, 'sha256');
+      const free = await store.create(REPOSITORY, 'sha256');
+      await expireAll();
+      const other = await test.session();
+      await other.rows('BEGIN');
+      await other.rows('SELECT 1 FROM storage.upload_session WHERE id = $1 FOR UPDATE', [taken]);
+      expect((await store.takeExpired(10)).map(({ id }) => id)).toEqual([free]);
+      await other.rows('ROLLBACK');
+    });
+  });
+});
