@@ -1,4 +1,13 @@
-import { anImage, Crane, eventually, findCrane, processExists, requireOrSkip, writeOciLayout } from '@berth/testing';
+import {
+  anImage,
+  Crane,
+  eventually,
+  findCrane,
+  GiveUp,
+  processExists,
+  requireOrSkip,
+  writeOciLayout,
+} from '@berth/testing';
 
 import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
@@ -40,8 +49,8 @@ block(`kill -9 (${mode})`, () => {
     await killed;
     await recover(stack, service);
 
-    expect(await crane.push(layout, `${name}:v1`)).toBe(image.manifest.digest);
-    await stack.client().pullAndCompare(name, 'v1', image);
+    expect(await onceAvailable(() => crane.push(layout, `${name}:v1`))).toBe(image.manifest.digest);
+    await onceAvailable(() => stack.client().pullAndCompare(name, 'v1', image));
     await resumeOrMiss(halfway, image.layers[0]!.bytes, image.layers[0]!.digest);
   });
 
@@ -52,7 +61,7 @@ block(`kill -9 (${mode})`, () => {
       await killOne(stack, service);
       await recover(stack, service);
     }
-    await stack.client().pullAndCompare('faults/before', 'v1', image);
+    await onceAvailable(() => stack.client().pullAndCompare('faults/before', 'v1', image));
   });
 });
 
@@ -74,6 +83,26 @@ async function recover(stack: Stack, service: string): Promise<void> {
     within: 60_000,
   });
   await stack.waitUntilReady();
+}
+
+/**
+ * What a client does on 503: it tries again. A service that was killed takes a moment until it serves, of which the
+ * gateway's readiness knows nothing. Any other failure than 503 is one.
+ */
+async function onceAvailable<T>(action: () => Promise<T>): Promise<T> {
+  let result: { value: T } | undefined;
+  await eventually(
+    async () => {
+      try {
+        return (result = { value: await action() });
+      } catch (error) {
+        if (/\b503\b/.test(String(error))) throw error;
+        throw new GiveUp(String(error), { cause: error });
+      }
+    },
+    { what: 'the registry serves again', within: 30_000, every: 500 },
+  );
+  return result!.value;
 }
 
 /** A half-done upload can be resumed where it stands, or it is cleanly gone. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import {
@@ -11,6 +11,7 @@ import {
   RegistryClient,
   ServerProcess,
   tempFolder,
+  tryCommand,
 } from '@berth/testing';
 
 export type Mode = 'standalone' | 'distributed';
@@ -103,8 +104,11 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
     stop: async () => {
       const services = mode === 'distributed' ? Object.values(readPids(dataDir)).flat() : [];
       await server.stop();
+      const crash = server.unexpectedEnd;
+      await endOrphans(dataDir);
       await eventually(() => !services.some(processExists), { what: 'every service of the stack has ended' });
       folder.remove();
+      if (crash) throw new Error(crash);
     },
   };
 }
@@ -128,6 +132,17 @@ async function isReady(base: string): Promise<boolean> {
 /** dev-distributed keeps this file while it runs: `{"registry-v2":[101,102],...}`. */
 function readPids(dataDir: string): Record<string, number[]> {
   return JSON.parse(readFileSync(join(dataDir, 'pids.json'), 'utf8')) as Record<string, number[]>;
+}
+
+/** A Berth that crashed and was not started again leaves its PostgreSQL running; the folder is about to go. */
+async function endOrphans(dataDir: string): Promise<void> {
+  for (const folder of ['postgres', 'distributed/postgres']) {
+    const pidFile = join(dataDir, folder, 'postmaster.pid');
+    if (!existsSync(pidFile)) continue;
+    const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+    const { stdout } = await tryCommand('ps', ['-p', String(pid), '-o', 'args=']);
+    if (stdout.includes(dataDir)) process.kill(pid, 'SIGQUIT');
+  }
 }
 
 function foreignStack(host: string): Stack {

@@ -5,6 +5,7 @@ import { TokenController } from './auth/token.controller.js';
 import { TokenVerifier } from './auth/token-verifier.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
+import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { ManifestCache } from './registry/manifest-cache.js';
 import { ManifestRoutes } from './registry/manifest.routes.js';
@@ -17,7 +18,7 @@ import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
 
 @Module({
-  controllers: [HealthController, RegistryController, TokenController],
+  controllers: [HealthController, OpenApiController, RegistryController, TokenController],
   providers: [
     Authorizer,
     BlobRoutes,

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { ObjectBody } from '@berth/blob-store';
 import { BlobTransport } from '@berth/gateway';
 import type { ByteRange } from '@berth/oci';
 import type { DataPlane } from '@berth/storage';
@@ -13,7 +13,7 @@ export class InProcessBlobTransport extends BlobTransport {
     return this.dataPlane.append(grantOf(url), body);
   }
 
-  read(url: string, range?: ByteRange): Promise<Buffer | Readable> {
+  read(url: string, range?: ByteRange): Promise<ObjectBody> {
     return this.dataPlane.read(grantOf(url), range);
   }
 

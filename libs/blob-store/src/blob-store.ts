@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { ObjectBody } from './object-body.js';
 
 /**
  * An object that is still being written. Plain JSON: the caller persists it between appends, so that any process can go
@@ -63,8 +63,8 @@ export abstract class BlobStore {
   /** Removes every trace of an unfinished object, parts of lost multipart uploads under its key too. Idempotent. */
   abstract abort(object: UnfinishedObject): Promise<void>;
 
-  /** The bytes of `range` (default: all). Small objects come whole as a Buffer: a stream each would cost more. */
-  abstract read(key: string, range?: ByteRange): Promise<Buffer | Readable>;
+  /** The bytes of `range` (default: all), ready to flow. */
+  abstract read(key: string, range?: ByteRange): Promise<ObjectBody>;
 
   /** Null where no object has this key. Whether one that is found is complete, the caller's row knows. */
   abstract stat(key: string): Promise<ObjectStat | null>;

@@ -123,12 +123,15 @@ function isOutage(error: unknown): boolean {
 }
 
 const FOREIGN_KEY_VIOLATION = '23503';
+/** What PostgreSQL 18 and later say where the key is ON DELETE RESTRICT; until 17 it was the former as well. */
+const RESTRICT_VIOLATION = '23001';
 const DEADLOCK_DETECTED = '40P01';
 
 const stateOf = (error: unknown) => (error as { code?: unknown } | null)?.code;
 
-/** A row that the statement referred to went away, or is still referred to (SQLSTATE 23503). */
-export const isForeignKeyViolation = (error: unknown): boolean => stateOf(error) === FOREIGN_KEY_VIOLATION;
+/** A row that the statement referred to went away, or is still referred to. */
+export const isForeignKeyViolation = (error: unknown): boolean =>
+  stateOf(error) === FOREIGN_KEY_VIOLATION || stateOf(error) === RESTRICT_VIOLATION;
 
 /** PostgreSQL chose this transaction as the victim of a deadlock: nothing of it happened, it may be run again. */
 export const isDeadlock = (error: unknown): boolean => stateOf(error) === DEADLOCK_DETECTED;

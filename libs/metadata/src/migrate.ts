@@ -41,7 +41,7 @@ async function withEngine<T>(url: string, use: (engine: MigrationEngine) => Prom
   try {
     return await use(engine);
   } finally {
-    engine.free();
+    await engine.close();
   }
 }
 

@@ -4,16 +4,20 @@ import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type pg from 'pg';
 
 /** The calls of Prisma's schema engine (its WebAssembly build) that migrations need. */
 export interface MigrationEngine {
   applyMigrations(input: object): Promise<{ appliedMigrationNames: string[] }>;
   diff(input: object): Promise<{ exitCode: number; stdout: string | null }>;
-  free(): void;
+  /** Ends its connections. */
+  close(): Promise<void>;
 }
 
+type SchemaEngine = Omit<MigrationEngine, 'close'> & { free(): void };
+
 interface EngineModule {
-  SchemaEngine: { new: (options: object, log: (line: string) => void, adapter: object) => Promise<MigrationEngine> };
+  SchemaEngine: { new: (options: object, log: (line: string) => void, adapter: object) => Promise<SchemaEngine> };
   __wbg_set_wasm(exports: WasmExports): void;
 }
 
@@ -33,10 +37,31 @@ const TEXT_OID = 25;
  * `datamodels` are [path, content] pairs of the Prisma schema.
  */
 export async function openMigrationEngine(url: string, datamodels: [string, string][]): Promise<MigrationEngine> {
+  loaded ??= loadEngine();
+  const { SchemaEngine } = await loaded;
+  const pools: pg.Pool[] = [];
+  const adapter = bindMigrationAwareSqlAdapterFactory(adapterFactory(url, (pool) => pools.push(pool)));
+  const engine = await SchemaEngine.new({ datamodels }, () => undefined, adapter);
+  return {
+    applyMigrations: (input) => engine.applyMigrations(input),
+    diff: (input) => engine.diff(input),
+    close: async () => {
+      engine.free();
+      // The engine leaves its main connection open.
+      await Promise.all(pools.filter((pool) => !pool.ending).map((pool) => pool.end()));
+    },
+  };
+}
+
+/** Once per process: the bindings know one instance, and a second one would pull it from under an engine at work. */
+let loaded: Promise<EngineModule> | undefined;
+
+async function loadEngine(): Promise<EngineModule> {
   const require = createRequire(import.meta.url);
   const bindings = (await import(BINDINGS)) as EngineModule;
   const wasm = readFileSync(join(dirname(require.resolve(BINDINGS)), 'schema_engine_bg.wasm'));
-  const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': bindings });
+  const imports = { './schema_engine_bg.js': withTimersThatLetGo(bindings) };
+  const { instance } = await WebAssembly.instantiate(wasm, imports);
   bindings.__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as (() => void) | undefined)?.();
   const panics = {
@@ -45,25 +70,34 @@ export async function openMigrationEngine(url: string, datamodels: [string, stri
     },
   };
   Object.assign(globalThis, { PRISMA_WASM_PANIC_REGISTRY: panics });
-  return bindings.SchemaEngine.new(
-    { datamodels },
-    () => undefined,
-    bindMigrationAwareSqlAdapterFactory(adapterFactory(url)),
-  );
+  return bindings;
 }
+
+/** The engine does not clear its timeout of ten seconds, which would keep a process that is done from ending. */
+const withTimersThatLetGo = (bindings: object) =>
+  Object.fromEntries(
+    Object.entries(bindings).map(([name, value]: [string, unknown]) => {
+      if (!name.startsWith('__wbg_setTimeout')) return [name, value];
+      return [name, (...args: unknown[]) => (value as (...args: unknown[]) => NodeJS.Timeout)(...args).unref()];
+    }),
+  );
 
 /**
  * adapter-pg with its defects mended: it has no case for the catalog's one-byte "char"; it splits a script at every
  * semicolon, inside a function's body too; its shadow database runs on the main one when it is given a connection
  * string (so it gets the fields), and is dropped before its pool is closed.
  */
-function adapterFactory(url: string): SqlMigrationAwareDriverAdapterFactory {
+function adapterFactory(url: string, onPool: (pool: pg.Pool) => void): SqlMigrationAwareDriverAdapterFactory {
   const config = connectionFields(url);
   const main = new PrismaPg(config);
   return {
     provider: main.provider,
     adapterName: main.adapterName,
-    connect: async () => mended(await main.connect()),
+    connect: async () => {
+      const adapter = await main.connect();
+      onPool(adapter.underlyingDriver());
+      return mended(adapter);
+    },
     connectToShadowDb: async () => {
       const owner = await main.connect();
       const database = `prisma_shadow_${crypto.randomUUID()}`;

@@ -50,8 +50,8 @@ const FIND = {
 const FIND_FOR_PUSH = {
   name: 'blob-find-for-push',
   text: `SELECT b.digest, b.size, b.object_key, r.id AS repository_id,
-           rb.review_after < now() + make_interval(secs => $3) OR (rb.review_after IS NULL AND NOT EXISTS (
-             SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = r.id AND mb.digest = rb.digest)) AS wants_lease
+           (rb.review_after IS NULL OR rb.review_after < now() + make_interval(secs => $3)) AND NOT EXISTS (
+             SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = r.id AND mb.digest = rb.digest) AS wants_lease
          FROM registry.repository r
          JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
          JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1`,

@@ -1,25 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { UploadSessionStore } from './upload-session.store.js';
-import { type TestDatabase, TestDatabases } from './testing/test-databases.js';
+import { onDatabase } from './testing/registry-fixture.js';
+import type { TestDatabase } from './testing/test-databases.js';
 
 const IDLE_SECONDS = 3_600;
 const REPOSITORY = 'acme/app';
 const PROGRESS = { offset: 5, object: { key: 'objects/1', parts: [1] }, sha256: 'aa', sha512: null };
 
 describe(UploadSessionStore.name, () => {
-  let databases: TestDatabases;
+  const on = onDatabase();
   let test: TestDatabase;
   let store: UploadSessionStore;
 
-  beforeAll(async () => {
-    databases = await TestDatabases.start();
-  }, 60_000);
-  afterAll(() => databases?.stop());
-  beforeEach(async () => {
-    test = await databases.fresh();
+  beforeEach(() => {
+    test = on.test;
     store = new UploadSessionStore(test.database, IDLE_SECONDS);
   });
-  afterEach(() => test.close());
 
   const expireAll = () => test.rows(`UPDATE storage.upload_session SET expires_at = now() - interval '1 second'`);
   const secondsLeft = (id: string) =>

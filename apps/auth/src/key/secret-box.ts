@@ -22,7 +22,9 @@ export class SecretBox {
 
   /** Throws where the box was sealed under another key, or changed since. */
   open(box: Uint8Array): string {
-    const decipher = createDecipheriv(CIPHER, this.key, box.subarray(0, NONCE_BYTES));
+    const decipher = createDecipheriv(CIPHER, this.key, box.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAuthTag(box.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
     return decipher.update(box.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
   }

@@ -1,11 +1,22 @@
 import { registryError } from '@berth/oci';
 
+/** What auth takes at most (IssueTokenV1): longer ones are nobody's. */
+const LONGEST_NAME = 256;
+const LONGEST_PASSWORD = 4096;
+/** RFC 7617 section 2: neither may hold one. */
+// eslint-disable-next-line no-control-regex
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+
 /** Name and password of an Authorization header; null where there is none. UNAUTHORIZED where it is not Basic. RFC 7617. */
 export function basicCredentials(authorization: string | undefined): { username: string; password: string } | null {
   if (authorization === undefined) return null;
   const encoded = /^Basic +([A-Za-z0-9+/_-]+=*)$/i.exec(authorization)?.[1];
   const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  if (colon < 1) throw registryError('UNAUTHORIZED', undefined, { message: 'Basic credentials are needed here' });
-  return { username: text.slice(0, colon), password: text.slice(colon + 1) };
+  const [username, password] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
+  const tooLong = username.length > LONGEST_NAME || password.length > LONGEST_PASSWORD;
+  if (username === '' || tooLong || CONTROL_CHARACTER.test(text)) {
+    throw registryError('UNAUTHORIZED', undefined, { message: 'Basic credentials are needed here' });
+  }
+  return { username, password };
 }

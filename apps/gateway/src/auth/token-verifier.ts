@@ -16,11 +16,15 @@ const KEYS_FRESH_MS = 300_000;
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
-/** Verifies tokens with auth's public keys, which are fetched once and again when a token names one that is not known. */
+/**
+ * Verifies tokens with auth's public keys, which are fetched once, every few minutes, and when a token names one that is
+ * not known. While auth is away the keys at hand serve on.
+ */
 @Injectable()
 export class TokenVerifier {
   private readonly verified = new LRUCache<string, { caller: Caller; expires: number }>({ max: TOKENS_REMEMBERED });
   private keys: { set: Promise<KeySet>; fetched: number } | null = null;
+  private lastKeys: KeySet | null = null;
 
   constructor(
     private readonly bus: MessageBus,
@@ -39,7 +43,7 @@ export class TokenVerifier {
 
   private async payloadOf(token: string): Promise<JWTPayload> {
     try {
-      return await this.check(token, await this.keySet(KEYS_FRESH_MS));
+      return await this.check(token, await this.keysAtHand());
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw refusal(error);
     }
@@ -62,10 +66,23 @@ export class TokenVerifier {
     return payload;
   }
 
+  private async keysAtHand(): Promise<KeySet> {
+    try {
+      return await this.keySet(KEYS_FRESH_MS);
+    } catch (error) {
+      if (this.lastKeys) return this.lastKeys;
+      throw error;
+    }
+  }
+
   private keySet(maxAgeMs: number): Promise<KeySet> {
     if (!this.keys || Date.now() - this.keys.fetched > maxAgeMs) {
-      const set = this.bus.request(LIST_SIGNING_KEYS, {}).then(({ keys }) => createLocalJWKSet({ keys }));
-      set.catch(() => (this.keys = null));
+      const set = this.bus
+        .request(LIST_SIGNING_KEYS, {})
+        .then(({ keys }) => (this.lastKeys = createLocalJWKSet({ keys })));
+      set.catch(() => {
+        this.keys = this.lastKeys && { set: Promise.resolve(this.lastKeys), fetched: Date.now() };
+      });
       this.keys = { set, fetched: Date.now() };
     }
     return this.keys.set;

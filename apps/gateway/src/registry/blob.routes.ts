@@ -1,6 +1,7 @@
 import { DELETE_BLOB, FIND_BLOB } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type Digest, parseRange, registryError } from '@berth/oci';
+import { sendBody } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { ObjectReader } from '../transfer/object-reader.js';
 import { immutable, isNotModified } from './content-headers.js';
@@ -29,9 +30,9 @@ export class BlobRoutes {
     immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
     if (isNotModified(request, digest)) return void (await reply.status(304).send());
     const body = await this.reader.read(blob, range ?? undefined);
-    if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
+    if (range) reply.header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
     reply.header('content-length', range ? range.end - range.start + 1 : blob.size);
-    await reply.send(body);
+    await sendBody(reply, range ? 206 : 200, body);
   }
 
   async delete(request: RegistryRequest, digest: Digest): Promise<void> {

@@ -11,9 +11,9 @@ export const immutable = (reply: FastifyReply, digest: Digest): FastifyReply =>
 export const contentDigest = (reply: FastifyReply, digest: Digest): FastifyReply =>
   reply.header('docker-content-digest', digest).header('etag', `"${digest}"`);
 
-/** True where If-None-Match names what would be sent. RFC 9110 section 13.1.2. */
-export function isNotModified(request: RegistryRequest, digest: Digest): boolean {
+/** True where If-None-Match names what would be sent: its ETag without the quotes. RFC 9110 section 13.1.2. */
+export function isNotModified(request: Pick<RegistryRequest, 'raw'>, entity: string): boolean {
   const known = header(request, 'if-none-match');
   if (known === undefined) return false;
-  return known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${digest}"`);
+  return known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${entity}"`);
 }

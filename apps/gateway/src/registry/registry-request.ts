@@ -12,7 +12,7 @@ export interface RegistryRequest {
   reply: FastifyReply;
 }
 
-export const header = (request: RegistryRequest, name: string): string | undefined => {
+export const header = (request: Pick<RegistryRequest, 'raw'>, name: string): string | undefined => {
   const value = request.raw.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 };

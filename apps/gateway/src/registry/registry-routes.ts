@@ -14,8 +14,18 @@ export interface Route<Path extends RegistryPath = RegistryPath> {
   handle(request: RegistryRequest, path: Path): Promise<void>;
 }
 
+/** The methods that each path has. Each is documented in openapi/registry-documentation.ts. */
+export interface Methods {
+  base: 'GET' | 'HEAD';
+  blob: 'GET' | 'HEAD' | 'DELETE';
+  manifest: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  uploads: 'POST';
+  upload: 'PATCH' | 'PUT' | 'GET' | 'HEAD' | 'DELETE';
+  tags: 'GET' | 'HEAD';
+}
+
 type PathOf<Kind extends RegistryPath['kind']> = Extract<RegistryPath, { kind: Kind }>;
-type Table = { [Kind in RegistryPath['kind']]: Record<string, Route<PathOf<Kind>>> };
+type Table = { [Kind in RegistryPath['kind']]: Record<Methods[Kind], Route<PathOf<Kind>>> };
 
 /** Every endpoint of the registry, by path and method. */
 @Injectable()

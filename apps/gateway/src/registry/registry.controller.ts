@@ -8,6 +8,8 @@ import type { RegistryRequest } from './registry-request.js';
 import { parseRegistryPath, type RegistryPath } from './route-grammar.js';
 
 const BASE = '/v2/';
+/** A request may name its target as a whole URL; whose host that is does not matter. RFC 9112 section 3.2.2. */
+const ABSOLUTE_FORM = /^https?:\/\/[^/?]*/i;
 
 /** The door of the registry: reads the path, checks the token, and hands over to the route's handler. */
 @Controller()
@@ -29,7 +31,7 @@ export class RegistryController {
 
   private async dispatch(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { raw } = request;
-    const url = raw.url ?? '';
+    const url = (raw.url ?? '').replace(ABSOLUTE_FORM, '');
     const end = url.indexOf('?');
     const path = parseRegistryPath(url.slice(BASE.length, end < 0 ? undefined : end));
     if (path === null)

@@ -43,17 +43,23 @@ describe(parseRegistryPath, () => {
   });
 
   describe('with a name that holds the words of the grammar', () => {
-    it.each(['a/blobs', 'a/manifests', 'a/tags', 'a/uploads', 'a/tags/list', 'a/blobs/uploads', 'blobs/uploads', 'tags'])(
-      'reads %s from the right',
-      (spelled) => {
-        const name = expect.objectContaining({ spelled }) as unknown;
-        expect(parseRegistryPath(`${spelled}/tags/list`)).toEqual({ kind: 'tags', name });
-        expect(parseRegistryPath(`${spelled}/manifests/v1`)).toMatchObject({ kind: 'manifest', name });
-        expect(parseRegistryPath(`${spelled}/blobs/${SHA256}`)).toMatchObject({ kind: 'blob', name });
-        expect(parseRegistryPath(`${spelled}/blobs/uploads/`)).toEqual({ kind: 'uploads', name });
-        expect(parseRegistryPath(`${spelled}/blobs/uploads/${SESSION}`)).toMatchObject({ kind: 'upload', name });
-      },
-    );
+    it.each([
+      'a/blobs',
+      'a/manifests',
+      'a/tags',
+      'a/uploads',
+      'a/tags/list',
+      'a/blobs/uploads',
+      'blobs/uploads',
+      'tags',
+    ])('reads %s from the right', (spelled) => {
+      const name = expect.objectContaining({ spelled }) as unknown;
+      expect(parseRegistryPath(`${spelled}/tags/list`)).toEqual({ kind: 'tags', name });
+      expect(parseRegistryPath(`${spelled}/manifests/v1`)).toMatchObject({ kind: 'manifest', name });
+      expect(parseRegistryPath(`${spelled}/blobs/${SHA256}`)).toMatchObject({ kind: 'blob', name });
+      expect(parseRegistryPath(`${spelled}/blobs/uploads/`)).toEqual({ kind: 'uploads', name });
+      expect(parseRegistryPath(`${spelled}/blobs/uploads/${SESSION}`)).toMatchObject({ kind: 'upload', name });
+    });
 
     it('takes a tag that is a word of the grammar', () => {
       for (const tag of ['list', 'uploads', 'blobs', 'tags']) {
@@ -62,15 +68,22 @@ describe(parseRegistryPath, () => {
     });
   });
 
-  it.each(['a', 'a/b', 'a/tags', 'a/manifests', 'a/blobs', '_catalog', 'a/tags/list/', 'a/tags/all', 'a/referrers/x', '/'])(
-    'knows no endpoint at %s',
-    (path) => expect(parseRegistryPath(path)).toBeNull(),
-  );
+  it.each([
+    'a',
+    'a/b',
+    'a/tags',
+    'a/manifests',
+    'a/blobs',
+    '_catalog',
+    'a/tags/list/',
+    'a/tags/all',
+    'a/referrers/x',
+    '/',
+  ])('knows no endpoint at %s', (path) => expect(parseRegistryPath(path)).toBeNull());
 
   describe('refuses as NAME_INVALID', () => {
     it.each([
       ['no name', '/tags/list'],
-      ['only the words', 'tags/list/tags/list/'.slice(0, -1).replace('tags/list/', '/')],
       ['dots', 'a/../b/tags/list'],
       ['encoded dots', 'a/%2e%2e/b/tags/list'],
       ['half encoded dots', 'a/.%2E/b/manifests/v1'],

@@ -23,7 +23,8 @@ export interface PathName {
   repository: RepositoryName;
 }
 
-const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** A UUID of version 4, as storage makes them: no other can be one of ours. */
+const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /**
  * Reads the path behind `/v2/`, still percent-encoded. Names hold slashes, and may hold the words of the grammar, so it is

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { ObjectBody } from '@berth/blob-store';
 import type { ByteRange } from '@berth/oci';
 
 /** Moves bytes between a client and whoever gave a grant: over HTTP, or in standalone by a call. */
@@ -7,7 +7,7 @@ export abstract class BlobTransport {
   abstract append(url: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }>;
 
   /** The granted bytes, or those of `range`. Throws what storage answered, or UNAVAILABLE, before the first byte. */
-  abstract read(url: string, range?: ByteRange): Promise<Buffer | Readable>;
+  abstract read(url: string, range?: ByteRange): Promise<ObjectBody>;
 
   abstract close(): Promise<void>;
 }

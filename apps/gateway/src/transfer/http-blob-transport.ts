@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { type ObjectBody, StreamBody } from '@berth/blob-store';
 import { type ByteRange, RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { Agent, type Dispatcher, request } from 'undici';
@@ -24,10 +25,10 @@ export class HttpBlobTransport extends BlobTransport {
     return (await response.body.json()) as { offset: number };
   }
 
-  async read(url: string, range?: ByteRange): Promise<Readable> {
+  async read(url: string, range?: ByteRange): Promise<ObjectBody> {
     const headers: Record<string, string> = range ? { range: `bytes=${range.start}-${range.end}` } : {};
     const response = await this.call(url, { method: 'GET', headers });
-    return response.body;
+    return new StreamBody(response.body);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { parseRange, RegistryError } from '@berth/oci';
+import { sendBody } from '@berth/platform';
 import { Controller, Get, Headers, Logger, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DataPlane } from './data-plane.js';
@@ -32,14 +32,9 @@ export class DataPlaneController {
   ): Promise<void> {
     await this.answering(reply, async () => {
       const range = header === undefined ? null : parseRange(header, this.grants.verify(grant).size);
-      const body: Buffer | Readable = await this.dataPlane.read(
-        grant,
-        range && range !== 'unsatisfiable' ? range : undefined,
-      );
-      await reply
-        .status(range ? 206 : 200)
-        .type('application/octet-stream')
-        .send(body);
+      const body = await this.dataPlane.read(grant, range && range !== 'unsatisfiable' ? range : undefined);
+      reply.header('content-type', 'application/octet-stream');
+      await sendBody(reply, range ? 206 : 200, body);
     });
   }
 
@@ -49,6 +44,7 @@ export class DataPlaneController {
     } catch (error) {
       const known = error instanceof RegistryError ? error : new RegistryError('UNKNOWN', undefined, { cause: error });
       if (known.status >= 500) this.logger.error({ msg: 'transfer failed', err: error });
+      if (reply.sent) return;
       await reply.status(known.status).send(known.toWire());
     }
   }

@@ -1,5 +1,4 @@
-import type { Readable } from 'node:stream';
-import { BlobStore, type ByteRange } from '@berth/blob-store';
+import { BlobStore, type ByteRange, type ObjectBody } from '@berth/blob-store';
 import { Metrics } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { asRegistryError } from '../object/store-faults.js';
@@ -26,7 +25,7 @@ export class DataPlane {
   }
 
   /** The bytes of `range`, which the caller has clipped to the object's size. */
-  async read(grant: string, range?: ByteRange): Promise<Buffer | Readable> {
+  async read(grant: string, range?: ByteRange): Promise<ObjectBody> {
     const { objectKey, size } = this.grants.verify(grant);
     try {
       const body = await this.store.read(objectKey, range);

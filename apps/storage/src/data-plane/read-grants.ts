@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { ReadGrantV1 } from '@berth/contracts';
 import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
@@ -21,7 +21,7 @@ interface SignedGrant extends ReadableObject {
  */
 @Injectable()
 export class ReadGrants {
-  private readonly key = randomBytes(32);
+  private readonly key = createSecretKey(randomBytes(32));
 
   constructor(
     private readonly settings: Settings,

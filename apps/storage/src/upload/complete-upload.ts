@@ -48,9 +48,7 @@ export class CompleteUpload {
   private async compareStored(session: UploadSessionRow, key: string, digest: Digest): Promise<void> {
     const algorithm = digestAlgorithm(digest);
     const hash = createHash(algorithm);
-    const bytes = await this.store.read(key);
-    if (Buffer.isBuffer(bytes)) hash.update(bytes);
-    else for await (const chunk of bytes) hash.update(chunk as Buffer);
+    for await (const chunk of await this.store.read(key)) hash.update(chunk);
     const computed = hash.digest('hex');
     if (computed === digestHex(digest)) return;
     await this.sessions.remove(session.id, session.repository);

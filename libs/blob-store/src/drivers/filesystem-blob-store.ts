@@ -1,18 +1,18 @@
+import { close, fstatSync } from 'node:fs';
 import { access, chmod, constants, mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
 import { BlobStore, StoreUnavailable, UnfinishedObjectLost } from '../blob-store.js';
+import type { ObjectBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
 import { DurableFolders } from './durable-folders.js';
 import { writeBody } from './file-append.js';
 import { fileCall, fileFault, isMissing, unfinishedFileCall } from './file-faults.js';
-import { FileReads, streamOf } from './file-reads.js';
+import { FileBody, openToRead } from './file-body.js';
 import { listFolder, statFile } from './folder-listing.js';
 import { FolderLock } from './folder-lock.js';
+import { ReadBuffers } from './read-buffers.js';
 
-const MIB = 2 ** 20;
-const MOST_WHOLE_READS = 64 * MIB;
 const UNFINISHED = 0o600;
 const SEALED = 0o400;
 
@@ -32,14 +32,14 @@ export class FilesystemBlobStore extends BlobStore {
   private readonly folder: string;
   private readonly folders = new DurableFolders();
   private readonly busy = new Set<string>();
-  private readonly reads: FileReads;
+  private readonly buffers: ReadBuffers;
   private lock: Promise<FolderLock> | null = null;
 
-  /** `wholeReadBytes`: most bytes of whole reads under way at one time (default 64 MiB); beyond it reads are streams. */
-  constructor(options: { folder: string; wholeReadBytes?: number }) {
+  /** `readBufferBytes`: memory for large buffers of all reads (default 64 MiB); beyond it reads go in small pieces. */
+  constructor(options: { folder: string; readBufferBytes?: number }) {
     super();
     this.folder = resolve(options.folder);
-    this.reads = new FileReads(options.wholeReadBytes ?? MOST_WHOLE_READS);
+    this.buffers = new ReadBuffers(options.readBufferBytes);
   }
 
   async append(
@@ -70,10 +70,11 @@ export class FilesystemBlobStore extends BlobStore {
     await this.delete(object.key);
   }
 
-  async read(key: string, range?: ByteRange): Promise<Buffer | Readable> {
+  async read(key: string, range?: ByteRange): Promise<ObjectBody> {
     await this.open();
-    const file = await fileCall('read', key, () => open(this.pathOf(key), 'r'));
-    return this.reads.read(file, key, range);
+    const path = this.pathOf(key);
+    const file = await fileCall('read', key, () => openToRead(path));
+    return new FileBody(file, key, range ?? this.wholeOf(key, file), this.buffers);
   }
 
   async stat(key: string): Promise<ObjectStat | null> {
@@ -115,6 +116,15 @@ export class FilesystemBlobStore extends BlobStore {
     this.lock = null;
     await this.folders.close();
     await (await lock?.catch(() => null))?.release();
+  }
+
+  private wholeOf(key: string, file: number): ByteRange {
+    try {
+      return { start: 0, end: fstatSync(file).size - 1 };
+    } catch (error) {
+      close(file, () => undefined);
+      throw fileFault('stat', key, error);
+    }
   }
 
   private open(): Promise<FolderLock> {
@@ -218,13 +228,14 @@ export class FilesystemBlobStore extends BlobStore {
   /** The bytes of `previous` from its file, then those of `body`. */
   private async *continued(previous: UnfinishedObject, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     const { key, size } = previous;
-    const file = await unfinishedFileCall('read', key, () => open(this.pathOf(key), 'r'));
+    const file = await unfinishedFileCall('read', key, () => openToRead(this.pathOf(key)));
+    const durable = new FileBody(file, key, { start: 0, end: size - 1 }, this.buffers);
     try {
-      const found = await file.stat();
-      if (found.size < size) throw wrongSize(previous, found.size);
-      if (size > 0) yield* streamOf(file, 0, size) as AsyncIterable<Buffer>;
+      const found = fstatSync(file).size;
+      if (found < size) throw wrongSize(previous, found);
+      yield* durable;
     } finally {
-      await file.close();
+      durable.destroy();
     }
     yield* body;
   }

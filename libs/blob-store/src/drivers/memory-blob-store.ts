@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream';
 import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
 import { BlobStore, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
+import { BytesBody, type ObjectBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
 
-const WHOLE_READ = 2 ** 20;
 
 interface StoredObject {
   bytes: Buffer;
@@ -43,12 +42,12 @@ export class MemoryBlobStore extends BlobStore {
     await this.delete(object.key);
   }
 
-  async read(key: string, range?: ByteRange): Promise<Buffer | Readable> {
+  async read(key: string, range?: ByteRange): Promise<ObjectBody> {
     assertObjectKey(key);
     const stored = this.objects.get(key);
     if (!stored?.complete) throw new ObjectNotFound(key);
     const bytes = range ? stored.bytes.subarray(range.start, range.end + 1) : stored.bytes;
-    return bytes.length > WHOLE_READ ? Readable.from(slices(bytes), { objectMode: false }) : Buffer.from(bytes);
+    return new BytesBody(Buffer.from(bytes));
   }
 
   async stat(key: string): Promise<ObjectStat | null> {
@@ -85,8 +84,4 @@ export class MemoryBlobStore extends BlobStore {
 
 function statOf(key: string, { bytes, lastModified }: StoredObject): ObjectStat {
   return { key, size: bytes.length, lastModified };
-}
-
-function* slices(bytes: Buffer): Generator<Buffer> {
-  for (let start = 0; start < bytes.length; start += WHOLE_READ) yield bytes.subarray(start, start + WHOLE_READ);
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
 import { BlobStore, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
+import { BytesBody, type ObjectBody, StreamBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
 import { PartBuffers } from '../part-buffers.js';
 import { withStoreFaults } from '../stream-faults.js';
@@ -9,8 +10,8 @@ import { S3ObjectWriter } from './s3-object-writer.js';
 import { multipartEtag, tailPrefix, type S3UnfinishedObject } from './s3-unfinished.js';
 
 const MIB = 2 ** 20;
-/** Up to here an answer is handed out whole: a stream costs its consumer more. */
-const WHOLE_READ = MIB;
+/** Up to here an answer is handed out whole: its connection is free again at once. */
+const WHOLE_READ = MIB / 16;
 const BUFFER_BYTES = 256 * MIB;
 
 export interface S3BlobStoreOptions extends S3Address {
@@ -72,11 +73,12 @@ export class S3BlobStore extends BlobStore {
     await this.s3.remove(key);
   }
 
-  async read(key: string, range?: ByteRange): Promise<Buffer | Readable> {
+  async read(key: string, range?: ByteRange): Promise<ObjectBody> {
     assertObjectKey(key);
     const answer = await this.s3.get(key, range?.start, range && range.end - range.start + 1);
     const stream = withStoreFaults(answer, 'read');
-    return Number(answer.headers['content-length']) <= WHOLE_READ ? wholeOf(stream) : stream;
+    const small = Number(answer.headers['content-length']) <= WHOLE_READ;
+    return small ? new BytesBody(await wholeOf(stream)) : new StreamBody(stream);
   }
 
   async stat(key: string): Promise<ObjectStat | null> {

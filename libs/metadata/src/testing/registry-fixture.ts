@@ -9,7 +9,7 @@ import {
 import { RepositoryBlobStore } from '../repository-blob.store.js';
 import { UploadSessionStore } from '../upload-session.store.js';
 import type { Database } from '../database.js';
-import type { TestDatabase } from './test-databases.js';
+import { type TestDatabase, TestDatabases } from './test-databases.js';
 import { aManifest, jsonManifest, MEDIA_TYPE } from './test-kit.js';
 
 export const LEASE_SECONDS = 3_600;
@@ -193,3 +193,25 @@ export const newManifest = (
   tags: tags as Tag[],
   event: EVENT,
 });
+
+/** What a spec file stands on: one PostgreSQL for all of it, and for each test a database with nothing in it. */
+export interface OnDatabase {
+  databases: TestDatabases;
+  test: TestDatabase;
+  registry: RegistryFixture;
+}
+
+/** Registers the hooks that start and stop; the fields are there inside of tests. */
+export function onDatabase(): OnDatabase {
+  const on = {} as OnDatabase;
+  beforeAll(async () => {
+    on.databases = await TestDatabases.start();
+  }, 60_000);
+  afterAll(() => on.databases?.stop());
+  beforeEach(async () => {
+    on.test = await on.databases.fresh();
+    on.registry = new RegistryFixture(on.test);
+  });
+  afterEach(() => on.test?.close());
+  return on;
+}

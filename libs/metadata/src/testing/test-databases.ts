@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { Database } from '../database.js';
 import { deployMigrations } from '../migrate.js';
-import { startPostgres, type TestPostgres } from './test-kit.js';
+import { eventually, startPostgres, type TestPostgres } from './test-kit.js';
 
 const TEMPLATE = 'berth_template';
 
@@ -64,13 +64,14 @@ export class TestDatabase {
     return session;
   }
 
-  /** The statements that wait for a lock of another session now. */
-  async waiting(): Promise<string[]> {
-    const rows = await this.rows<{ query: string }>(
-      `SELECT query FROM pg_stat_activity
-       WHERE datname = current_database() AND wait_event_type = 'Lock' ORDER BY query_start`,
-    );
-    return rows.map((row) => row.query);
+  /** Resolves when `count` sessions wait for a lock that another one holds: the interleaving stands as it was meant. */
+  async untilWaiting(count: number): Promise<void> {
+    const waiting = `SELECT count(*)::int FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await eventually(async () => (await this.value(waiting)) === count, {
+      what: `${count} sessions wait for a lock`,
+      every: 5,
+    });
   }
 
   async close(): Promise<void> {

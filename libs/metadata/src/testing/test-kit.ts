@@ -3,6 +3,7 @@
 // nx-ignore-next-line
 export {
   aManifest,
+  type CommandResult,
   eventually,
   jsonManifest,
   MEDIA_TYPE,

@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { eventually, GiveUp } from '../eventually.js';
+import { processExists } from './process-tree.js';
 
 export interface ServerCommand {
   /** The name in messages. */
@@ -33,6 +34,9 @@ export class ServerProcess {
   private child: ChildProcess | undefined;
   private watcher: ChildProcess | undefined;
   private ended: Promise<void> = Promise.resolve();
+  private readonly groups: number[] = [];
+  private asked = false;
+  private lastEnd: string | undefined;
 
   private constructor(private readonly command: ServerCommand) {}
 
@@ -52,6 +56,11 @@ export class ServerProcess {
     return this.child !== undefined;
   }
 
+  /** How the server ended where nobody asked it to: "ended with SIGSEGV" and the end of its log. */
+  get unexpectedEnd(): string | undefined {
+    return this.lastEnd && !this.asked ? `${this.lastEnd}\n${this.logTail()}` : undefined;
+  }
+
   log(): string {
     try {
       return readFileSync(this.command.logFile, 'utf8');
@@ -67,24 +76,29 @@ export class ServerProcess {
   /** Asks the server to end, waits, and kills it (and what it left in its process group) when it does not. */
   async stop(signal: NodeJS.Signals = this.command.stopSignal ?? 'SIGTERM'): Promise<void> {
     const { child } = this;
-    if (!child) return;
+    if (!child) {
+      this.endRemains();
+      return;
+    }
+    this.asked = true;
     const { stopWithin = 15_000 } = this.command;
     const timer = setTimeout(() => signalProcess(child.pid, 'SIGKILL'), stopWithin);
     signalProcess(child.pid, signal);
     await this.waitForEnd();
     clearTimeout(timer);
-    signalProcess(child.pid && -child.pid, 'SIGKILL');
+    this.endRemains();
   }
 
   /** kill -9 of this one process. Its children, if any, stay: that is what a crash leaves behind. */
   async kill(): Promise<void> {
+    this.asked = true;
     signalProcess(this.child?.pid, 'SIGKILL');
     await this.waitForEnd();
   }
 
   /** Starts the same command again, with the same arguments, ports and folders. */
   async restart(): Promise<void> {
-    await this.stop();
+    if (this.child) await this.stop();
     await this.launch();
   }
 
@@ -109,10 +123,14 @@ export class ServerProcess {
       });
       child.once('exit', (code, signal) => {
         failure ??= new Error(`${name} ended with ${signal ?? code}`);
+        this.lastEnd = failure.message;
         this.forget(resolve);
       });
     });
     this.child = child;
+    if (child.pid) this.groups.push(child.pid);
+    this.asked = false;
+    this.lastEnd = undefined;
     this.watcher = child.pid ? watch(child.pid) : undefined;
     child.unref();
     try {
@@ -130,6 +148,14 @@ export class ServerProcess {
       throw new Error(`${name} did not become ready within ${readyWithin} ms; the end of its log:\n${tail}`, {
         cause: error,
       });
+    }
+  }
+
+  /** Ends what the server left behind in its process groups, also those of earlier lives that ended in a crash. */
+  private endRemains(): void {
+    for (const group of this.groups.splice(0)) {
+      // While a group has members its number is nobody's process id; a process of that id is a stranger by now.
+      if (!processExists(group)) signalProcess(-group, 'SIGKILL');
     }
   }
 
@@ -163,7 +189,7 @@ function watch(pid: number): ChildProcess {
   return watcher;
 }
 
-/** A signal to a process that may be gone already. A negative id addresses its process group. */
+/** A signal to a process that may be gone already. A negative id addresses a process group. */
 function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
   if (!pid) return;
   try {

@@ -1,0 +1,50 @@
+import { scryptSync } from 'node:crypto';
+import { hashPassword, verifyPassword } from './password-hash.js';
+
+describe(hashPassword, () => {
+  it('gives a PHC string with the parameters, a salt of 16 bytes and a key of 32', async () => {
+    const hash = await hashPassword('correct horse');
+    const [, name, parameters, salt, key] = hash.split('$');
+    expect([name, parameters]).toEqual(['scrypt', 'ln=15,r=8,p=1']);
+    expect(Buffer.from(salt!, 'base64')).toHaveLength(16);
+    expect(Buffer.from(key!, 'base64')).toHaveLength(32);
+    expect(hash).not.toContain('=\n');
+    expect(hash).not.toContain('correct');
+  });
+
+  it('is another one each time', async () => {
+    expect(await hashPassword('same')).not.toBe(await hashPassword('same'));
+  });
+});
+
+describe(verifyPassword, () => {
+  it('takes the right password only', async () => {
+    const hash = await hashPassword('pässword€ ');
+    expect(await verifyPassword('pässword€ ', hash)).toBe(true);
+    for (const wrong of ['pässword€', 'Pässword€ ', '', 'x', 'pässword€ x', hash]) {
+      expect([wrong, await verifyPassword(wrong, hash)]).toEqual([wrong, false]);
+    }
+  });
+
+  it('takes hashes with other parameters than today’s', async () => {
+    const salt = Buffer.from('0123456789abcdef');
+    const unpadded = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
+    for (const [ln, r, p, length] of [
+      [10, 8, 1, 32],
+      [14, 4, 2, 64],
+      [16, 8, 1, 16],
+    ] as const) {
+      const key = scryptSync('secret', salt, length, { N: 2 ** ln, r, p, maxmem: 2 ** 28 });
+      const hash = `$scrypt$ln=${ln},r=${r},p=${p}$${unpadded(salt)}$${unpadded(key)}`;
+      expect(await verifyPassword('secret', hash)).toBe(true);
+      expect(await verifyPassword('other', hash)).toBe(false);
+    }
+  });
+
+  it.each(['', 'secret', '$2b$10$abcdefghijklmnopqrstuv', '$scrypt$ln=15,r=8,p=1$$', '$scrypt$ln=x,r=8,p=1$YWJj$YWJj'])(
+    'refuses what is no hash of ours: %p',
+    async (hash) => {
+      await expect(verifyPassword('secret', hash)).rejects.toThrow('a stored password hash is not a PHC string');
+    },
+  );
+});

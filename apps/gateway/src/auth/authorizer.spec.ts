@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http';
+import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { parseRepositoryName, RegistryError } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import { PublicUrl } from '../http/public-url.js';
+import { answering } from '../testing/answering.js';
+import { aKey, aToken, nowSeconds, type TestKey } from '../testing/signing.js';
+import { Authorizer } from './authorizer.js';
+import { ANYBODY } from './caller.js';
+import { TokenVerifier } from './token-verifier.js';
+
+let key: TestKey;
+beforeAll(async () => {
+  key = await aKey();
+});
+
+function authorizer(env: Record<string, string> = {}) {
+  const bus = new InProcessBus();
+  const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
+  const settings = loadSettings(env);
+  return { authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings), asked, bus };
+}
+
+const request = (headers: Record<string, string> = {}) =>
+  ({ headers: { host: 'registry.example:5000', ...headers } }) as unknown as IncomingMessage;
+const bearing = async (over: Record<string, unknown> = {}) => request({ authorization: `Bearer ${await aToken(key, over)}` });
+const named = (spelled: string) => ({ spelled, repository: parseRepositoryName(spelled) });
+
+async function refusal(attempt: Promise<unknown>): Promise<RegistryError> {
+  const error: unknown = await attempt.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(RegistryError);
+  return error as RegistryError;
+}
+const challengeOf = (error: RegistryError) => error.headers?.['www-authenticate'];
+
+describe(Authorizer, () => {
+  it('lets through who has the right', async () => {
+    const caller = await authorizer().authorizer.authorize(await bearing(), named('a/b'), ['pull']);
+    expect(caller.userId).toBe('u-1');
+  });
+
+  it('does not mind the case of the scheme', async () => {
+    const sent = request({ authorization: `bearer  ${await aToken(key)}` });
+    await expect(authorizer().authorizer.authorize(sent, named('a/b'), ['pull'])).resolves.toBeDefined();
+  });
+
+  describe('without a token', () => {
+    it('challenges /v2/ without a scope', async () => {
+      const error = await refusal(authorizer().authorizer.authenticate(request()));
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect(challengeOf(error)).toBe('Bearer realm="http://registry.example:5000/auth/token",service="berth"');
+    });
+
+    it('says for a repository what to ask for, in the spelling of the request', async () => {
+      const error = await refusal(authorizer().authorizer.authorize(request(), named('busybox'), ['push']));
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect(challengeOf(error)).toBe(
+        'Bearer realm="http://registry.example:5000/auth/token",service="berth",scope="repository:busybox:push"',
+      );
+      expect(error.detail).toEqual([{ type: 'repository', name: 'busybox', actions: ['push'] }]);
+    });
+
+    it('names several actions in one scope', async () => {
+      const error = await refusal(authorizer().authorizer.authorize(request(), named('a/b'), ['pull', 'push']));
+      expect(challengeOf(error)).toContain('scope="repository:a/b:pull,push"');
+    });
+  });
+
+  it('names the realm and service of the settings', async () => {
+    const env = { BERTH_PUBLIC_URL: 'https://hub.example/', BERTH_TOKEN_SERVICE: 'hub' };
+    const error = await refusal(authorizer(env).authorizer.authenticate(request()));
+    expect(challengeOf(error)).toBe('Bearer realm="https://hub.example/auth/token",service="hub"');
+  });
+
+  it('believes no forwarded header', async () => {
+    const sent = request({ 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil' });
+    const error = await refusal(authorizer().authorizer.authenticate(sent));
+    expect(challengeOf(error)).toContain('realm="http://registry.example:5000/auth/token"');
+  });
+
+  it.each([
+    ['Basic credentials', 'Basic YTpi'],
+    ['no token', 'Bearer'],
+    ['two tokens', 'Bearer a b'],
+    ['nonsense', 'Bearer nonsense'],
+    ['an empty header', ''],
+  ])('answers %s with 401 and invalid_token', async (_what, authorization) => {
+    for (const attempt of [
+      () => authorizer().authorizer.authenticate(request({ authorization })),
+      () => authorizer().authorizer.authorize(request({ authorization }), named('a/b'), ['pull']),
+    ]) {
+      const error = await refusal(attempt());
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect(challengeOf(error)).toContain('error="invalid_token"');
+    }
+  });
+
+  it('answers an expired token with 401, so that the client gets a new one', async () => {
+    const error = await refusal(
+      authorizer().authorizer.authorize(await bearing({ exp: nowSeconds() - 100 }), named('a/b'), ['pull']),
+    );
+    expect(error.status).toBe(401);
+    expect(challengeOf(error)).toMatch(/scope="repository:a\/b:pull",error="invalid_token"$/);
+  });
+
+  describe('with a token that does not have the right', () => {
+    it('asks for one that has it', async () => {
+      for (const name of ['a/bc', 'a/b/c', 'a']) {
+        const error = await refusal(authorizer().authorizer.authorize(await bearing(), named(name), ['pull']));
+        expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+        expect(challengeOf(error)).toMatch(new RegExp(`scope="repository:${name}:pull",error="insufficient_scope"$`));
+      }
+    });
+
+    it.each(['push', 'delete'] as const)('takes pull not for %s', async (action) => {
+      const error = await refusal(authorizer().authorizer.authorize(await bearing(), named('a/b'), [action]));
+      expect(error.status).toBe(401);
+    });
+
+    it('needs every action that is asked', async () => {
+      const error = await refusal(authorizer().authorizer.authorize(await bearing(), named('a/b'), ['pull', 'push']));
+      expect(error.status).toBe(401);
+    });
+
+    it('is 403 where it was asked for and refused: asking again is no use', async () => {
+      const sent = await bearing({ refused: [{ type: 'repository', name: 'a/b', actions: ['push'] }] });
+      const error = await refusal(authorizer().authorizer.authorize(sent, named('a/b'), ['push']));
+      expect(error).toMatchObject({ code: 'DENIED', status: 403 });
+      expect(challengeOf(error)).toBeUndefined();
+    });
+
+    it('lets anonymous try with a password: 401', async () => {
+      const error = await refusal(
+        authorizer().authorizer.authorize(await bearing({ sub: '', access: [] }), named('a/b'), ['pull']),
+      );
+      expect(error.status).toBe(401);
+    });
+  });
+
+  it('takes any valid token for /v2/, an anonymous one too', async () => {
+    await expect(authorizer().authorizer.authenticate(await bearing({ access: [] }))).resolves.toBeDefined();
+    await expect(authorizer().authorizer.authenticate(await bearing({ sub: '' }))).resolves.toBeDefined();
+  });
+
+  it('says UNAVAILABLE, and does not challenge, where the keys cannot be had', async () => {
+    const { authorizer: gate, bus } = authorizer();
+    bus.remove(LIST_SIGNING_KEYS.subject);
+    const error = await refusal(gate.authorize(await bearing(), named('a/b'), ['pull']));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    expect(challengeOf(error)).toBeUndefined();
+  });
+
+  it('asks nobody anything in open mode, whatever is sent', async () => {
+    const { authorizer: open, asked } = authorizer({ BERTH_OPEN: 'true' });
+    for (const headers of [{}, { authorization: 'Bearer nonsense' }, { authorization: 'Basic YTpi' }]) {
+      expect(await open.authenticate(request(headers as Record<string, string>))).toBe(ANYBODY);
+      expect(await open.authorize(request(headers as Record<string, string>), named('a/b'), ['delete'])).toBe(ANYBODY);
+    }
+    expect(asked).toHaveLength(0);
+  });
+});

@@ -1,0 +1,254 @@
+import { createHmac } from 'node:crypto';
+import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { parseRepositoryName, registryError } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import { exportSPKI, exportJWK } from 'jose';
+import { answering } from '../testing/answering.js';
+import { aKey, aToken, claims, forged, nowSeconds, type TestKey } from '../testing/signing.js';
+import { TokenVerifier } from './token-verifier.js';
+
+const AB = parseRepositoryName('a/b');
+const UNAUTHORIZED = { code: 'UNAUTHORIZED', status: 401 };
+const UNAVAILABLE = { code: 'UNAVAILABLE', status: 503 };
+
+let key: TestKey;
+let other: TestKey;
+beforeAll(async () => {
+  key = await aKey();
+  other = await aKey();
+});
+
+/** A verifier before an auth whose keys, or whose absence, the test decides. */
+function verifier(keys: () => TestKey[] = () => [key]) {
+  const bus = new InProcessBus();
+  const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: keys().map(({ jwk }) => jwk) }));
+  return { verifier: new TokenVerifier(bus, loadSettings({})), asked };
+}
+
+const away = (): never => {
+  throw registryError('UNAVAILABLE');
+};
+
+// Only the clock is the test's: what waits for promises and I/O goes on as ever.
+const CLOCK_ONLY = { doNotFake: ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask', 'setInterval'] } as const;
+const START = Date.parse('2030-01-01T00:00:00Z');
+beforeEach(() => jest.useFakeTimers({ ...CLOCK_ONLY, doNotFake: [...CLOCK_ONLY.doNotFake], now: START }));
+afterEach(() => jest.useRealTimers());
+const later = (seconds: number) => jest.setSystemTime(Date.now() + seconds * 1000);
+
+describe(TokenVerifier, () => {
+  it('tells who the bearer is and what they may do', async () => {
+    const refused = [{ type: 'repository', name: 'a/b', actions: ['push'] }];
+    const caller = await verifier().verifier.verify(await aToken(key, { refused }));
+    expect(caller.userId).toBe('u-1');
+    expect(caller.may('pull', AB)).toBe(true);
+    expect(caller.may('push', AB)).toBe(false);
+    expect(caller.wasRefused('push', AB)).toBe(true);
+  });
+
+  it('takes an empty subject for anonymous', async () => {
+    const caller = await verifier().verifier.verify(await aToken(key, { sub: '' }));
+    expect(caller.userId).toBeUndefined();
+    expect(caller.may('pull', AB)).toBe(true);
+  });
+
+  it('takes a token without access for one that grants nothing', async () => {
+    const caller = await verifier().verifier.verify(await aToken(key, { access: undefined }));
+    expect(caller.may('pull', AB)).toBe(false);
+  });
+
+  describe('refuses', () => {
+    const refuses = async (token: string) => {
+      await expect(verifier(() => [key, other]).verifier.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+    };
+
+    it('what is no token', async () => {
+      for (const text of ['', 'x', 'a.b.c', '..', `${await aToken(key)}.x`]) await refuses(text);
+    });
+
+    it('a token that was changed', async () => {
+      const [header, , signature] = (await aToken(key)).split('.');
+      const payload = Buffer.from(JSON.stringify(claims({ sub: 'root' }))).toString('base64url');
+      await refuses(`${header}.${payload}.${signature}`);
+    });
+
+    it('alg none, with and without a signature', async () => {
+      for (const alg of ['none', 'None', 'NONE', '']) {
+        await refuses(forged({ alg, kid: key.id, typ: 'JWT' }, claims()));
+        await refuses(forged({ alg, kid: key.id, typ: 'JWT' }, claims(), () => (alg ? 'AAAA' : 'BBBB')));
+      }
+    });
+
+    it('HS256 with the public key as the secret, in any of its spellings', async () => {
+      const secrets = [
+        await exportSPKI(key.publicKey),
+        JSON.stringify(key.jwk),
+        Buffer.from(key.jwk.x!, 'base64url'),
+        key.jwk.x!,
+      ];
+      for (const secret of secrets) {
+        const sign = (input: string) => createHmac('sha256', secret).update(input).digest('base64url');
+        await refuses(forged({ alg: 'HS256', kid: key.id, typ: 'JWT' }, claims(), sign));
+        await refuses(forged({ alg: 'HS256', typ: 'JWT' }, claims(), sign));
+      }
+    });
+
+    it('a key that the token brings along, also under the id of ours', async () => {
+      const stranger = await aKey();
+      const jwk = await exportJWK(stranger.publicKey);
+      for (const kid of [stranger.id, key.id, undefined]) {
+        await refuses(await aToken(stranger, {}, { kid, jwk }));
+        await refuses(await aToken(stranger, {}, { kid, jku: 'http://127.0.0.1:1/keys.json' }));
+        await refuses(await aToken(stranger, {}, { kid, x5u: 'http://127.0.0.1:1/cert.pem' }));
+      }
+    });
+
+    it('the signature of one of our keys under the id of another', async () => {
+      await refuses(await aToken(key, {}, { kid: other.id }));
+    });
+
+    it('an id that is a path, a statement, or no text', async () => {
+      for (const kid of ['../../etc/passwd', "' OR 1=1 --", '', 7, null, {}]) {
+        await refuses(forged({ alg: 'EdDSA', kid, typ: 'JWT' }, claims(), () => 'AAAA'));
+      }
+    });
+
+    it('another algorithm, even with a key that auth published', async () => {
+      const ec = await aKey('ES256');
+      const token = await aToken(ec, {}, { alg: 'ES256' });
+      await expect(verifier(() => [ec]).verifier.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
+    it('another kind of token of the same issuer', async () => {
+      for (const typ of ['refresh+jwt', 'at+jwt', undefined]) await refuses(await aToken(key, {}, { typ }));
+    });
+
+    it.each([
+      ['another issuer', { iss: 'evil' }],
+      ['no issuer', { iss: undefined }],
+      ['another audience', { aud: 'another-registry' }],
+      ['no audience', { aud: undefined }],
+      ['no subject', { sub: undefined }],
+      ['no expiry', { exp: undefined }],
+      ['an expiry that is no number', { exp: 'tomorrow' }],
+    ])('%s', async (_what, over) => refuses(await aToken(key, over)));
+
+    it('a token that has expired or is not valid yet, but for the skew of clocks', async () => {
+      await refuses(await aToken(key, { exp: nowSeconds() - 31 }));
+      await refuses(await aToken(key, { nbf: nowSeconds() + 31 }));
+      const { verifier: lenient } = verifier();
+      await expect(lenient.verify(await aToken(key, { exp: nowSeconds() - 29 }))).resolves.toBeDefined();
+      await expect(lenient.verify(await aToken(key, { nbf: nowSeconds() + 29 }))).resolves.toBeDefined();
+    });
+  });
+
+  describe('remembers', () => {
+    it('a verified token until it expires, and not longer', async () => {
+      const { verifier: tokens, asked } = verifier();
+      const token = await aToken(key, { exp: nowSeconds() + 600 });
+      const caller = await tokens.verify(token);
+      later(600 + 29);
+      expect(await tokens.verify(token)).toBe(caller);
+      later(1);
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      expect(asked.length).toBeGreaterThan(0);
+    });
+
+    it('no token that was refused', async () => {
+      const { verifier: tokens } = verifier();
+      const token = await aToken(key, { nbf: nowSeconds() + 100 });
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      later(100);
+      await expect(tokens.verify(token)).resolves.toMatchObject({ userId: 'u-1' });
+    });
+  });
+
+  describe('fetches the keys', () => {
+    it('once for many tokens, also when they come at the same time', async () => {
+      const { verifier: tokens, asked } = verifier();
+      const many = await Promise.all(Array.from({ length: 20 }, () => aToken(key)));
+      await Promise.all(many.map((token) => tokens.verify(token)));
+      expect(asked).toHaveLength(1);
+    });
+
+    it('again for an id that it does not know, so that a new key works at once', async () => {
+      const keys = [key];
+      const { verifier: tokens, asked } = verifier(() => keys);
+      await tokens.verify(await aToken(key));
+      keys.unshift(other);
+      later(6);
+      await expect(tokens.verify(await aToken(other))).resolves.toMatchObject({ userId: 'u-1' });
+      expect(asked).toHaveLength(2);
+    });
+
+    it('at most once in five seconds, however many unknown ids are sent', async () => {
+      const { verifier: tokens, asked } = verifier();
+      const strangers = await Promise.all(Array.from({ length: 10 }, async () => aToken(await aKey())));
+      const refused = async () => {
+        for (const token of strangers) await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      };
+      await refused();
+      expect(asked).toHaveLength(1);
+      later(4.9);
+      await refused();
+      expect(asked).toHaveLength(1);
+      later(0.2);
+      await refused();
+      expect(asked).toHaveLength(2);
+    });
+
+    it('again after five minutes, so that a retired key ends', async () => {
+      const keys = [key, other];
+      const { verifier: tokens } = verifier(() => keys);
+      await tokens.verify(await aToken(other));
+      keys.pop();
+      later(299);
+      await expect(tokens.verify(await aToken(other))).resolves.toBeDefined();
+      later(2);
+      await expect(tokens.verify(await aToken(other))).rejects.toMatchObject(UNAUTHORIZED);
+    });
+  });
+
+  describe('without auth', () => {
+    it('is UNAVAILABLE, and recovers by itself', async () => {
+      let keys: () => TestKey[] = away;
+      const { verifier: tokens } = verifier(() => keys());
+      const token = await aToken(key);
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAVAILABLE);
+      keys = () => [key];
+      await expect(tokens.verify(token)).resolves.toMatchObject({ userId: 'u-1' });
+    });
+
+    it('goes on with the keys that it has', async () => {
+      let keys: () => TestKey[] = () => [key];
+      const { verifier: tokens } = verifier(() => keys());
+      await tokens.verify(await aToken(key));
+      keys = away;
+      for (const seconds of [6, 300, 600]) {
+        later(seconds);
+        await expect(tokens.verify(await aToken(key))).resolves.toMatchObject({ userId: 'u-1' });
+      }
+    });
+
+    it('does not lose its keys to a token with an unknown id', async () => {
+      let keys: () => TestKey[] = () => [key];
+      const { verifier: tokens } = verifier(() => keys());
+      await tokens.verify(await aToken(key));
+      keys = away;
+      later(6);
+      await expect(tokens.verify(await aToken(await aKey()))).rejects.toMatchObject(UNAVAILABLE);
+      await expect(tokens.verify(await aToken(key))).resolves.toMatchObject({ userId: 'u-1' });
+    });
+
+    it('does not ask again for each token', async () => {
+      let keys: () => TestKey[] = () => [key];
+      const { verifier: tokens, asked } = verifier(() => keys());
+      await tokens.verify(await aToken(key));
+      keys = away;
+      later(301);
+      for (let n = 0; n < 10; n++) await tokens.verify(await aToken(key));
+      expect(asked).toHaveLength(2);
+    });
+  });
+});

@@ -1,0 +1,97 @@
+import { REGISTRY_ERRORS } from '@berth/oci';
+import { HealthController } from '@berth/platform';
+import { RequestMethod } from '@nestjs/common';
+import { TokenController } from '../auth/token.controller.js';
+import { GatewayModule } from '../gateway.module.js';
+import { RegistryController } from '../registry/registry.controller.js';
+import { RegistryRoutes } from '../registry/registry-routes.js';
+import { parseRegistryPath, type RegistryPath } from '../registry/route-grammar.js';
+import { buildDocument } from './build-document.js';
+import type { Operation } from './openapi-document.js';
+import { OpenApiController } from './openapi.controller.js';
+import { PATH_TEMPLATES } from './registry-documentation.js';
+import { structuralTroubles } from '../testing/openapi-check.js';
+
+const nothing = {} as never;
+const routes = new RegistryRoutes(nothing, nothing, nothing, nothing);
+const document = buildDocument(routes, '/');
+const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+);
+const operationOf = (method: string, path: string): Operation => document.paths[path]![method.toLowerCase()]!;
+
+describe(buildDocument, () => {
+  it('is an OpenAPI document whose parts fit together', () => {
+    expect(structuralTroubles(document)).toEqual([]);
+  });
+
+  it.each(registry)('has exactly the methods that the registry has for %s', (kind, path) => {
+    const documented = operations.filter((one) => one.path === path).map(({ method }) => method);
+    expect(documented.sort()).toEqual([...routes.of(kind).keys()].sort());
+  });
+
+  it.each(registry)('writes the path of %s so that the grammar reads it as that', (kind, path) => {
+    const values: Record<string, string> = {
+      name: 'library/busybox',
+      reference: 'v1',
+      digest: `sha256:${'a'.repeat(64)}`,
+      sessionId: '0b6d1f0e-5a52-4a3c-9d0b-3f1c8e2a7b64',
+    };
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => values[name]!).replace('/v2/', '');
+    expect(parseRegistryPath(filled)?.kind).toBe(kind);
+  });
+
+  it('has every endpoint of the controllers, and no other', () => {
+    const served = (Reflect.getMetadata('controllers', GatewayModule) as Controller[])
+      .filter((controller) => controller !== RegistryController)
+      .flatMap(endpointsOf);
+    const paths = new Set(Object.values(PATH_TEMPLATES));
+    const documented = operations.filter(({ path }) => !paths.has(path)).map(({ method, path }) => `${method} ${path}`);
+    expect(documented.sort()).toEqual(served.sort());
+    expect(served).toHaveLength(4);
+    for (const controller of [HealthController, OpenApiController, TokenController]) {
+      expect(endpointsOf(controller)).not.toEqual([]);
+    }
+  });
+
+  it('names the rights that a route needs', () => {
+    expect(operationOf('GET', '/v2/{name}/blobs/{digest}').security).toEqual([{ bearer: ['pull'] }]);
+    expect(operationOf('PUT', '/v2/{name}/manifests/{reference}').security).toEqual([{ bearer: ['push'] }]);
+    expect(operationOf('GET', '/auth/token').security).toEqual([{}, { basic: [] }]);
+    expect(operationOf('GET', '/livez').security).toEqual([]);
+  });
+
+  it('gives each code under the status that it comes with', () => {
+    const { responses } = operationOf('DELETE', '/v2/{name}/blobs/{digest}');
+    expect(Object.keys(responses)).toEqual(['202', '400', '401', '403', '404', '405', '500', '503']);
+    expect(responses['405']!.description).toMatch(/^DENIED: /);
+    expect(responses['404']!.description).toBe(`BLOB_UNKNOWN: ${REGISTRY_ERRORS.BLOB_UNKNOWN.message}.`);
+    expect(responses['401']!.headers).toHaveProperty('WWW-Authenticate');
+    expect(responses['503']!.headers).toHaveProperty('Retry-After');
+  });
+
+  it('gives HEAD the headers of GET, and no body', () => {
+    const head = operationOf('HEAD', '/v2/{name}/manifests/{reference}').responses['200']!;
+    expect(head.headers).toEqual(operationOf('GET', '/v2/{name}/manifests/{reference}').responses['200']!.headers);
+    expect(head).not.toHaveProperty('content');
+  });
+
+  it('says where the paths begin', () => {
+    expect(buildDocument(routes, 'https://registry.example').servers).toEqual([{ url: 'https://registry.example' }]);
+  });
+});
+
+type Controller = new (...dependencies: never[]) => object;
+
+/** The endpoints of a Nest controller, as its decorators say. */
+function endpointsOf(controller: Controller): string[] {
+  const base = Reflect.getMetadata('path', controller) as string;
+  return Object.values(Object.getOwnPropertyDescriptors(controller.prototype as object))
+    .map(({ value }) => value as object)
+    .filter((handler) => typeof handler === 'function' && Reflect.hasMetadata('method', handler))
+    .map((handler) => {
+      const path = [base, Reflect.getMetadata('path', handler) as string].join('/').split('/').filter(Boolean);
+      return `${RequestMethod[Reflect.getMetadata('method', handler) as RequestMethod]} /${path.join('/')}`;
+    });
+}

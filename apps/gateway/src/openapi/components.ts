@@ -1,0 +1,94 @@
+import { REGISTRY_ERRORS } from '@berth/oci';
+import type { Header, Parameter, Schema } from './openapi-document.js';
+
+const COMPONENT = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*';
+const DIGEST = '(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})';
+const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
+
+const text = (description: string, schema: Schema = {}): Header => ({
+  description,
+  schema: { type: 'string', ...schema },
+});
+
+/** Headers of answers. */
+export const HEADERS = {
+  'Accept-Ranges': text('`bytes`: a part may be asked for.'),
+  'Cache-Control': text('Content named by its digest never changes; a tag says nothing here.'),
+  'Content-Range': text('`bytes first-last/size`; with 416 `bytes */size`.'),
+  'Docker-Content-Digest': text('The digest of the content.', { pattern: `^${DIGEST}$` }),
+  'Docker-Distribution-API-Version': text('`registry/2.0`.'),
+  'Docker-Upload-UUID': text('The session.', { format: 'uuid' }),
+  ETag: text('Names the content, for If-None-Match: the digest in quotes where the content has one.'),
+  Link: text('The next page, with `rel="next"`; absent on the last one. RFC 8288.'),
+  Location: text('Where the content is, or the upload goes on. Relative unless BERTH_PUBLIC_URL is set.', {
+    format: 'uri-reference',
+  }),
+  'OCI-Subject': text('The subject that the manifest names.', { pattern: `^${DIGEST}$` }),
+  Range: text('`0-last` of the bytes that are durable; `0-0` before the first as well.', { pattern: '^0-\\d+$' }),
+  'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'integer' } },
+  'WWW-Authenticate': text('Where to get a token, and with which scope: Bearer realm, service, scope.'),
+  'X-Request-Id': text("The request's id in every log line; the client's own where it sent one."),
+} satisfies Record<string, Header>;
+
+/** Parameters of paths, by the name between the braces. */
+export const PATH_PARAMETERS = {
+  name: inPath(
+    'name',
+    'Repository, `organisation/rest`; one component alone is in `library`. Its slashes are slashes of the path: they are not percent-encoded.',
+    { maxLength: 255, pattern: `^${COMPONENT}(/${COMPONENT})*$` },
+  ),
+  reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
+  digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),
+  sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
+} satisfies Record<string, Parameter>;
+
+export const SCHEMAS: Record<string, Schema> = {
+  Errors: object({ errors: { type: 'array', items: { $ref: '#/components/schemas/Error' } } }, ['errors']),
+  Error: object(
+    {
+      code: { type: 'string', enum: Object.keys(REGISTRY_ERRORS) },
+      message: { type: 'string', description: 'For people.' },
+      detail: { description: 'What the error is about; absent with a 5xx.' },
+    },
+    ['code', 'message'],
+  ),
+  TagList: object({ name: { type: 'string' }, tags: { type: 'array', items: { type: 'string' } } }, ['name', 'tags']),
+  Token: object(
+    {
+      token: { type: 'string', description: 'A JWT, for `Authorization: Bearer`.' },
+      access_token: { type: 'string', description: 'The same.' },
+      expires_in: { type: 'integer', description: 'Seconds from `issued_at`.' },
+      issued_at: { type: 'string', format: 'date-time' },
+    },
+    ['token', 'access_token', 'expires_in', 'issued_at'],
+  ),
+  Liveness: object({ status: { const: 'live' } }, ['status']),
+  Readiness: object(
+    {
+      status: { enum: ['ready', 'not ready', 'stopping'] },
+      checks: {
+        type: 'object',
+        additionalProperties: object({ status: { enum: ['up', 'down'] }, reason: { type: 'string' } }, ['status']),
+      },
+    },
+    ['status', 'checks'],
+  ),
+};
+
+export const SECURITY_SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A token of `/auth/token`. The list names the rights that it must carry on the repository.',
+  },
+  basic: { type: 'http', scheme: 'basic', description: 'User and password.' },
+};
+
+function inPath(name: string, description: string, schema: Schema): Parameter {
+  return { name, in: 'path', required: true, description, schema: { type: 'string', ...schema } };
+}
+
+function object(properties: Record<string, Schema>, required: string[]): Schema {
+  return { type: 'object', properties, required };
+}

@@ -1,0 +1,41 @@
+import type { RegistryErrorCode } from '@berth/oci';
+import type { HEADERS } from './components.js';
+import type { MediaType, Parameter, RequestBody } from './openapi-document.js';
+
+/** What the document says about one endpoint, besides what its route says itself: path, method, rights. */
+export interface EndpointDocumentation {
+  summary: string;
+  description?: string;
+  /** Of the query and of headers; those of the path belong to the path. */
+  parameters?: Parameter[];
+  body?: RequestBody;
+  /** By status. */
+  answers: Record<number, Answer>;
+  /** Besides those that every endpoint of its kind may answer. */
+  errors: ErrorCase[];
+}
+
+export interface Answer {
+  description: string;
+  headers?: HeaderName[];
+  /** By media type. A HEAD has the same headers and never a body. */
+  content?: Record<string, MediaType>;
+}
+
+export type HeaderName = keyof typeof HEADERS;
+
+/** A code of the catalogue; its status and its reason where they are narrower than the catalogue's. */
+export type ErrorCase = RegistryErrorCode | NarrowedError;
+
+/** What is our fault, wherever something behind the gateway is asked. */
+export const FAULTS: ErrorCase[] = [
+  { code: 'UNAVAILABLE', when: 'something behind the gateway is away', headers: ['Retry-After'] },
+  'UNKNOWN',
+];
+
+export interface NarrowedError {
+  code: RegistryErrorCode;
+  status?: number;
+  when?: string;
+  headers?: HeaderName[];
+}

@@ -1,0 +1,251 @@
+import type { Methods } from '../registry/registry-routes.js';
+import type { RegistryPath } from '../registry/route-grammar.js';
+import type { Answer, EndpointDocumentation, HeaderName, NarrowedError } from './endpoint-documentation.js';
+import type { Parameter, RequestBody, Schema } from './openapi-document.js';
+
+/** How the paths that the grammar reads look to people. */
+export const PATH_TEMPLATES: Record<RegistryPath['kind'], string> = {
+  base: '/v2/',
+  blob: '/v2/{name}/blobs/{digest}',
+  manifest: '/v2/{name}/manifests/{reference}',
+  uploads: '/v2/{name}/blobs/uploads/',
+  upload: '/v2/{name}/blobs/uploads/{sessionId}',
+  tags: '/v2/{name}/tags/list',
+};
+
+type RegistryDocumentation = {
+  [Kind in RegistryPath['kind']]: Record<Methods[Kind], EndpointDocumentation>;
+};
+
+const CONTENT: HeaderName[] = ['Docker-Content-Digest', 'ETag', 'Cache-Control'];
+const PROGRESS: HeaderName[] = ['Location', 'Range', 'Docker-Upload-UUID'];
+
+const ANY_BYTES = { 'application/octet-stream': { schema: {} } };
+const NOT_MODIFIED: Answer = { description: 'The client has it: If-None-Match names it.', headers: CONTENT };
+const BLOB_CREATED: Answer = {
+  description: 'The blob is in the repository.',
+  headers: ['Location', 'Docker-Content-Digest'],
+};
+
+const IF_NONE_MATCH = inHeader('If-None-Match', 'ETags that the client has.');
+const CONTENT_RANGE = inHeader(
+  'Content-Range',
+  '`first-last` of the chunk, without a unit. Absent: the bytes go where the upload stands.',
+  { pattern: '^\\d+-\\d+$' },
+);
+
+const MANIFEST_BODY: RequestBody = {
+  description: 'The manifest, stored as it is, byte for byte. Its type is the Content-Type, without parameters.',
+  required: true,
+  content: {
+    'application/vnd.oci.image.manifest.v1+json': { schema: {} },
+    'application/vnd.oci.image.index.v1+json': { schema: {} },
+    'application/vnd.docker.distribution.manifest.v2+json': { schema: {} },
+    'application/vnd.docker.distribution.manifest.list.v2+json': { schema: {} },
+    '*/*': { schema: {} },
+  },
+};
+
+const BODY_ENDED: NarrowedError = {
+  code: 'BLOB_UPLOAD_INVALID',
+  when: 'the body ended early; what arrived is kept, and the upload can go on behind it',
+};
+const OUT_OF_ORDER: NarrowedError = {
+  code: 'BLOB_UPLOAD_INVALID',
+  status: 416,
+  when: 'Content-Range is malformed, or does not start where the upload stands; the session stays as it was',
+};
+const WRONG_LENGTH: NarrowedError = { code: 'SIZE_INVALID', when: 'Content-Length is not that of Content-Range' };
+const NOT_THE_DIGEST: NarrowedError = {
+  code: 'DIGEST_INVALID',
+  when: 'the digest is missing or malformed, or the bytes hash to another one',
+};
+const BAD_REFERENCE: NarrowedError = { code: 'MANIFEST_INVALID', when: 'the tag is malformed' };
+const NO_ORGANISATION: NarrowedError = {
+  code: 'DENIED',
+  when: 'the right is missing, or the organisation does not exist and may not be made',
+};
+
+const PING: EndpointDocumentation = {
+  summary: 'Says that this is a V2 registry, and whether the token is valid.',
+  answers: { 200: { description: 'It is.', content: { 'application/json': { schema: { type: 'object' } } } } },
+  errors: [],
+};
+
+const MANIFEST_GET: EndpointDocumentation = {
+  summary: 'Pulls a manifest.',
+  description: 'The exact bytes that were pushed, in the type that was pushed, whatever Accept says.',
+  parameters: [IF_NONE_MATCH],
+  answers: {
+    200: { description: 'The manifest.', headers: CONTENT, content: { '*/*': { schema: {} } } },
+    304: NOT_MODIFIED,
+  },
+  errors: [BAD_REFERENCE, 'DIGEST_INVALID', 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN'],
+};
+
+const UPLOAD_STATUS: EndpointDocumentation = {
+  summary: 'Asks how far an upload is.',
+  answers: { 204: { description: 'So far.', headers: PROGRESS } },
+  errors: ['BLOB_UPLOAD_UNKNOWN'],
+};
+
+const TAGS: EndpointDocumentation = {
+  summary: 'Lists tags in ASCII order.',
+  parameters: [
+    inQuery('n', 'Tags on this page at most; 10,000 is the largest page.', {
+      type: 'integer',
+      minimum: 0,
+      default: 1000,
+    }),
+    inQuery('last', 'Tags behind this one, which need not exist.'),
+  ],
+  answers: {
+    200: {
+      description: 'A page. `name` is spelled as the path spells it.',
+      headers: ['Link'],
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/TagList' } } },
+    },
+  },
+  errors: ['PAGINATION_NUMBER_INVALID', 'NAME_UNKNOWN'],
+};
+
+/** What the document says about each endpoint of the registry. One that a path has and this has not does not compile. */
+export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
+  base: { GET: PING, HEAD: PING },
+  blob: {
+    GET: {
+      summary: 'Pulls a blob, or a part of it.',
+      parameters: [
+        inHeader('Range', 'One range of bytes. Several, or another unit: the whole blob is answered.'),
+        IF_NONE_MATCH,
+      ],
+      answers: {
+        200: { description: 'The blob.', headers: [...CONTENT, 'Accept-Ranges'], content: ANY_BYTES },
+        206: {
+          description: 'The part.',
+          headers: [...CONTENT, 'Accept-Ranges', 'Content-Range'],
+          content: ANY_BYTES,
+        },
+        304: NOT_MODIFIED,
+      },
+      errors: [
+        'DIGEST_INVALID',
+        'BLOB_UNKNOWN',
+        { code: 'SIZE_INVALID', status: 416, when: 'the range starts behind the end', headers: ['Content-Range'] },
+      ],
+    },
+    HEAD: {
+      summary: 'Asks whether the repository has a blob.',
+      description: 'What is answered 200 may be referenced by a manifest for the length of a lease.',
+      answers: { 200: { description: 'It has.', headers: [...CONTENT, 'Accept-Ranges'] } },
+      errors: ['DIGEST_INVALID', 'BLOB_UNKNOWN'],
+    },
+    DELETE: {
+      summary: 'Takes a blob out of the repository.',
+      answers: { 202: { description: 'It is out.' } },
+      errors: [
+        'DIGEST_INVALID',
+        'BLOB_UNKNOWN',
+        { code: 'DENIED', status: 405, when: 'a manifest of the repository references it' },
+      ],
+    },
+  },
+  manifest: {
+    GET: MANIFEST_GET,
+    HEAD: { ...MANIFEST_GET, summary: 'Asks whether the repository has a manifest, and which one a tag names.' },
+    PUT: {
+      summary: 'Pushes a manifest, and moves the tag to it where the reference is one.',
+      description:
+        'All that it references must be in the repository, except for its subject. Otherwise nothing is stored.',
+      body: MANIFEST_BODY,
+      answers: {
+        201: {
+          description: 'The manifest is stored.',
+          headers: ['Location', 'Docker-Content-Digest', 'OCI-Subject'],
+        },
+      },
+      errors: [
+        'MANIFEST_INVALID',
+        { code: 'MANIFEST_INVALID', status: 413, when: 'it is larger than BERTH_MAX_MANIFEST_BYTES' },
+        'MANIFEST_BLOB_UNKNOWN',
+        { code: 'DIGEST_INVALID', when: 'the reference is a malformed digest, or not that of the body' },
+        { code: 'SIZE_INVALID', when: 'the body ended early' },
+        NO_ORGANISATION,
+      ],
+    },
+    DELETE: {
+      summary: 'Deletes a tag, or by digest a manifest with all its tags.',
+      answers: { 202: { description: 'It is gone.' } },
+      errors: [
+        BAD_REFERENCE,
+        'DIGEST_INVALID',
+        'MANIFEST_UNKNOWN',
+        'NAME_UNKNOWN',
+        { code: 'DENIED', status: 405, when: 'an index refers to the manifest' },
+      ],
+    },
+  },
+  uploads: {
+    POST: {
+      summary: 'Starts an upload, takes a whole blob, or mounts one of another repository.',
+      description:
+        'With `digest` the body is the blob. With `mount` and `from` the blob is taken over; where that cannot be, for whatever reason, a session is opened instead. The body of any other request is not read.',
+      parameters: [
+        inQuery('digest', 'Of the body.'),
+        inQuery('mount', 'The digest to take over.'),
+        inQuery('from', 'The repository to take it from.'),
+        inQuery('digest-algorithm', 'What the digest at the end will be.', {
+          enum: ['sha256', 'sha512'],
+          default: 'sha256',
+        }),
+        CONTENT_RANGE,
+      ],
+      body: { description: 'The blob, with `digest`.', content: ANY_BYTES },
+      answers: {
+        201: BLOB_CREATED,
+        202: { description: 'A session is open.', headers: PROGRESS },
+      },
+      errors: [
+        { ...NOT_THE_DIGEST, when: 'digest or digest-algorithm is malformed, or the body hashes to another digest' },
+        BODY_ENDED,
+        OUT_OF_ORDER,
+        WRONG_LENGTH,
+        { code: 'BLOB_UPLOAD_UNKNOWN', when: 'the session ended while the body was on its way' },
+        NO_ORGANISATION,
+      ],
+    },
+  },
+  upload: {
+    PATCH: {
+      summary: 'Sends the next bytes.',
+      description: 'Bytes that were answered 202 are durable.',
+      parameters: [CONTENT_RANGE],
+      body: { description: 'A chunk, or a stream of unknown length.', content: ANY_BYTES },
+      answers: { 202: { description: 'The bytes are stored.', headers: PROGRESS } },
+      errors: ['BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH],
+    },
+    PUT: {
+      summary: 'Ends an upload: the blob becomes one of the repository.',
+      parameters: [{ ...inQuery('digest', 'Of the whole blob.'), required: true }, CONTENT_RANGE],
+      body: { description: 'The last bytes, or none.', content: ANY_BYTES },
+      answers: { 201: BLOB_CREATED },
+      errors: [NOT_THE_DIGEST, 'BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH, NO_ORGANISATION],
+    },
+    GET: UPLOAD_STATUS,
+    HEAD: UPLOAD_STATUS,
+    DELETE: {
+      summary: 'Cancels an upload and forgets its bytes.',
+      answers: { 204: { description: 'It is gone.', headers: ['Docker-Upload-UUID'] } },
+      errors: ['BLOB_UPLOAD_UNKNOWN'],
+    },
+  },
+  tags: { GET: TAGS, HEAD: TAGS },
+};
+
+function inQuery(name: string, description: string, schema: Schema = {}): Parameter {
+  return { name, in: 'query', description, schema: { type: 'string', ...schema } };
+}
+
+function inHeader(name: string, description: string, schema: Schema = {}): Parameter {
+  return { name, in: 'header', description, schema: { type: 'string', ...schema } };
+}

@@ -1,0 +1,189 @@
+import { DELETE_MANIFEST, GET_MANIFEST, PUT_MANIFEST } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { type Digest, digestOf, parseReference, registryError } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import { bearer } from '../auth/caller.js';
+import { PublicUrl } from '../http/public-url.js';
+import { answering } from '../testing/answering.js';
+import { aRequest } from '../testing/recorded-reply.js';
+import { ManifestCache } from './manifest-cache.js';
+import { ManifestRoutes } from './manifest.routes.js';
+
+const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const one = Buffer.from('{"one":1}');
+const two = Buffer.from('{"two":2}');
+const tag = parseReference('v1');
+const byDigest = parseReference(digestOf(one));
+
+/** A registry whose tag v1 names what `stored` gives. */
+function routes(stored: () => Buffer | null = () => one, env: Record<string, string> = {}) {
+  const bus = new InProcessBus();
+  const asked = answering(bus, GET_MANIFEST, ({ known, reference }) => {
+    const payload = stored();
+    if (!payload) throw registryError('MANIFEST_UNKNOWN', { reference });
+    const digest = digestOf(payload);
+    const sent = known.includes(digest) ? null : payload.toString('base64');
+    return { digest, mediaType: TYPE, size: payload.length, payload: sent };
+  });
+  const cache = new ManifestCache();
+  const settings = loadSettings(env);
+  return { routes: new ManifestRoutes(bus, cache, new PublicUrl(settings), settings), asked, cache, bus };
+}
+
+describe(ManifestRoutes, () => {
+  describe('GET', () => {
+    it('answers the stored bytes with type, length and digest', async () => {
+      const { request, reply } = aRequest();
+      await routes().routes.get(request, tag);
+      expect(reply).toMatchObject({ statusCode: 200, body: one });
+      expect(reply.headers).toEqual({
+        'content-type': TYPE,
+        'content-length': one.length,
+        'docker-content-digest': digestOf(one),
+        etag: `"${digestOf(one)}"`,
+      });
+    });
+
+    it('says that a digest names the same bytes for ever, and a tag not', async () => {
+      const [tagged, digested] = [aRequest(), aRequest()];
+      const { routes: manifests } = routes();
+      await manifests.get(tagged.request, tag);
+      await manifests.get(digested.request, byDigest);
+      expect(tagged.reply.headers['cache-control']).toBeUndefined();
+      expect(digested.reply.headers['cache-control']).toContain('immutable');
+    });
+
+    it('always asks whether the repository has it now, and takes the bytes along only once', async () => {
+      const { routes: manifests, asked } = routes();
+      for (let n = 0; n < 3; n++) {
+        const { request, reply } = aRequest();
+        await manifests.get(request, tag);
+        expect(reply.body).toEqual(one);
+      }
+      expect(asked.map(({ known }) => known)).toEqual([[], [digestOf(one)], [digestOf(one)]]);
+    });
+
+    it('serves what a moved tag names now', async () => {
+      let stored = one;
+      const { routes: manifests } = routes(() => stored);
+      await manifests.get(aRequest().request, tag);
+      stored = two;
+      const { request, reply } = aRequest();
+      await manifests.get(request, tag);
+      expect(reply.body).toEqual(two);
+      expect(reply.headers['docker-content-digest']).toBe(digestOf(two));
+    });
+
+    it('answers nothing from memory that the repository no longer has', async () => {
+      let stored: Buffer | null = one;
+      const { routes: manifests } = routes(() => stored);
+      await manifests.get(aRequest().request, byDigest);
+      stored = null;
+      await expect(manifests.get(aRequest().request, byDigest)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+    });
+
+    it('asks for the bytes again where they were evicted meanwhile', async () => {
+      const { routes: manifests, cache, asked } = routes();
+      await manifests.get(aRequest().request, tag);
+      jest.spyOn(cache, 'get').mockReturnValue(undefined);
+      const { request, reply } = aRequest();
+      await manifests.get(request, tag);
+      expect(reply.body).toEqual(one);
+      expect(asked.at(-1)).toMatchObject({ reference: digestOf(one), known: [] });
+    });
+
+    it.each([
+      ['the digest', `"${digestOf(one)}"`, 304],
+      ['a weak one', `W/"${digestOf(one)}"`, 304],
+      ['one of several', `"x", "${digestOf(one)}"`, 304],
+      ['anything', '*', 304],
+      ['another', `"${digestOf(two)}"`, 200],
+      ['the digest without quotes', digestOf(one), 200],
+    ])('with If-None-Match of %s', async (_what, value, status) => {
+      const { request, reply } = aRequest({ headers: { 'if-none-match': value } });
+      await routes().routes.get(request, tag);
+      expect(reply.statusCode).toBe(status);
+      expect(reply.body).toEqual(status === 304 ? undefined : one);
+      expect(reply.headers.etag).toBe(`"${digestOf(one)}"`);
+    });
+  });
+
+  it('answers HEAD without the bytes, and does not fetch them again', async () => {
+    const { routes: manifests, asked } = routes();
+    for (let n = 0; n < 2; n++) {
+      const { request, reply } = aRequest({ method: 'HEAD' });
+      await manifests.get(request, tag);
+      expect(reply.body).toBeUndefined();
+      expect(reply.headers).toMatchObject({ 'content-length': one.length, 'docker-content-digest': digestOf(one) });
+    }
+    expect(asked).toHaveLength(2);
+  });
+
+  describe('PUT', () => {
+    const put = (env: Record<string, string> = {}, subject: Digest | null = null) => {
+      const { routes: manifests, bus } = routes(() => one, env);
+      return { manifests, asked: answering(bus, PUT_MANIFEST, () => ({ digest: digestOf(one), subject })) };
+    };
+
+    it('hands on the exact bytes, the type and the pusher', async () => {
+      const { manifests, asked } = put();
+      const caller = bearer('7f2504e0-4f89-41d3-9a0c-0305e82c3301', [], []);
+      const { request, reply } = aRequest({ method: 'PUT', body: one, headers: { 'content-type': TYPE }, caller });
+      await manifests.put(request, tag);
+      expect(asked).toEqual([
+        {
+          repository: 'a/b',
+          reference: 'v1',
+          contentType: TYPE,
+          payload: one.toString('base64'),
+          userId: '7f2504e0-4f89-41d3-9a0c-0305e82c3301',
+        },
+      ]);
+      expect(reply.statusCode).toBe(201);
+      expect(reply.headers).toMatchObject({
+        location: `/v2/a/b/manifests/${digestOf(one)}`,
+        'docker-content-digest': digestOf(one),
+      });
+      expect(reply.headers).not.toHaveProperty('oci-subject');
+    });
+
+    it('repeats the spelling of the request in Location, behind the public URL', async () => {
+      const { manifests, asked } = put({ BERTH_PUBLIC_URL: 'https://hub.example' });
+      const { request, reply } = aRequest({ method: 'PUT', name: 'busybox', body: one });
+      await manifests.put(request, tag);
+      expect(reply.headers.location).toBe(`https://hub.example/v2/busybox/manifests/${digestOf(one)}`);
+      expect(asked[0]).toMatchObject({ repository: 'library/busybox', contentType: '' });
+      expect(asked[0]).not.toHaveProperty('userId');
+    });
+
+    it('names the subject', async () => {
+      const { request, reply } = aRequest({ method: 'PUT', body: one });
+      await put({}, digestOf(two)).manifests.put(request, tag);
+      expect(reply.headers['oci-subject']).toBe(digestOf(two));
+    });
+
+    it('refuses a longer one than the setting allows, and asks nobody', async () => {
+      const { manifests, asked } = put({ BERTH_MAX_MANIFEST_BYTES: '1024' });
+      const { request } = aRequest({ method: 'PUT', body: Buffer.alloc(1025) });
+      await expect(manifests.put(request, tag)).rejects.toMatchObject({ code: 'MANIFEST_INVALID', status: 413 });
+      expect(asked).toEqual([]);
+    });
+
+    it('keeps a Content-Type within what a message carries', async () => {
+      const { manifests, asked } = put();
+      const headers = { 'content-type': `${TYPE}; x=${'y'.repeat(5_000)}` };
+      await manifests.put(aRequest({ method: 'PUT', body: one, headers }).request, tag);
+      expect(asked[0]!.contentType).toHaveLength(256);
+      expect(asked[0]!.contentType.startsWith(`${TYPE};`)).toBe(true);
+    });
+  });
+
+  it('answers DELETE with 202', async () => {
+    const { routes: manifests, bus } = routes();
+    const asked = answering(bus, DELETE_MANIFEST, ({ reference }) => ({ reference }));
+    const { request, reply } = aRequest({ method: 'DELETE' });
+    await manifests.delete(request, byDigest);
+    expect(asked).toEqual([{ repository: 'a/b', reference: digestOf(one) }]);
+    expect(reply.statusCode).toBe(202);
+  });
+});

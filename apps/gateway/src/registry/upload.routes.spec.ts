@@ -1,0 +1,205 @@
+import { COMMIT_UPLOAD, GRANT_APPEND, START_UPLOAD, type StartUploadV1 } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { type Digest, digestOf, registryError } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import { ANYBODY, bearer } from '../auth/caller.js';
+import { PublicUrl } from '../http/public-url.js';
+import { answering } from '../testing/answering.js';
+import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
+import { BlobTransport } from '../transfer/blob-transport.js';
+import { UploadRoutes } from './upload.routes.js';
+
+const SESSION = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+const DIGEST = digestOf(Buffer.from('x'));
+const SHA512 = digestOf(Buffer.from('x'), 'sha512');
+
+class Sink extends BlobTransport {
+  readonly appended: string[] = [];
+  constructor(private readonly offset: number) {
+    super();
+  }
+  async append(url: string): Promise<{ offset: number }> {
+    this.appended.push(url);
+    return { offset: this.offset };
+  }
+  async read(): Promise<Buffer> {
+    throw new Error('nothing is read here');
+  }
+  async close(): Promise<void> {}
+}
+
+function routes({ offset = 10, mounted = null as Digest | null } = {}) {
+  const bus = new InProcessBus();
+  const transport = new Sink(offset);
+  const asked = {
+    started: answering(bus, START_UPLOAD, () => (mounted ? { mounted } : { sessionId: SESSION })),
+    granted: answering(bus, GRANT_APPEND, () => ({ url: 'http://storage/grant', offset: 0 })),
+    committed: answering(bus, COMMIT_UPLOAD, ({ digest }) => ({ digest, size: offset })),
+  };
+  return { routes: new UploadRoutes(bus, transport, new PublicUrl(loadSettings({}))), asked, transport, bus };
+}
+
+async function started(options: RequestOptions): Promise<StartUploadV1> {
+  const { routes: uploads, asked } = routes();
+  await uploads.start(aRequest({ method: 'POST', ...options }).request);
+  return asked.started[0]!;
+}
+
+describe(UploadRoutes, () => {
+  describe('POST', () => {
+    it('opens a session and says where: all state is in the path', async () => {
+      const { routes: uploads, transport } = routes();
+      const { request, reply } = aRequest({ method: 'POST', name: 'busybox' });
+      await uploads.start(request);
+      expect(reply.statusCode).toBe(202);
+      expect(reply.headers).toMatchObject({
+        location: `/v2/busybox/blobs/uploads/${SESSION}`,
+        range: '0-0',
+        'docker-upload-uuid': SESSION,
+        'content-length': 0,
+      });
+      expect(transport.appended).toEqual([]);
+    });
+
+    it('takes a whole blob', async () => {
+      const { routes: uploads, asked, transport } = routes();
+      const { request, reply } = aRequest({ method: 'POST', query: { digest: DIGEST }, body: 'x' });
+      await uploads.start(request);
+      expect(asked.granted).toEqual([{ repository: 'a/b', sessionId: SESSION, last: true }]);
+      expect(transport.appended).toHaveLength(1);
+      expect(asked.committed).toMatchObject([{ digest: DIGEST, sessionId: SESSION }]);
+      expect(reply.statusCode).toBe(201);
+      expect(reply.headers).toMatchObject({ location: `/v2/a/b/blobs/${DIGEST}`, 'docker-content-digest': DIGEST });
+    });
+
+    it('hashes with what the digest, or the announcement, says', async () => {
+      expect((await started({})).algorithm).toBe('sha256');
+      expect((await started({ query: { digest: SHA512 } })).algorithm).toBe('sha512');
+      expect((await started({ query: { 'digest-algorithm': 'sha512' } })).algorithm).toBe('sha512');
+    });
+
+    it.each([
+      ['a digest that is none', { digest: 'sha256:abc' }],
+      ['an empty digest', { digest: '' }],
+      ['an unknown algorithm', { 'digest-algorithm': 'md5' }],
+      ['an algorithm by another name', { 'digest-algorithm': '__proto__' }],
+    ])('refuses %s before anything is asked', async (_what, query) => {
+      const { routes: uploads, asked } = routes();
+      await expect(uploads.start(aRequest({ query: query as Record<string, string> }).request)).rejects.toMatchObject({
+        code: 'DIGEST_INVALID',
+        status: 400,
+      });
+      expect(asked.started).toEqual([]);
+    });
+  });
+
+  describe('POST with mount', () => {
+    const reader = bearer(SESSION, [{ type: 'repository', name: 'library/source', actions: ['pull'] }], []);
+
+    it('asks to mount what the caller may pull', async () => {
+      expect(await started({ query: { mount: DIGEST, from: 'source' }, caller: reader })).toMatchObject({
+        mount: DIGEST,
+        from: 'library/source',
+        userId: SESSION,
+      });
+    });
+
+    it('answers 201 where it was mounted', async () => {
+      const { request, reply } = aRequest({ query: { mount: DIGEST, from: 'c/d' } });
+      await routes({ mounted: DIGEST }).routes.start(request);
+      expect(reply.statusCode).toBe(201);
+      expect(reply.headers).toMatchObject({ location: `/v2/a/b/blobs/${DIGEST}`, 'docker-content-digest': DIGEST });
+    });
+
+    it.each([
+      ['a source that the caller may not pull', { mount: DIGEST, from: 'secret/source' }, reader],
+      ['a source that is only pushed to', { mount: DIGEST, from: 'c/d' }, bearer('u', [], [])],
+      ['no source', { mount: DIGEST }, ANYBODY],
+      ['a source that is no name', { mount: DIGEST, from: '../etc' }, ANYBODY],
+      ['a digest that is none', { mount: 'latest', from: 'c/d' }, ANYBODY],
+    ])('tells nothing of %s: it opens a session', async (_what, query, caller) => {
+      const { routes: uploads, asked } = routes();
+      const { request, reply } = aRequest({ query: query as Record<string, string>, caller });
+      await uploads.start(request);
+      expect(reply.statusCode).toBe(202);
+      expect(asked.started[0]).not.toHaveProperty('mount');
+      expect(asked.started[0]).not.toHaveProperty('from');
+    });
+  });
+
+  describe('PATCH', () => {
+    const patch = async (headers: Record<string, string>) => {
+      const all = routes();
+      const { request, reply } = aRequest({ method: 'PATCH', headers, body: '0123456789' });
+      const failure: unknown = await all.routes.patch(request, SESSION).then(() => null, (error: unknown) => error);
+      return { ...all, reply, failure };
+    };
+
+    it('says where the chunk starts, and answers how far it came', async () => {
+      const { asked, reply } = await patch({ 'content-range': '0-9', 'content-length': '10' });
+      expect(asked.granted).toEqual([{ repository: 'a/b', sessionId: SESSION, start: 0, last: false }]);
+      expect(reply.statusCode).toBe(202);
+      expect(reply.headers).toMatchObject({ range: '0-9', location: `/v2/a/b/blobs/uploads/${SESSION}` });
+    });
+
+    it('goes on where the session stands without Content-Range', async () => {
+      const { asked } = await patch({});
+      expect(asked.granted[0]).not.toHaveProperty('start');
+    });
+
+    it.each(['bytes 0-9/*', 'bytes=0-9', '0-', '-9', '9-0', 'x', '0-99999999999999999999'])(
+      'refuses the Content-Range %p with 416 before a byte is sent',
+      async (range) => {
+        const { failure, transport, asked } = await patch({ 'content-range': range });
+        expect(failure).toMatchObject({ code: 'BLOB_UPLOAD_INVALID', status: 416 });
+        expect([transport.appended, asked.granted]).toEqual([[], []]);
+      },
+    );
+
+    it.each(['9', '11', '0'])('refuses ten bytes with a Content-Length of %s, and sends nothing', async (length) => {
+      const { failure, transport, asked } = await patch({ 'content-range': '0-9', 'content-length': length });
+      expect(failure).toMatchObject({ code: 'SIZE_INVALID', status: 400 });
+      expect([transport.appended, asked.granted]).toEqual([[], []]);
+    });
+  });
+
+  describe('PUT', () => {
+    it('commits what was sent before', async () => {
+      const { routes: uploads, asked, transport } = routes();
+      const { request, reply } = aRequest({ method: 'PUT', query: { digest: DIGEST }, headers: { 'content-length': '0' } });
+      await uploads.complete(request, SESSION);
+      expect(transport.appended).toEqual([]);
+      expect(asked.committed).toEqual([{ repository: 'a/b', sessionId: SESSION, digest: DIGEST }]);
+      expect(reply.statusCode).toBe(201);
+    });
+
+    it.each([{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }])(
+      'appends a last chunk first: %p',
+      async (headers) => {
+        const { routes: uploads, asked } = routes();
+        const sent = headers as Record<string, string>;
+        await uploads.complete(aRequest({ query: { digest: DIGEST }, headers: sent, body: 'x' }).request, SESSION);
+        expect(asked.granted).toMatchObject([{ last: true }]);
+        expect(asked.committed).toHaveLength(1);
+      },
+    );
+
+    it('commits nothing where the last chunk was refused', async () => {
+      const { routes: uploads, asked, bus } = routes();
+      answering(bus, GRANT_APPEND, () => {
+        throw registryError('BLOB_UPLOAD_INVALID', undefined, { status: 416 });
+      });
+      const headers = { 'content-range': '5-5', 'content-length': '1' };
+      const { request } = aRequest({ query: { digest: DIGEST }, headers, body: 'x' });
+      await expect(uploads.complete(request, SESSION)).rejects.toMatchObject({ status: 416 });
+      expect(asked.committed).toEqual([]);
+    });
+
+    it('needs a digest before it takes a byte', async () => {
+      const { routes: uploads, transport } = routes();
+      const { request } = aRequest({ method: 'PUT', headers: { 'content-length': '1' }, body: 'x' });
+      await expect(uploads.complete(request, SESSION)).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
+      expect(transport.appended).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,170 @@
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { createMigration, deployMigrations, schemaDrift } from './migrate.js';
+import {
+  type CommandResult,
+  eventually,
+  startPostgres,
+  tempFolder,
+  type TestPostgres,
+  tryCommand,
+} from './testing/test-kit.js';
+
+const ROOT = resolve(__dirname, '../../..');
+const MIGRATIONS = readdirSync(join(ROOT, 'prisma/migrations'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name)
+  .sort();
+
+let postgres: TestPostgres;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+}, 60_000);
+afterAll(() => postgres?.stop());
+
+async function rowsOf(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const connectionsTo = (url: string) =>
+  rowsOf(postgres.url, `SELECT pid FROM pg_stat_activity WHERE datname = '${new URL(url).pathname.slice(1)}'`);
+const shadowDatabases = () => rowsOf(postgres.url, `SELECT datname FROM pg_database WHERE datname LIKE '%shadow%'`);
+const finished = (url: string) =>
+  rowsOf(url, 'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1');
+
+describe(deployMigrations.name, () => {
+  it('applies every migration to an empty database, and nothing the second time', async () => {
+    const url = await postgres.createDatabase();
+    expect(await deployMigrations(url)).toEqual(MIGRATIONS);
+    expect(await deployMigrations(url)).toEqual([]);
+    expect((await finished(url)).map((row) => row['migration_name'])).toEqual(MIGRATIONS);
+  });
+
+  it('applies each migration once when it runs several times at once', async () => {
+    const url = await postgres.createDatabase();
+    const applied = await Promise.all([deployMigrations(url), deployMigrations(url), deployMigrations(url)]);
+    expect(applied.flat().sort()).toEqual(MIGRATIONS);
+    expect((await finished(url)).map((row) => row['migration_name'])).toEqual(MIGRATIONS);
+  });
+
+  it('leaves no connection behind', async () => {
+    const url = await postgres.createDatabase();
+    await deployMigrations(url);
+    // The server takes a moment to see that a client has gone.
+    await eventually(async () => (await connectionsTo(url)).length === 0, {
+      what: 'the connections of the migration are closed',
+      within: 3_000,
+    });
+  });
+
+  it('makes the lists of names compare as ASCII, whatever the database does by default', async () => {
+    const url = await postgres.createDatabase();
+    await deployMigrations(url);
+    const columns = await rowsOf(
+      url,
+      `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
+       WHERE table_schema = 'registry' AND collation_name = 'C'`,
+    );
+    expect(columns.map((row) => row['name'])).toEqual(
+      expect.arrayContaining(['repository.path', 'tag.name', 'blob.digest', 'manifest.digest']),
+    );
+  });
+});
+
+describe(schemaDrift.name, () => {
+  it('finds that prisma/schema and prisma/migrations agree', async () => {
+    expect(await schemaDrift(postgres.url)).toBeNull();
+  });
+
+  it('leaves neither a shadow database nor a table behind', async () => {
+    const url = await postgres.createDatabase();
+    await schemaDrift(url);
+    expect(await shadowDatabases()).toEqual([]);
+    expect(
+      await rowsOf(url, `SELECT nspname FROM pg_namespace WHERE nspname IN ('auth', 'manage', 'registry', 'storage')`),
+    ).toEqual([]);
+  });
+});
+
+describe(createMigration.name, () => {
+  it('writes nothing where the schema and the migrations agree', async () => {
+    const before = readdirSync(join(ROOT, 'prisma/migrations'));
+    expect(await createMigration(postgres.url, 'nothing')).toBeNull();
+    expect(readdirSync(join(ROOT, 'prisma/migrations'))).toEqual(before);
+  });
+});
+
+/** The program behind `npm run migrate`, in a copy of the workspace, so that the repository's own migrations stay alone. */
+describe('npm run migrate', () => {
+  const folder = tempFolder('berth-migrate');
+  const program = join(folder.path, 'libs/metadata/dist/migrate-main.js');
+  const schemaFile = join(folder.path, 'prisma/schema/registry.prisma');
+
+  const migrate = (url: string | undefined, ...args: string[]): Promise<CommandResult> =>
+    tryCommand(process.execPath, [program, ...args], {
+      env: { PATH: process.env['PATH'], ...(url !== undefined && { BERTH_DATABASE_URL: url }) },
+    });
+
+  beforeAll(() => {
+    cpSync(join(ROOT, 'libs/metadata/dist'), join(folder.path, 'libs/metadata/dist'), { recursive: true });
+    cpSync(join(ROOT, 'prisma'), join(folder.path, 'prisma'), { recursive: true });
+    writeFileSync(join(folder.path, 'package.json'), '{ "type": "module" }');
+    symlinkSync(join(ROOT, 'node_modules'), join(folder.path, 'node_modules'));
+  });
+  afterAll(() => folder.remove());
+
+  it('writes a migration with the change of the schema and nothing else, which then deploys', async () => {
+    const url = await postgres.createDatabase();
+    expect(await migrate(url, 'deploy')).toMatchObject({ code: 0, stdout: `applied: ${MIGRATIONS.join(', ')}\n` });
+    const schema = readFileSync(schemaFile, 'utf8');
+    writeFileSync(schemaFile, schema.replace('model Blob {', 'model Blob {\n  note String?'));
+
+    expect(await migrate(url, 'check')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('ADD COLUMN     "note" TEXT'),
+    });
+    const created = await migrate(url, 'create', 'add_note');
+    expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/\/\d{14}_add_note\n$/) });
+    const statements = readFileSync(join(created.stdout.trim(), 'migration.sql'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('--'));
+    expect(statements).toEqual(['ALTER TABLE "registry"."blob" ADD COLUMN     "note" TEXT;']);
+
+    expect(await migrate(url, 'check')).toMatchObject({ code: 0, stdout: expect.stringContaining('agree') });
+    expect(await migrate(url, 'deploy')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^applied: \d+_add_note\n$/),
+    });
+    expect(await migrate(url, 'deploy')).toMatchObject({ code: 0, stdout: expect.stringContaining('up to date') });
+    expect(
+      await rowsOf(url, `SELECT 1 FROM information_schema.columns WHERE table_name = 'blob' AND column_name = 'note'`),
+    ).toHaveLength(1);
+  }, 30_000);
+
+  it('applies each migration once when several processes deploy at the same time', async () => {
+    const url = await postgres.createDatabase();
+    const runs = await Promise.all([migrate(url, 'deploy'), migrate(url, 'deploy'), migrate(url, 'deploy')]);
+    expect(runs.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(runs.filter(({ stdout }) => !stdout.includes('up to date'))).toHaveLength(1);
+    expect((await finished(url)).length).toBe(new Set((await finished(url)).map((row) => row['migration_name'])).size);
+  }, 30_000);
+
+  it('says how it is used, and fails, without a database or a command', async () => {
+    expect(await migrate(undefined, 'deploy')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^BERTH_DATABASE_URL is not set\nusage: /),
+    });
+    expect(await migrate(postgres.url, 'explode')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^usage: /),
+    });
+  });
+});
