@@ -26,14 +26,14 @@ const sources = find(SOURCES)
   .filter((path) => !/\.spec\.ts$/.test(path))
   .map((path) => ({ path, text: read(path) }));
 
-/** The text without fenced blocks, of the same length in lines. */
-const prose = (text) => text.replace(/^( *)(```|~~~)[^]*?^\1\2/gm, (block) => block.replace(/[^\n]/g, ''));
+/** The text with fenced blocks blanked, so that places in it are those of the text. */
+const prose = (text) => text.replace(/^( *)(```|~~~)[^]*?^\1\2/gm, (block) => block.replace(/[^\n]/g, ' '));
 const lineOf = (text, index) => text.slice(0, index).split('\n').length;
 const matches = (text, expression) => [...text.matchAll(expression)];
 const complain = (document, match, what) =>
   troubles.push(`${document.path}:${lineOf(document.text, match.index)}  ${what}`);
 
-/** A path in backticks exists: from the root, from the document's folder, or (a file's name) below its `src`. */
+/** A path in backticks exists: from the root, from the document's folder, or (a file's name alone) in that project. */
 function checkPaths(document) {
   const folder = dirname(document.path);
   for (const match of matches(prose(document.text), /`([^`\n]+)`/g)) {
@@ -46,7 +46,9 @@ function checkPaths(document) {
 const exists = (path) => (/[*{]/.test(path) ? globSync(path, { cwd: ROOT }).length > 0 : existsSync(join(ROOT, path)));
 const existsNear = (folder, path) =>
   ['', folder, join(folder, 'src')].some((base) => existsSync(join(ROOT, base, path))) ||
-  (folder !== 'docs' && globSync(`src/**/${path}`, { cwd: join(ROOT, folder) }).length > 0);
+  sources.some((source) => source.path.startsWith(projectOf(folder)) && source.path.endsWith(`/${path}`));
+/** `libs/oci/` for what stands there; nothing, and so everything, for the documents about the whole. */
+const projectOf = (folder) => (/^(?:apps|libs)\//.test(folder) ? `${folder}/` : '');
 
 /** A relative link leads to a file, and its fragment to a heading of it. */
 function checkLinks(document) {

@@ -24,7 +24,7 @@ export interface Stack {
   readonly base: string;
   /** Undefined where the registry under test asks for none. */
   readonly credentials?: Credentials;
-  /** A raw client with the credentials. */
+  /** The raw client with the credentials, one for the life of the stack: a token is asked for once. */
   client(): RegistryClient;
   /** The process ids of each service; one entry, `standalone`, in that mode. */
   processes(): Record<string, number[]>;
@@ -73,6 +73,7 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
   const credentials = { user: 'admin', password: randomBytes(12).toString('base64url') };
   const base = `http://127.0.0.1:${port}`;
   const ready = () => isReady(base);
+  const client = new RegistryClient(base, credentials);
   const server = await ServerProcess.start({
     name: `berth (${mode})`,
     file: process.execPath,
@@ -94,7 +95,7 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
     host: `127.0.0.1:${port}`,
     base,
     credentials,
-    client: () => new RegistryClient(base, credentials),
+    client: () => client,
     processes: () => (mode === 'standalone' ? { standalone: [server.pid] } : readPids(dataDir)),
     waitUntilReady: async () => {
       await eventually(ready, { what: 'the registry is ready again', within: START_WITHIN });
@@ -148,6 +149,7 @@ async function endOrphans(dataDir: string): Promise<void> {
 function foreignStack(host: string): Stack {
   const { E2E_USER: user, E2E_PASSWORD: password } = process.env;
   const credentials = user && password ? { user, password } : undefined;
+  const client = new RegistryClient(`http://${host}`, credentials);
   const notOurs = () => {
     throw new Error('the registry of E2E_REGISTRY is not ours to stop');
   };
@@ -155,7 +157,7 @@ function foreignStack(host: string): Stack {
     host,
     base: `http://${host}`,
     credentials,
-    client: () => new RegistryClient(`http://${host}`, credentials),
+    client: () => client,
     processes: notOurs,
     waitUntilReady: async () => undefined,
     restart: notOurs,

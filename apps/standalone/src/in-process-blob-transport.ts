@@ -1,3 +1,4 @@
+import type { AppendedV1 } from '@berth/contracts';
 import type { ObjectBody } from '@berth/blob-store';
 import { BlobTransport } from '@berth/gateway';
 import type { ByteRange } from '@berth/oci';
@@ -9,7 +10,7 @@ export class InProcessBlobTransport extends BlobTransport {
     super();
   }
 
-  append(url: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+  append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     return this.dataPlane.append(grantOf(url), body);
   }
 

@@ -18,9 +18,10 @@ export { PUT_MANIFEST, PutManifestV1, type StoredManifestV1 } from './registry/p
 export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
 export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
 export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';
-export { COMPLETE_UPLOAD, type CompletedUploadV1, CompleteUploadV1 } from './storage/complete-upload.v1.js';
+export { COMPLETE_UPLOAD, CompleteUploadV1 } from './storage/complete-upload.v1.js';
+export { CompletedObject } from './storage/completed-object.js';
 export { CREATE_UPLOAD, CreateUploadV1 } from './storage/create-upload.v1.js';
 export { DELETE_OBJECTS, type DeletedObjectsV1, DeleteObjectsV1 } from './storage/delete-objects.v1.js';
 export { FIND_UPLOAD, FindUploadV1 } from './storage/find-upload.v1.js';
-export { type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
+export { type AppendedV1, type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
 export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.v1.js';

@@ -22,6 +22,7 @@ export interface Statement {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+const DEADLOCK_ATTEMPTS = 5;
 
 /**
  * The one pool of a process. `prisma` serves what is rare and shaped by the schema; `rows` runs prepared statements for
@@ -41,38 +42,45 @@ export class Database {
       query_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
     });
-    // An idle connection that breaks is replaced at the next query, which reports the trouble to its caller.
+    // A connection that breaks is replaced at the next query, which reports the trouble to its caller.
     this.pool.on('error', () => undefined);
-    this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
+    this.prisma = this.openPrisma();
   }
 
-  async rows<T extends object = Row>(statement: Statement, values: unknown[]): Promise<T[]> {
-    try {
+  /** Runs one statement, and again where it was the victim of a deadlock. */
+  rows<T extends object = Row>(statement: Statement, values: unknown[]): Promise<T[]> {
+    return this.run(async () => {
       const result = await this.pool.query<T>({ name: statement.name, text: statement.text, values });
       return result.rows;
-    } catch (error) {
-      throw this.translate(error);
-    }
+    });
   }
 
-  /** Runs `work` in one READ COMMITTED transaction on one connection; a throw rolls back. */
-  async transaction<T>(work: (rows: Database['rows']) => Promise<T>): Promise<T> {
-    const client = await this.connect();
-    const rows: Database['rows'] = async <R extends object>(statement: Statement, values: unknown[]) =>
-      (await client.query<R>({ name: statement.name, text: statement.text, values })).rows;
-    try {
-      await client.query('BEGIN');
-      const result = await work(rows);
-      await client.query('COMMIT');
-      client.release();
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').then(
-        () => client.release(),
-        (broken: Error) => client.release(broken),
-      );
-      throw this.translate(error);
-    }
+  /**
+   * Runs `work` in one READ COMMITTED transaction on one connection; a throw rolls back. The victim of a deadlock runs
+   * again from its start: whatever `work` does outside of the database must bear that.
+   */
+  transaction<T>(work: (rows: Database['rows']) => Promise<T>): Promise<T> {
+    return this.run(async () => {
+      const client = await this.pool.connect();
+      // Without a listener a connection that is cut between two statements would end the process.
+      client.on('error', ignore);
+      const release = (broken?: Error) => {
+        client.release(broken);
+        client.off('error', ignore);
+      };
+      const rows: Database['rows'] = async <R extends object>(statement: Statement, values: unknown[]) =>
+        (await client.query<R>({ name: statement.name, text: statement.text, values })).rows;
+      try {
+        await client.query('BEGIN');
+        const result = await work(rows);
+        await client.query('COMMIT');
+        release();
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').then(() => release(), release);
+        throw error;
+      }
+    });
   }
 
   /** Resolves when the database answers. */
@@ -90,23 +98,34 @@ export class Database {
     return { total: this.pool.totalCount, idle: this.pool.idleCount, waiting: this.pool.waitingCount };
   }
 
-  private async connect(): Promise<pg.PoolClient> {
-    try {
-      return await this.pool.connect();
-    } catch (error) {
-      throw this.translate(error);
-    }
+  private openPrisma(): PrismaClient {
+    const prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
+    const transaction = prisma.$transaction.bind(prisma) as (...args: unknown[]) => Promise<unknown>;
+    return prisma.$extends({
+      query: { $allOperations: ({ args, query }) => this.run(() => query(args)) },
+      client: { $transaction: (...args: unknown[]) => this.run(() => transaction(...args)) },
+    }) as unknown as PrismaClient;
   }
 
-  private translate(error: unknown): unknown {
-    return isOutage(error) ? registryError('UNAVAILABLE', undefined, { cause: error }) : error;
+  /** PostgreSQL undid what it chose as the victim of a deadlock: nothing of it happened, so it runs again. */
+  private async run<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (isDeadlock(error) && attempts < DEADLOCK_ATTEMPTS) continue;
+        throw isOutage(error) ? registryError('UNAVAILABLE', undefined, { cause: error }) : error;
+      }
+    }
   }
 }
+
+const ignore = () => undefined;
 
 const OUTAGE_STATES = /^(08|57P0|53[34]|58)/;
 const OUTAGE_MESSAGES =
   /Connection terminated|timeout exceeded|Query read timeout|Client has encountered|server closed/i;
-const OUTAGE_SYSTEM = new Set([
+const OUTAGE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'ETIMEDOUT',
@@ -114,12 +133,32 @@ const OUTAGE_SYSTEM = new Set([
   'ENOTFOUND',
   'EHOSTUNREACH',
   'EAI_AGAIN',
+  // Prisma: cannot be reached, timed out, timed out, closed the connection, no connection free, too many connections.
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2024',
+  'P2037',
 ]);
 
+/** What pg throws (a SQLSTATE or an errno in `code`), or Prisma (its own code, and pg's inside). */
+interface DatabaseError {
+  code?: unknown;
+  message?: unknown;
+  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } };
+}
+
+/** The SQLSTATE of a statement that failed; of other errors whatever code they have. */
+function stateOf(error: unknown): string {
+  const { code, meta } = (error ?? {}) as DatabaseError;
+  return String(meta?.driverAdapterError?.cause?.originalCode ?? code ?? '');
+}
+
 function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return OUTAGE_STATES.test(code) || OUTAGE_SYSTEM.has(code) || OUTAGE_MESSAGES.test(error.message);
+  const code = stateOf(error);
+  const message = String((error as DatabaseError | null)?.message ?? '');
+  return OUTAGE_STATES.test(code) || OUTAGE_CODES.has(code) || OUTAGE_MESSAGES.test(message);
 }
 
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -127,11 +166,8 @@ const FOREIGN_KEY_VIOLATION = '23503';
 const RESTRICT_VIOLATION = '23001';
 const DEADLOCK_DETECTED = '40P01';
 
-const stateOf = (error: unknown) => (error as { code?: unknown } | null)?.code;
-
 /** A row that the statement referred to went away, or is still referred to. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
   stateOf(error) === FOREIGN_KEY_VIOLATION || stateOf(error) === RESTRICT_VIOLATION;
 
-/** PostgreSQL chose this transaction as the victim of a deadlock: nothing of it happened, it may be run again. */
-export const isDeadlock = (error: unknown): boolean => stateOf(error) === DEADLOCK_DETECTED;
+const isDeadlock = (error: unknown): boolean => stateOf(error) === DEADLOCK_DETECTED;

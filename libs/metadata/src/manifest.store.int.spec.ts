@@ -397,6 +397,9 @@ describe(ManifestStore.name, () => {
     it('pushes, deletes and reviews manifests with 50 shared layers in opposite order without an error', async () => {
       const layers = await registry.blobsOf(repository, 50);
       const images = [imageOf(layers), imageOf(layers.toReversed())];
+      // Keeps the blobs: what is reviewed meanwhile turns out to be referenced, and is queued again by the next delete.
+      await registry.push(repository, imageOf([...layers, await registry.blob(repository)]), ['anchor']);
+      for (const layer of layers) await registry.setReview(repository, layer, -1);
       const garbage = new GarbageStore(test.another(), { graceSeconds: 0, pullWindowSeconds: 0 });
       const rounds = 15;
 
@@ -411,11 +414,7 @@ describe(ManifestStore.name, () => {
       };
       let done = false;
       const review = async () => {
-        while (!done) {
-          await test.rows('UPDATE registry.repository_blob SET review_after = NULL');
-          const id = await registry.repositoryId(repository);
-          for (const digest of layers.slice(0, 5)) await garbage.reviewLink({ repositoryId: id, digest });
-        }
+        while (!done) for (const link of await garbage.dueLinks(100)) await garbage.reviewLink(link);
       };
       const reviewing = review();
       const outcomes = await Promise.all([
@@ -428,7 +427,7 @@ describe(ManifestStore.name, () => {
       for (const outcome of outcomes.flat()) {
         expect(['stored', 'deleted', 'unknown', true, false]).toContainEqual(outcome);
       }
-      expect(await registry.count('registry.manifest_blob')).toBe(0);
+      expect(await registry.count('registry.manifest_blob')).toBe(51);
     }, 30_000);
 
     it('leaves references that agree with the survivor when the same manifest is pushed and deleted at once (R12)', async () => {

@@ -1,5 +1,5 @@
 import type { Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
-import { type Database, isDeadlock, isForeignKeyViolation } from './database.js';
+import { type Database, isForeignKeyViolation } from './database.js';
 import { isManifestMediaType } from '@berth/oci';
 
 /** What a GET or HEAD of a manifest needs. `payload` is null where the caller has these bytes already. */
@@ -91,8 +91,7 @@ export class ManifestStore {
         await this.insert(push, references);
         return 'stored';
       } catch (error) {
-        const lost = isForeignKeyViolation(error) || isDeadlock(error);
-        if (!lost || attempt === ATTEMPTS) throw error;
+        if (!isForeignKeyViolation(error) || attempt === ATTEMPTS) throw error;
       }
     }
   }

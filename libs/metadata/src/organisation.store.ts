@@ -2,6 +2,8 @@ import type { Database } from './database.js';
 
 export type EnsureOutcome = { organisationId: string } | 'quota-reached' | 'creator-unknown' | 'taken';
 
+const FIND = { name: 'organisation-find', text: `SELECT id FROM manage.organisation WHERE name = $1` };
+
 /** Organisations. Written by manage. */
 export class OrganisationStore {
   constructor(private readonly database: Database) {}
@@ -39,7 +41,7 @@ export class OrganisationStore {
 
   /** The id, or null where no organisation has this name. */
   async find(name: string): Promise<string | null> {
-    const found = await this.database.prisma.organisation.findUnique({ where: { name }, select: { id: true } });
-    return found?.id.toString() ?? null;
+    const [found] = await this.database.rows<{ id: string }>(FIND, [name]);
+    return found?.id ?? null;
   }
 }

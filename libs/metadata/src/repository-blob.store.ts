@@ -1,5 +1,5 @@
 import type { Digest, RepositoryName } from '@berth/oci';
-import { type Database, isDeadlock, isForeignKeyViolation } from './database.js';
+import { type Database, isForeignKeyViolation } from './database.js';
 
 /** A blob as one repository sees it. */
 export interface LinkedBlob {
@@ -156,16 +156,15 @@ export class RepositoryBlobStore {
   }
 
   /**
-   * A statement that found the blob's row and then lost it to a concurrent removal fails at its foreign key or as the
-   * victim of a deadlock: nothing of it happened, so it runs again and sees the row gone.
+   * A statement that found the blob's row and then lost it to a concurrent removal fails at its foreign key: nothing of
+   * it happened, so it runs again and sees the row gone.
    */
   private async withoutVanishedBlob<T>(statement: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await statement();
       } catch (error) {
-        const lost = isForeignKeyViolation(error) || isDeadlock(error);
-        if (!lost || attempt === ATTEMPTS) throw error;
+        if (!isForeignKeyViolation(error) || attempt === ATTEMPTS) throw error;
       }
     }
   }

@@ -32,7 +32,9 @@ const FIND = {
 };
 const CLAIM = {
   name: 'upload-session-claim',
-  text: `UPDATE storage.upload_session SET claim = $3, expires_at = now() + make_interval(secs => $4)
+  text: `UPDATE storage.upload_session SET claim = $3,
+           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $4 * 0.9)
+             THEN now() + make_interval(secs => $4) ELSE expires_at END
          WHERE id = $1 AND repository = $2 AND expires_at > now() AND ($5::bigint IS NULL OR "offset" = $5) RETURNING *`,
 };
 const KEEP = {

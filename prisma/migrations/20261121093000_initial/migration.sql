@@ -328,6 +328,9 @@ ALTER TABLE "registry"."tag" ADD CONSTRAINT "tag_manifest_id_fkey" FOREIGN KEY (
 
 -- Nothing below is known to Prisma's schema language.
 
+-- Rows of short life that change several times: room on the page lets an update leave the indexes alone.
+ALTER TABLE "storage"."upload_session" SET (fillfactor = 50);
+
 ALTER TABLE "registry"."blob" ADD CONSTRAINT "blob_size_check" CHECK ("size" >= 0);
 ALTER TABLE "storage"."upload_session" ADD CONSTRAINT "upload_session_offset_check" CHECK ("offset" >= 0);
 ALTER TABLE "manage"."organisation_permission" ADD CONSTRAINT "organisation_permission_auth_check" CHECK ("auth" IN (7, 3, 1));

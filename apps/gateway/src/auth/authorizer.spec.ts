@@ -19,12 +19,17 @@ function authorizer(env: Record<string, string> = {}) {
   const bus = new InProcessBus();
   const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
   const settings = loadSettings(env);
-  return { authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings), asked, bus };
+  return {
+    authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings),
+    asked,
+    bus,
+  };
 }
 
 const request = (headers: Record<string, string> = {}) =>
   ({ headers: { host: 'registry.example:5000', ...headers } }) as unknown as IncomingMessage;
-const bearing = async (over: Record<string, unknown> = {}) => request({ authorization: `Bearer ${await aToken(key, over)}` });
+const bearing = async (over: Record<string, unknown> = {}) =>
+  request({ authorization: `Bearer ${await aToken(key, over)}` });
 const named = (spelled: string) => ({ spelled, repository: parseRepositoryName(spelled) });
 
 async function refusal(attempt: Promise<unknown>): Promise<RegistryError> {

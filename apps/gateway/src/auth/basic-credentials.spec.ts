@@ -20,7 +20,10 @@ describe(basicCredentials, () => {
   });
 
   it('do not mind the case of the scheme, several spaces, or the URL alphabet', () => {
-    expect(basicCredentials(`bAsIc   ${Buffer.from('a:b').toString('base64')}`)).toEqual({ username: 'a', password: 'b' });
+    expect(basicCredentials(`bAsIc   ${Buffer.from('a:b').toString('base64')}`)).toEqual({
+      username: 'a',
+      password: 'b',
+    });
     expect(basicCredentials(`Basic ${Buffer.from('a:???>>>').toString('base64url')}`)).toMatchObject({ username: 'a' });
   });
 
@@ -39,7 +42,9 @@ describe(basicCredentials, () => {
     ['a password of 4097 characters', basic(`ann:${'a'.repeat(4097)}`)],
   ])('are refused where there is %s', (_what, header) => {
     expect(() => basicCredentials(header)).toThrow(RegistryError);
-    expect(() => basicCredentials(header)).toThrow(expect.objectContaining({ code: 'UNAUTHORIZED', status: 401 }) as Error);
+    expect(() => basicCredentials(header)).toThrow(
+      expect.objectContaining({ code: 'UNAUTHORIZED', status: 401 }) as Error,
+    );
   });
 
   it('may be as long as auth takes them', () => {

@@ -12,10 +12,13 @@ describe(bearer, () => {
     expect(caller.may('delete', named('a/b'))).toBe(false);
   });
 
-  it.each(['a/bc', 'a/b/c', 'a', 'b', 'aa/b', 'library/b', 'a/b-c'])('compares whole names: a/b says nothing of %s', (name) => {
-    expect(bearer('u', [on('a/b', 'pull')], []).may('pull', named(name))).toBe(false);
-    expect(bearer('u', [on(name, 'pull')], []).may('pull', named('a/b'))).toBe(false);
-  });
+  it.each(['a/bc', 'a/b/c', 'a', 'b', 'aa/b', 'library/b', 'a/b-c'])(
+    'compares whole names: a/b says nothing of %s',
+    (name) => {
+      expect(bearer('u', [on('a/b', 'pull')], []).may('pull', named(name))).toBe(false);
+      expect(bearer('u', [on(name, 'pull')], []).may('pull', named('a/b'))).toBe(false);
+    },
+  );
 
   it.each(['*', 'a/*', '.*', 'a/', 'A/B', '', 'a/b/'])('takes %p for no pattern', (name) => {
     expect(bearer('u', [on(name, 'pull')], []).may('pull', named('a/b'))).toBe(false);

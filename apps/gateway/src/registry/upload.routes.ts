@@ -1,4 +1,12 @@
-import { CANCEL_UPLOAD, COMMIT_UPLOAD, FIND_UPLOAD, GRANT_APPEND, START_UPLOAD } from '@berth/contracts';
+import {
+  type AppendedV1,
+  CANCEL_UPLOAD,
+  COMMIT_UPLOAD,
+  type CompletedObject,
+  FIND_UPLOAD,
+  GRANT_APPEND,
+  START_UPLOAD,
+} from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import {
   type Digest,
@@ -38,21 +46,21 @@ export class UploadRoutes {
     });
     if ('mounted' in started) return this.created(request, started.mounted);
     if (digest === null) return this.accepted(request, started.sessionId, 0);
-    await this.append(request, started.sessionId, true);
-    await this.commit(request, started.sessionId, digest);
+    const { completed } = await this.append(request, started.sessionId, digest);
+    await this.commit(request, started.sessionId, digest, completed);
   }
 
   /** PATCH: the next chunk, or a stream of unknown length. */
   async patch(request: RegistryRequest, sessionId: string): Promise<void> {
-    const { offset } = await this.append(request, sessionId, false);
+    const { offset } = await this.append(request, sessionId, null);
     await this.accepted(request, sessionId, offset);
   }
 
   /** PUT: the last chunk, or none, and the digest of the whole. */
   async complete(request: RegistryRequest, sessionId: string): Promise<void> {
     const digest = parseDigest(request.query.get('digest') ?? '');
-    if (hasBody(request)) await this.append(request, sessionId, true);
-    await this.commit(request, sessionId, digest);
+    const appended = hasBody(request) ? await this.append(request, sessionId, digest) : null;
+    await this.commit(request, sessionId, digest, appended?.completed);
   }
 
   /** GET: how far the session is. */
@@ -67,24 +75,30 @@ export class UploadRoutes {
     await request.reply.status(204).header('docker-upload-uuid', sessionId).send();
   }
 
-  private async append(request: RegistryRequest, sessionId: string, last: boolean): Promise<{ offset: number }> {
+  private async append(request: RegistryRequest, sessionId: string, digest: Digest | null): Promise<AppendedV1> {
     const { repository } = request.name;
     const start = startOfChunk(request);
     const grant = await this.bus.request(GRANT_APPEND, {
       repository,
       sessionId,
-      last,
+      ...(digest !== null && { digest }),
       ...(start !== null && { start }),
     });
     return this.transport.append(grant.url, request.raw);
   }
 
-  private async commit(request: RegistryRequest, sessionId: string, digest: Digest): Promise<void> {
+  private async commit(
+    request: RegistryRequest,
+    sessionId: string,
+    digest: Digest,
+    completed?: CompletedObject,
+  ): Promise<void> {
     const { name, caller } = request;
     await this.bus.request(COMMIT_UPLOAD, {
       repository: name.repository,
       sessionId,
       digest,
+      ...(completed && { completed }),
       ...(caller.userId !== undefined && { userId: caller.userId }),
     });
     await this.created(request, digest);

@@ -1,3 +1,4 @@
+import type { AppendedV1 } from '@berth/contracts';
 import { Readable } from 'node:stream';
 import { type ObjectBody, StreamBody } from '@berth/blob-store';
 import { type ByteRange, RegistryError, registryError } from '@berth/oci';
@@ -20,9 +21,9 @@ export class HttpBlobTransport extends BlobTransport {
     headersTimeout: 0,
   });
 
-  async append(url: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+  async append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     const response = await this.call(url, { method: 'POST', body: body as Readable });
-    return (await response.body.json()) as { offset: number };
+    return (await response.body.json()) as AppendedV1;
   }
 
   async read(url: string, range?: ByteRange): Promise<ObjectBody> {

@@ -1,3 +1,4 @@
+import { BytesBody, type ObjectBody } from '@berth/blob-store';
 import { GRANT_READ } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { type ByteRange, digestOf, registryError } from '@berth/oci';
@@ -5,8 +6,10 @@ import { answering } from '../testing/answering.js';
 import { BlobTransport } from './blob-transport.js';
 import { ObjectReader } from './object-reader.js';
 
-const bytes = Buffer.from('0123456789');
+const bytes = Buffer.alloc(100_000, '0123456789');
+const small = Buffer.from('0123456789');
 const blob = { digest: digestOf(bytes), size: bytes.length, objectKey: 'objects/aa/one' };
+const config = { digest: digestOf(small), size: small.length, objectKey: 'objects/cc/small' };
 const another = { ...blob, objectKey: 'objects/bb/two' };
 
 /** Storage processes by number: a grant names the one that gave it, and is worth nothing when that is gone. */
@@ -19,11 +22,12 @@ class Processes extends BlobTransport {
     throw new Error('nothing is appended here');
   }
 
-  async read(url: string, range?: ByteRange): Promise<Buffer> {
+  async read(url: string, range?: ByteRange): Promise<ObjectBody> {
     this.reads.push(url);
     if (this.failure) throw this.failure;
     if (!url.startsWith(`http://storage-${this.current}/`)) throw registryError('UNAVAILABLE');
-    return range ? bytes.subarray(range.start, range.end + 1) : bytes;
+    const content = url.includes(config.objectKey) ? small : bytes;
+    return new BytesBody(range ? content.subarray(range.start, range.end + 1) : content);
   }
 
   async close(): Promise<void> {}
@@ -40,16 +44,24 @@ function reader() {
   return { reader: new ObjectReader(bus, transport), transport, asked, bus };
 }
 
+async function contentOf(body: Promise<ObjectBody>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
 const START = Date.parse('2030-01-01T00:00:00Z');
-beforeEach(() => jest.useFakeTimers({ doNotFake: ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask'], now: START }));
+beforeEach(() =>
+  jest.useFakeTimers({ doNotFake: ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask'], now: START }),
+);
 afterEach(() => jest.useRealTimers());
 
 describe(ObjectReader, () => {
   it('asks for a grant and reads with it, the whole object or a range', async () => {
     const { reader: objects, asked } = reader();
-    expect(await objects.read(blob)).toEqual(bytes);
-    expect(await objects.read(blob, { start: 2, end: 4 })).toEqual(Buffer.from('234'));
-    expect(asked).toEqual([{ objectKey: blob.objectKey, size: 10 }]);
+    expect(await contentOf(objects.read(blob))).toEqual(bytes);
+    expect(await contentOf(objects.read(blob, { start: 2, end: 4 }))).toEqual(Buffer.from('234'));
+    expect(asked).toEqual([{ objectKey: blob.objectKey, size: bytes.length }]);
   });
 
   it('uses a grant for its own object only', async () => {
@@ -75,9 +87,9 @@ describe(ObjectReader, () => {
     const { reader: objects, asked, transport } = reader();
     await objects.read(blob);
     transport.current = 2;
-    expect(await objects.read(blob)).toEqual(bytes);
+    expect(await contentOf(objects.read(blob))).toEqual(bytes);
     expect(asked).toHaveLength(2);
-    expect(await objects.read(blob)).toEqual(bytes);
+    expect(await contentOf(objects.read(blob))).toEqual(bytes);
     expect(asked).toHaveLength(2);
   });
 
@@ -102,5 +114,38 @@ describe(ObjectReader, () => {
     const { reader: objects, bus } = reader();
     bus.remove(GRANT_READ.subject);
     await expect(objects.read(blob)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+  });
+
+  describe('of a small object', () => {
+    it('fetches it once and serves it, or a range of it, from memory', async () => {
+      const { reader: objects, transport } = reader();
+      for (let n = 0; n < 2; n++) {
+        expect(await contentOf(objects.read(config))).toEqual(small);
+        expect(await contentOf(objects.read(config, { start: 2, end: 4 }))).toEqual(Buffer.from('234'));
+      }
+      expect(transport.reads).toHaveLength(1);
+    });
+
+    it('fetches the whole where a range is the first that is asked', async () => {
+      const { reader: objects } = reader();
+      expect(await contentOf(objects.read(config, { start: 8, end: 9 }))).toEqual(Buffer.from('89'));
+      expect(await contentOf(objects.read(config))).toEqual(small);
+    });
+
+    it('keeps nothing of a fetch that failed', async () => {
+      const { reader: objects, transport } = reader();
+      transport.failure = registryError('UNAVAILABLE');
+      await expect(objects.read(config)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      transport.failure = null;
+      expect(await contentOf(objects.read(config))).toEqual(small);
+    });
+
+    it('keeps nothing of a fetch that came short: those bytes would be served for ever', async () => {
+      const { reader: objects, transport } = reader();
+      const cut = jest.spyOn(transport, 'read').mockResolvedValueOnce(new BytesBody(small.subarray(0, 5)));
+      await contentOf(objects.read(config)).catch(() => undefined);
+      cut.mockRestore();
+      expect(await contentOf(objects.read(config))).toEqual(small);
+    });
   });
 });

@@ -1,7 +1,7 @@
-import { COMPLETE_UPLOAD, type CommittedUploadV1, type CommitUploadV1 } from '@berth/contracts';
+import { CANCEL_UPLOAD, COMPLETE_UPLOAD, type CommittedUploadV1, type CommitUploadV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type CompletedUpload, RepositoryBlobStore } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import { RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { EnsureRepository } from '../repository/ensure-repository.js';
 
@@ -17,14 +17,26 @@ export class CommitUpload {
     private readonly ensureRepository: EnsureRepository,
   ) {}
 
-  async run({ repository, sessionId, digest, userId }: CommitUploadV1): Promise<CommittedUploadV1> {
-    const object = await this.bus.request(COMPLETE_UPLOAD, { repository, sessionId, digest });
+  async run({ repository, sessionId, digest, userId, completed }: CommitUploadV1): Promise<CommittedUploadV1> {
+    const object = completed ?? (await this.bus.request(COMPLETE_UPLOAD, { repository, sessionId, digest }));
     const upload = { repository, sessionId, digest, ...object };
-    if (!(await this.commit(upload))) {
-      await this.ensureRepository.run(repository, userId);
-      if (!(await this.commit(upload))) throw registryError('NAME_UNKNOWN', { name: repository });
+    try {
+      if (!(await this.commit(upload))) await this.commitFirst(upload, userId);
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'DENIED') await this.giveUp(upload);
+      throw error;
     }
     return { digest, size: object.size };
+  }
+
+  private async commitFirst(upload: CompletedUpload, userId: string | undefined): Promise<void> {
+    await this.ensureRepository.run(upload.repository, userId);
+    if (!(await this.commit(upload))) throw registryError('NAME_UNKNOWN', { name: upload.repository });
+  }
+
+  /** The push may not make its repository: the object would otherwise stay without a row. */
+  private async giveUp({ repository, sessionId, objectKey }: CompletedUpload): Promise<void> {
+    await this.bus.request(CANCEL_UPLOAD, { repository, sessionId, objectKey });
   }
 
   /** False where the repository does not exist yet. */

@@ -1,3 +1,4 @@
+import type { AppendedV1 } from '@berth/contracts';
 import { BlobStore, type ByteRange, type ObjectBody } from '@berth/blob-store';
 import { Metrics } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
@@ -16,7 +17,7 @@ export class DataPlane {
   ) {}
 
   /** Spends the grant of an append; gives the session's new offset. */
-  async append(grant: string, body: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+  async append(grant: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     try {
       return await this.appendUpload.run(grant, this.counted(body));
     } catch (error) {

@@ -1,4 +1,5 @@
 import { MemoryBlobStore, type UnfinishedObject } from '@berth/blob-store';
+import { Logger } from '@nestjs/common';
 import { chunksOf } from '../testing/bodies.js';
 import { freshObjectKey } from './object-key.js';
 import { ObjectRemover } from './object-remover.js';
@@ -11,6 +12,8 @@ async function keysOf(store: MemoryBlobStore): Promise<string[]> {
   for await (const { key } of store.list('objects/')) keys.push(key);
   return keys;
 }
+
+beforeAll(() => Logger.overrideLogger(false));
 
 describe(ObjectRemover, () => {
   it('removes what it is given, and is done when the process may end', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
-import type { AppendGrantV1, GrantAppendV1 } from '@berth/contracts';
-import { UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import type { AppendedV1, AppendGrantV1, CompletedObject, GrantAppendV1 } from '@berth/contracts';
+import { type UploadProgress, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
+import { type Digest, digestAlgorithm, digestHex, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
@@ -15,7 +15,8 @@ import { digestsSoFar, RunningHashes } from './running-hashes.js';
 interface GrantedAppend {
   session: UploadSessionRow;
   claim: string;
-  last: boolean;
+  /** Present where the bytes are the last ones. */
+  digest: Digest | null;
 }
 
 const GRANT_MS = 60_000;
@@ -39,11 +40,11 @@ export class AppendUpload {
   ) {}
 
   /** A grant for this process, for one transfer. Spec: end-5, end-6. */
-  async grant({ repository, sessionId, start, last }: GrantAppendV1): Promise<AppendGrantV1> {
+  async grant({ repository, sessionId, start, digest }: GrantAppendV1): Promise<AppendGrantV1> {
     const claim = randomUUID();
     const session = await this.sessions.claim(sessionId, repository, claim, start ?? null);
     if (!session) throw await this.refusal(sessionId, repository, start);
-    this.granted.set(claim, { session, claim, last });
+    this.granted.set(claim, { session, claim, digest: digest ?? null });
     return { url: this.address.url('uploads', claim), offset: session.offset };
   }
 
@@ -51,7 +52,7 @@ export class AppendUpload {
    * Makes the bytes durable and then the offset; gives the new offset. A sender that goes away leaves what arrived.
    * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over.
    */
-  async run(claim: string, source: AsyncIterable<Uint8Array>): Promise<{ offset: number }> {
+  async run(claim: string, source: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     const granted = this.granted.get(claim);
     this.granted.delete(claim);
     if (!granted) throw registryError('BLOB_UPLOAD_UNKNOWN');
@@ -59,29 +60,50 @@ export class AppendUpload {
   }
 
   private async append(
-    { session, claim, last }: GrantedAppend,
+    granted: GrantedAppend,
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
-  ) {
+  ): Promise<AppendedV1> {
+    const { session, claim, digest } = granted;
     const hash = this.hashes.continue(session);
     const body = new IncomingBody(source, hash, signal);
     const previous = session.object as UnfinishedObject | null;
     const alive = setInterval(() => void this.keepAlive(session.id, claim), KEEP_ALIVE_MS);
     try {
-      const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, { last });
+      const options = {
+        // Asked behind the bytes: a sender that went away has not sent the last one, and goes on later.
+        get last() {
+          return digest !== null && body.interruption === null;
+        },
+      };
+      const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, options);
       const offset = session.offset + body.received;
-      const progress = { offset, object, ...digestsSoFar(session.algorithm, hash) };
-      if (!(await this.sessions.advance(session.id, claim, progress))) {
-        if (object.key !== previous?.key) this.remover.abortLater(object);
-        throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: session.id });
+      const digests = digestsSoFar(session.algorithm, hash);
+      if (!body.interruption && previous === null && isDigest(digests, digest)) {
+        return { offset, completed: await this.complete(object, claim) };
       }
+      await this.advance(granted, { offset, object, ...digests });
       this.remover.deleteLater(obsolete);
-      if (hash && !last) this.hashes.remember(session.id, offset, hash);
+      if (hash && digest === null) this.hashes.remember(session.id, offset, hash);
       if (body.interruption) throw interrupted(body.interruption);
       return { offset };
     } finally {
       clearInterval(alive);
     }
+  }
+
+  /** The whole blob in one append: its row can be written at once, the session's need not be. */
+  private async complete(object: UnfinishedObject, claim: string): Promise<CompletedObject> {
+    const { key, obsolete } = await this.store.complete(object);
+    this.remover.deleteLater(obsolete);
+    return { claim, objectKey: key, size: object.size };
+  }
+
+  private async advance({ session, claim }: GrantedAppend, progress: UploadProgress): Promise<void> {
+    if (await this.sessions.advance(session.id, claim, progress)) return;
+    const object = progress.object as UnfinishedObject;
+    if (object.key !== (session.object as UnfinishedObject | null)?.key) this.remover.abortLater(object);
+    throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: session.id });
   }
 
   private async keepAlive(sessionId: string, claim: string): Promise<void> {
@@ -107,3 +129,6 @@ const KEEP_ALIVE_MS = 30_000;
 
 const interrupted = (cause: unknown) =>
   registryError('BLOB_UPLOAD_INVALID', undefined, { cause, message: 'the request body ended early' });
+
+const isDigest = (digests: Pick<UploadProgress, 'sha256' | 'sha512'>, digest: Digest | null): boolean =>
+  digest !== null && digests[digestAlgorithm(digest)] === digestHex(digest);

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
-import type { CompletedUploadV1, CompleteUploadV1 } from '@berth/contracts';
+import type { CompletedObject, CompleteUploadV1 } from '@berth/contracts';
 import { UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
 import { type Digest, digestAlgorithm, digestHex, type DigestAlgorithm, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
@@ -23,7 +23,7 @@ export class CompleteUpload {
     private readonly remover: ObjectRemover,
   ) {}
 
-  async run({ repository, sessionId, digest }: CompleteUploadV1): Promise<CompletedUploadV1> {
+  async run({ repository, sessionId, digest }: CompleteUploadV1): Promise<CompletedObject> {
     const claim = randomUUID();
     const session = await this.sessions.claim(sessionId, repository, claim, null);
     if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });

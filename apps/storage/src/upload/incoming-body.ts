@@ -2,18 +2,22 @@ import type { Hash } from 'node:crypto';
 
 /**
  * The bytes of one append as they arrive: hashed and counted on their way. A sender that goes away ends it early, so
- * that what has arrived can be kept and the upload be resumed behind it.
+ * that what has arrived can be kept and the upload be resumed behind it. So does `signal`, and it does not wait for a
+ * sender who has fallen silent.
  */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   received = 0;
   /** Why it ended early; null while it has not. */
   interruption: unknown = null;
+  private giveUp: (reason: unknown) => void = () => undefined;
 
   constructor(
     private readonly source: AsyncIterable<Uint8Array>,
     private readonly hash: Hash | null,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    signal.addEventListener('abort', () => this.giveUp(signal.reason), { once: true });
+  }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     const chunks = this.source[Symbol.asyncIterator]();
@@ -26,14 +30,20 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
         yield next;
       }
     } finally {
-      await chunks.return?.();
+      const released = chunks.return?.();
+      // A generator lets go only when its silent sender speaks or breaks off: nobody waits for that.
+      if (this.signal.aborted) released?.catch(() => undefined);
+      else await released;
     }
   }
 
   private async next(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | null> {
     try {
       this.signal.throwIfAborted();
-      const result = await chunks.next();
+      const result = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        this.giveUp = reject;
+        chunks.next().then(resolve, reject);
+      });
       return result.done ? null : result.value;
     } catch (error) {
       this.interruption = error;

@@ -25,11 +25,12 @@ export class UploadSessionService {
   }
 
   /** The row goes first: an append that is under way can then no longer become true. */
-  async cancel({ repository, sessionId }: CancelUploadV1): Promise<{ sessionId: string }> {
+  async cancel({ repository, sessionId, objectKey }: CancelUploadV1): Promise<{ sessionId: string }> {
     const session = await this.sessions.remove(sessionId, repository);
     if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
     await this.active.stop(sessionId);
     if (session.object) this.remover.abortLater(session.object as UnfinishedObject);
+    if (objectKey !== undefined) this.remover.deleteLater([objectKey]);
     return { sessionId };
   }
 }

@@ -3,7 +3,7 @@ import {
   CANCEL_UPLOAD,
   CancelUploadV1,
   COMPLETE_UPLOAD,
-  type CompletedUploadV1,
+  type CompletedObject,
   CompleteUploadV1,
   CREATE_UPLOAD,
   CreateUploadV1,
@@ -45,7 +45,7 @@ export class UploadController {
   }
 
   @Answers(COMPLETE_UPLOAD)
-  complete(@Payload() request: CompleteUploadV1): Promise<CompletedUploadV1> {
+  complete(@Payload() request: CompleteUploadV1): Promise<CompletedObject> {
     return this.completeUpload.run(request);
   }
 

@@ -50,7 +50,8 @@ export class FileBody implements ObjectBody {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const buffer = this.buffers.take(this.end - this.position);
     try {
-      for (let bytes = await this.fill(buffer); bytes.length > 0; bytes = await this.fill(buffer)) yield Buffer.from(bytes);
+      for (let bytes = await this.fill(buffer); bytes.length > 0; bytes = await this.fill(buffer))
+        yield Buffer.from(bytes);
     } finally {
       this.buffers.give(buffer);
       this.destroy();

@@ -3,7 +3,6 @@ import { BlobStore, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.j
 import { BytesBody, type ObjectBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
 
-
 interface StoredObject {
   bytes: Buffer;
   lastModified: Date;

@@ -1,7 +1,11 @@
+// class-transformer's decorators need it, whoever imports this first.
+import 'reflect-metadata';
 import type { Digest, RepositoryName } from '@berth/oci';
-import { IsUUID } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsOptional, IsUUID, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsDigest, IsRepositoryName } from '../field-validators.js';
+import { CompletedObject } from '../storage/completed-object.js';
 import { Pusher } from './pusher.js';
 
 /** All bytes of a session are there: makes its blob true. Spec: end-6. */
@@ -14,6 +18,12 @@ export class CommitUploadV1 extends Pusher {
 
   @IsDigest()
   digest!: Digest;
+
+  /** What the data plane answered to the last bytes, where it has completed the object; otherwise storage is asked to. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => CompletedObject)
+  completed?: CompletedObject;
 }
 
 export interface CommittedUploadV1 {

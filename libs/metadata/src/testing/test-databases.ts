@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { Database } from '../database.js';
+import { Database, type DatabaseOptions } from '../database.js';
 import { deployMigrations } from '../migrate.js';
 import { eventually, startPostgres, type TestPostgres } from './test-kit.js';
 
@@ -10,7 +10,7 @@ export class TestDatabases {
   private constructor(readonly postgres: TestPostgres) {}
 
   static async start(settings: Record<string, string | number> = {}): Promise<TestDatabases> {
-    const postgres = await startPostgres({ settings });
+    const postgres = await startPostgres({ settings: { deadlock_timeout: '100ms', ...settings } });
     await deployMigrations(await postgres.createDatabase(TEMPLATE));
     return new TestDatabases(postgres);
   }
@@ -42,6 +42,13 @@ export class TestDatabase {
   /** As another process would have it: a pool of its own. */
   another(options: { poolSize?: number; applicationName?: string } = {}): Database {
     const database = this.openDatabase(options);
+    this.databases.push(database);
+    return database;
+  }
+
+  /** As `another`, whose transactions can be stopped between two statements. */
+  pausing(): PausingDatabase {
+    const database = new PausingDatabase(this.options());
     this.databases.push(database);
     return database;
   }
@@ -80,8 +87,40 @@ export class TestDatabase {
     await this.pool.end();
   }
 
-  private openDatabase({ poolSize = 10, applicationName = 'metadata-test' } = {}): Database {
-    return new Database({ url: this.url, poolSize, applicationName });
+  private openDatabase(options: Partial<DatabaseOptions> = {}): Database {
+    return new Database({ ...this.options(), ...options });
+  }
+
+  private options(): DatabaseOptions {
+    return { url: this.url, poolSize: 10, applicationName: 'metadata-test' };
+  }
+}
+
+/** Stops a transaction where a race wants it, as a process that is suspended there would. */
+export class PausingDatabase extends Database {
+  private readonly pauses = new Map<string, () => Promise<void>>();
+
+  /** The next transaction that comes to the statement of this name stops before it. */
+  pauseBefore(name: string): { reached: Promise<void>; goOn: () => void } {
+    let goOn = () => {};
+    const opened = new Promise<void>((resolve) => (goOn = resolve));
+    const reached = new Promise<void>((resolve) => {
+      this.pauses.set(name, () => {
+        this.pauses.delete(name);
+        resolve();
+        return opened;
+      });
+    });
+    return { reached, goOn };
+  }
+
+  override transaction<T>(work: (rows: Database['rows']) => Promise<T>): Promise<T> {
+    return super.transaction((rows) =>
+      work(async (statement, values) => {
+        await this.pauses.get(statement.name)?.();
+        return rows(statement, values);
+      }),
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import { digestOf, MEDIA_TYPE, type Blob } from '../images/blob.js';
 import { blobsOf, type Image, type Index } from '../images/image.js';
 import type { Manifest } from '../images/manifest.js';
 import { exchange, type HttpAnswer, type HttpRequest } from './http-exchange.js';
-import { basic, parseChallenge, requestToken, type Challenge, type Credentials } from './token-flow.js';
+import { basic, parseChallenge, requestToken, type Credentials } from './token-flow.js';
 import { UploadSession, type PushForm } from './upload-session.js';
 
 export interface CallOptions {
@@ -33,8 +33,7 @@ const ALL_MANIFESTS = [
  * is; push... and pull... go through a whole exchange and fail when the registry refuses.
  */
 export class RegistryClient {
-  private challenge: Promise<Challenge | undefined> | undefined;
-  private readonly tokens = new Map<string, Promise<string>>();
+  private readonly known = new Map<string, Promise<unknown>>();
 
   constructor(
     /** `http://host:port` */
@@ -183,24 +182,29 @@ export class RegistryClient {
     return { manifest: { mediaType, digest, size: answer.bytes.length, bytes: answer.bytes }, blobs };
   }
 
-  /** The Authorization header for these scopes; none where the registry does not ask for one. */
+  /** The Authorization header for these scopes; none where the registry does not ask for one. Asked for once. */
   async tokenFor(scopes: readonly string[]): Promise<string | null> {
-    this.challenge ??= exchange({ method: 'GET', url: new URL('/v2/', this.base).href }).then((answer) =>
-      answer.status === 401 ? parseChallenge(answer.header('www-authenticate')) : undefined,
-    );
-    const challenge = await this.challenge;
+    const challenge = await this.once('challenge', async () => {
+      const answer = await exchange({ method: 'GET', url: new URL('/v2/', this.base).href });
+      return parseChallenge(answer.expect(200, 401).header('www-authenticate'));
+    });
     if (!challenge) return null;
     if (challenge.scheme === 'Basic') return this.credentials ? basic(this.credentials) : null;
-    const key = scopes.join(' ');
-    let token = this.tokens.get(key);
-    if (!token) {
+    return this.once(scopes.join(' '), async () => {
       const { realm, service } = challenge;
-      token = requestToken({ realm, service, scopes, credentials: this.credentials }).then(
-        (answer) => `Bearer ${answer.expect(200).json<{ token: string }>().token}`,
-      );
-      this.tokens.set(key, token);
-    }
-    return token;
+      const answer = await requestToken({ realm, service, scopes, credentials: this.credentials });
+      return `Bearer ${answer.expect(200).json<{ token: string }>().token}`;
+    });
+  }
+
+  /** What was found out before, or finds it out; a failure is not kept. */
+  private once<T>(key: string, ask: () => Promise<T>): Promise<T> {
+    const known = this.known.get(key) as Promise<T> | undefined;
+    if (known) return known;
+    const asked = ask();
+    this.known.set(key, asked);
+    asked.catch(() => this.known.delete(key));
+    return asked;
   }
 }
 

@@ -1,0 +1,262 @@
+import {
+  COMMIT_UPLOAD,
+  DELETE_MANIFEST,
+  GET_MANIFEST,
+  LIST_TAGS,
+  MANIFEST_DELETED,
+  MANIFEST_PUSHED,
+  PUT_MANIFEST,
+  TAG_DELETED,
+} from '@berth/contracts';
+import { digestOf, parseRepositoryName, registryError, type RepositoryName } from '@berth/oci';
+import {
+  aManifest,
+  type Blob,
+  EMPTY_CONFIG,
+  eventually,
+  jsonManifest,
+  type Manifest,
+  MEDIA_TYPE,
+  randomBlob,
+  startPostgres,
+  type TestPostgres,
+} from '@berth/testing';
+import { failureOf, type RegistryUnderTest, someDigest, startRegistry } from '../testing/registry-under-test.js';
+import { PutManifest } from './put-manifest.js';
+
+jest.setTimeout(60_000);
+
+describe(PutManifest, () => {
+  let postgres: TestPostgres;
+  let registry: RegistryUnderTest;
+  const events: { subject: string; event: object }[] = [];
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    registry = await startRegistry(await postgres.createDatabase());
+    for (const contract of [MANIFEST_PUSHED, MANIFEST_DELETED, TAG_DELETED]) {
+      await registry.events.consume<object>('test', [contract], async (event) => {
+        events.push({ subject: contract.subject, event });
+      });
+    }
+  });
+  afterAll(async () => {
+    await registry.stop();
+    await postgres.stop();
+  });
+  beforeEach(() => {
+    registry.manage.refuse = null;
+    registry.manage.asked.length = 0;
+  });
+
+  const put = (repository: RepositoryName, manifest: Manifest, reference = 'v1', over = {}) =>
+    registry.bus.request(PUT_MANIFEST, {
+      repository,
+      reference,
+      contentType: manifest.mediaType,
+      payload: manifest.bytes.toString('base64'),
+      ...over,
+    });
+  const get = (repository: RepositoryName, reference: string) =>
+    registry.bus.request(GET_MANIFEST, { repository, reference, known: [] });
+
+  async function pushBlob(repository: RepositoryName, blob: Blob): Promise<Blob> {
+    const sessionId = await registry.session(repository, blob.size);
+    await registry.bus.request(COMMIT_UPLOAD, { repository, sessionId, digest: blob.digest as never });
+    return blob;
+  }
+  /** A repository with a config and a layer, and a manifest of them. */
+  async function anApp(): Promise<{ repository: RepositoryName; manifest: Manifest; layer: Blob }> {
+    const repository = await registry.repository(`team/app-${crypto.randomUUID()}`);
+    const [config, layer] = [await pushBlob(repository, randomBlob(20)), await pushBlob(repository, randomBlob(30))];
+    return { repository, manifest: aManifest({ config, layers: [layer] }), layer };
+  }
+
+  it('stores the exact bytes under tag and digest', async () => {
+    const { repository, manifest } = await anApp();
+    expect(await put(repository, manifest)).toEqual({ digest: manifest.digest, subject: null });
+    for (const reference of ['v1', manifest.digest]) {
+      const { payload, ...found } = await get(repository, reference);
+      expect(Buffer.from(payload!, 'base64').equals(manifest.bytes)).toBe(true);
+      expect(found).toEqual({ digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.size });
+    }
+  });
+
+  it('by digest sets no tag', async () => {
+    const { repository, manifest } = await anApp();
+    await put(repository, manifest, manifest.digest);
+    expect(await registry.bus.request(LIST_TAGS, { repository, after: '', limit: 10 })).toEqual({ tags: [], more: false });
+  });
+
+  it('is harmless when it is repeated, and moves a tag', async () => {
+    const { repository, manifest } = await anApp();
+    const other = aManifest({ config: JSON.parse(manifest.bytes.toString()).config, layers: [] });
+    await put(repository, manifest);
+    await put(repository, manifest);
+    await put(repository, other);
+    expect((await get(repository, 'v1')).digest).toBe(other.digest);
+    expect((await get(repository, manifest.digest)).digest).toBe(manifest.digest);
+  });
+
+  describe('under a digest', () => {
+    it('of sha512 stores it under that one', async () => {
+      const { repository, manifest } = await anApp();
+      const digest = digestOf(manifest.bytes, 'sha512');
+      expect(await put(repository, manifest, digest)).toEqual({ digest, subject: null });
+      expect((await get(repository, digest)).digest).toBe(digest);
+      expect(await failureOf(get(repository, manifest.digest))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+    });
+
+    it.each(['sha256', 'sha512'] as const)('of other bytes is refused by %s, and nothing is stored', async (algorithm) => {
+      const { repository, manifest } = await anApp();
+      const before = await registry.count('registry.manifest');
+      const wrong = digestOf(Buffer.from('other'), algorithm);
+      expect(await failureOf(put(repository, manifest, wrong))).toMatchObject({ code: 'DIGEST_INVALID', status: 400 });
+      expect(await registry.count('registry.manifest')).toBe(before);
+    });
+  });
+
+  describe('with references', () => {
+    it('that are missing names each of them, and stores nothing', async () => {
+      const { repository, layer } = await anApp();
+      const [config, one, two] = [randomBlob(1), randomBlob(2), randomBlob(3)];
+      const before = [await registry.count('registry.manifest'), await registry.count('registry.tag')];
+      const error = await failureOf(put(repository, aManifest({ config, layers: [one, layer, two] })));
+      expect(error).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN', status: 400 });
+      const missing = (error as { detail: { digest: string }[] }).detail.map(({ digest }) => digest);
+      expect(missing.sort()).toEqual([config.digest, one.digest, two.digest].sort());
+      expect([await registry.count('registry.manifest'), await registry.count('registry.tag')]).toEqual(before);
+    });
+
+    it('that only another repository has are missing', async () => {
+      const { manifest } = await anApp();
+      const other = await registry.repository('team/other');
+      expect(await failureOf(put(other, manifest))).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN' });
+    });
+
+    it('to manifests that are missing is refused, and stored when they are there', async () => {
+      const { repository, manifest } = await anApp();
+      const { mediaType, digest, size } = manifest;
+      const index = jsonManifest(MEDIA_TYPE.ociIndex, {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociIndex,
+        manifests: [{ mediaType, digest, size }],
+      });
+      expect(await failureOf(put(repository, index, 'multi'))).toMatchObject({
+        code: 'MANIFEST_BLOB_UNKNOWN',
+        detail: [{ digest }],
+      });
+      await put(repository, manifest, digest);
+      await put(repository, index, 'multi');
+      const removed = registry.bus.request(DELETE_MANIFEST, { repository, reference: digest });
+      expect(await failureOf(removed)).toMatchObject({ code: 'DENIED', status: 405 });
+    });
+
+    it('to a subject that is not there is stored, and the answer names it', async () => {
+      const { repository } = await anApp();
+      await pushBlob(repository, EMPTY_CONFIG);
+      const subject = { mediaType: MEDIA_TYPE.ociManifest, digest: someDigest(), size: 100 };
+      const stored = await put(repository, aManifest({ subject }), 'signature');
+      expect(stored.subject).toBe(subject.digest);
+    });
+  });
+
+  describe('that makes no sense', () => {
+    it.each([
+      ['no bytes', Buffer.alloc(0), MEDIA_TYPE.ociManifest],
+      ['no JSON', Buffer.from('<html>'), MEDIA_TYPE.ociManifest],
+      ['JSON that is no object', Buffer.from('[]'), MEDIA_TYPE.ociManifest],
+      ['another type inside', aManifest().bytes, MEDIA_TYPE.dockerManifest],
+      ['no type at all', aManifest().bytes, ''],
+      ['a type that was cut', aManifest().bytes, 'x'.repeat(256)],
+    ])('is MANIFEST_INVALID with %s', async (_what, bytes, contentType) => {
+      const { repository } = await anApp();
+      const attempt = put(repository, { ...aManifest(), bytes, mediaType: contentType });
+      expect(await failureOf(attempt)).toMatchObject({ code: 'MANIFEST_INVALID' });
+    });
+  });
+
+  describe('as the first push of a repository', () => {
+    const lone = jsonManifest(MEDIA_TYPE.ociIndex, { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] });
+
+    it('makes organisation and repository through manage, for the pusher', async () => {
+      const repository = parseRepositoryName(`fresh-${crypto.randomUUID()}/app`);
+      const { userId } = registry;
+      await put(repository, lone, 'v1', { userId });
+      expect(registry.manage.asked).toEqual([{ name: repository.split('/')[0], creatorId: userId }]);
+      expect((await get(repository, 'v1')).digest).toBe(lone.digest);
+    });
+
+    it('asks manage only the first time', async () => {
+      const repository = await registry.repository('team/known');
+      await put(repository, lone);
+      expect(registry.manage.asked).toEqual([]);
+    });
+
+    it('stores nothing where manage refuses', async () => {
+      const repository = parseRepositoryName('forbidden/app');
+      registry.manage.refuse = registryError('DENIED', undefined, { message: 'quota' });
+      expect(await failureOf(put(repository, lone))).toMatchObject({ code: 'DENIED', status: 403 });
+      expect(await failureOf(get(repository, 'v1'))).toMatchObject({ code: 'NAME_UNKNOWN' });
+    });
+
+    it('with references makes no repository: they cannot be there', async () => {
+      const repository = parseRepositoryName('nobody/app');
+      const manifest = aManifest({ config: randomBlob(1), layers: [randomBlob(2)] });
+      const error = await failureOf(put(repository, manifest));
+      expect(error).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN' });
+      expect((error as { detail: unknown[] }).detail).toHaveLength(2);
+      expect(registry.manage.asked).toEqual([]);
+      expect(await failureOf(get(repository, 'v1'))).toMatchObject({ code: 'NAME_UNKNOWN' });
+    });
+  });
+
+  describe('reading and deleting', () => {
+    it('tells a manifest that is not there from a repository that is not', async () => {
+      const { repository } = await anApp();
+      const nowhere = parseRepositoryName('no/where');
+      const remove = (name: RepositoryName, reference: string) =>
+        registry.bus.request(DELETE_MANIFEST, { repository: name, reference });
+      for (const reference of ['v9', someDigest()]) {
+        expect(await failureOf(get(repository, reference))).toMatchObject({ code: 'MANIFEST_UNKNOWN', status: 404 });
+        expect(await failureOf(get(nowhere, reference))).toMatchObject({ code: 'NAME_UNKNOWN', status: 404 });
+        expect(await failureOf(remove(repository, reference))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+        expect(await failureOf(remove(nowhere, reference))).toMatchObject({ code: 'NAME_UNKNOWN' });
+      }
+      const tags = (name: RepositoryName) => registry.bus.request(LIST_TAGS, { repository: name, after: '', limit: 5 });
+      expect(await tags(repository)).toEqual({ tags: [], more: false });
+      expect(await failureOf(tags(nowhere))).toMatchObject({ code: 'NAME_UNKNOWN' });
+    });
+
+    it('by digest takes every tag with it', async () => {
+      const { repository, manifest } = await anApp();
+      for (const tag of ['v1', 'v2']) await put(repository, manifest, tag);
+      await registry.bus.request(DELETE_MANIFEST, { repository, reference: manifest.digest });
+      for (const reference of ['v1', 'v2', manifest.digest]) {
+        expect(await failureOf(get(repository, reference))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+      }
+    });
+
+    it('leaves the bytes out that the asker has', async () => {
+      const { repository, manifest } = await anApp();
+      await put(repository, manifest);
+      const known = [manifest.digest as never];
+      expect((await registry.bus.request(GET_MANIFEST, { repository, reference: 'v1', known })).payload).toBeNull();
+    });
+  });
+
+  it('publishes what became true, and keeps nothing that is published', async () => {
+    const { repository, manifest } = await anApp();
+    const of = (subject: string) =>
+      events.filter((one) => one.subject === subject && (one.event as { repository: string }).repository === repository);
+    await put(repository, manifest, 'v1');
+    await registry.bus.request(DELETE_MANIFEST, { repository, reference: 'v1' });
+    await registry.bus.request(DELETE_MANIFEST, { repository, reference: manifest.digest });
+    await failureOf(put(repository, aManifest({ config: randomBlob(1) }), 'v2'));
+    await eventually(() => of(MANIFEST_DELETED.subject).length > 0, { what: 'the last event has arrived' });
+    const { digest, mediaType } = manifest;
+    expect(of(MANIFEST_PUSHED.subject).map(({ event }) => event)).toEqual([{ repository, digest, mediaType, tags: ['v1'] }]);
+    expect(of(TAG_DELETED.subject).map(({ event }) => event)).toEqual([{ repository, tag: 'v1' }]);
+    expect(of(MANIFEST_DELETED.subject).map(({ event }) => event)).toEqual([{ repository, digest }]);
+    await eventually(async () => (await registry.count('registry.outbox_event')) === 0, { what: 'the outbox is empty' });
+  });
+});

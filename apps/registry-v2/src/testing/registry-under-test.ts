@@ -1,0 +1,93 @@
+import {
+  CANCEL_UPLOAD,
+  type CancelUploadV1,
+  COMPLETE_UPLOAD,
+  type CompleteUploadV1,
+  CREATE_UPLOAD,
+  ENSURE_ORGANISATION,
+  type EnsureOrganisationV1,
+} from '@berth/contracts';
+import { deployMigrations, OrganisationStore, RepositoryStore, UploadSessionStore } from '@berth/metadata';
+import { type Digest, organisationOf, parseRepositoryName, type RepositoryName } from '@berth/oci';
+import { RegistryModule } from '../registry.module.js';
+import { answering } from './answering.js';
+import { type InProcessService, startInProcess } from './in-process-service.js';
+
+/** registry-v2 on a database, between a storage and a manage that keep their rows, and no bytes. */
+export interface RegistryUnderTest extends InProcessService {
+  userId: string;
+  /** What came, and what the test makes of it. */
+  manage: { asked: EnsureOrganisationV1[]; refuse: Error | null };
+  storage: { completed: CompleteUploadV1[]; cancelled: CancelUploadV1[]; sizes: Map<string, number> };
+  sessions: UploadSessionStore;
+  /** A repository that exists. */
+  repository(name: string): Promise<RepositoryName>;
+  /** A session that storage completes to an object of this size. */
+  session(repository: RepositoryName, size?: number): Promise<string>;
+  count(table: string): Promise<number>;
+}
+
+export async function startRegistry(databaseUrl: string, env: Record<string, string> = {}): Promise<RegistryUnderTest> {
+  await deployMigrations(databaseUrl);
+  const service = await startInProcess(RegistryModule, databaseUrl, env);
+  const { bus, database } = service;
+  const sessions = new UploadSessionStore(database, 3600);
+  const organisations = new OrganisationStore(database);
+  const repositories = new RepositoryStore(database);
+  const account = await database.prisma.account.create({
+    data: { name: 'acme', users: { create: { name: 'ann', passwordHash: 'x', isAdministrator: true } } },
+    include: { users: true },
+  });
+  const userId = account.users[0]!.id;
+  const manage: RegistryUnderTest['manage'] = { asked: [], refuse: null };
+  const storage: RegistryUnderTest['storage'] = { completed: [], cancelled: [], sizes: new Map() };
+  const ensure = async (name: string) => (await organisations.ensure(name, userId)) as { organisationId: string };
+  manage.asked = answering(bus, ENSURE_ORGANISATION, ({ name }) => {
+    if (manage.refuse) throw manage.refuse;
+    return ensure(name);
+  });
+  answering(bus, CREATE_UPLOAD, async ({ repository, algorithm }) => ({
+    sessionId: await sessions.create(repository, algorithm),
+  }));
+  storage.completed = answering(bus, COMPLETE_UPLOAD, async ({ repository, sessionId }) => {
+    const claim = crypto.randomUUID();
+    await sessions.claim(sessionId, repository, claim, null);
+    return { claim, objectKey: `objects/00/${sessionId}-${claim}`, size: storage.sizes.get(sessionId) ?? 0 };
+  });
+  storage.cancelled = answering(bus, CANCEL_UPLOAD, async ({ repository, sessionId }) => {
+    await sessions.remove(sessionId, repository);
+    return { sessionId };
+  });
+  return {
+    ...service,
+    userId,
+    manage,
+    storage,
+    sessions,
+    repository: async (name) => {
+      const repository = parseRepositoryName(name);
+      await repositories.create(repository, (await ensure(organisationOf(repository))).organisationId, false);
+      return repository;
+    },
+    session: async (repository, size = 10) => {
+      const sessionId = await sessions.create(repository, 'sha256');
+      storage.sizes.set(sessionId, size);
+      return sessionId;
+    },
+    count: async (table) => {
+      const text = `SELECT count(*)::int AS count FROM ${table}`;
+      const [row] = await database.rows<{ count: number }>({ name: `test-count-${table}`, text }, []);
+      return row!.count;
+    },
+  };
+}
+
+/** A digest as good as any: nobody here has bytes. */
+export const someDigest = (): Digest =>
+  `sha256:${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')}` as Digest;
+
+export const failureOf = (attempt: Promise<unknown>): Promise<unknown> =>
+  attempt.then(
+    () => null,
+    (error: unknown) => error,
+  );

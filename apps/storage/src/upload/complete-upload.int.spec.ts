@@ -1,0 +1,153 @@
+import { MemoryBlobStore } from '@berth/blob-store';
+import type { Database } from '@berth/metadata';
+import { digestOf } from '@berth/oci';
+import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
+import { HandFedBody } from '../testing/bodies.js';
+import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
+import { openMigrated } from '../testing/upload-database.js';
+import { CompleteUpload } from './complete-upload.js';
+
+jest.setTimeout(60_000);
+
+const UNKNOWN = { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 };
+const DIFFERS = { code: 'DIGEST_INVALID', status: 400 };
+
+describe(CompleteUpload, () => {
+  let postgres: TestPostgres;
+  let database: Database;
+  let store: MemoryBlobStore;
+  let storage: StorageProcess;
+  let read: jest.SpyInstance;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    database = await openMigrated(await postgres.createDatabase());
+  });
+  beforeEach(() => {
+    store = new MemoryBlobStore();
+    storage = new StorageProcess(database, store);
+    read = jest.spyOn(store, 'read');
+  });
+  afterAll(async () => {
+    await database.close();
+    await postgres.stop();
+  });
+
+  it.each(['sha256', 'sha512'] as const)('compares %s without reading back what was hashed as it passed', async (algorithm) => {
+    const session = await storage.start(algorithm);
+    await storage.send(session, 'one');
+    await storage.send(session, 'two', { digest: digestOf(Buffer.from('onetwo'), algorithm) });
+    const { objectKey, size } = await storage.finish(session, 'onetwo', algorithm);
+    expect(size).toBe(6);
+    expect(read).not.toHaveBeenCalled();
+    expect(await storage.contentOf(objectKey)).toBe('onetwo');
+  });
+
+  it.each([
+    ['sha512', 'sha256'],
+    ['sha256', 'sha512'],
+  ] as const)('reads back for %s where %s was announced', async (asked, announced) => {
+    const session = await storage.start(announced);
+    await storage.send(session, 'one');
+    const { objectKey } = await storage.finish(session, 'one', asked);
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(await storage.contentOf(objectKey)).toBe('one');
+  });
+
+  it.each(['sha256', 'sha512'] as const)('makes an empty blob of no byte at all, by %s', async (algorithm) => {
+    const session = await storage.start();
+    const { objectKey, size } = await storage.finish(session, '', algorithm);
+    expect(size).toBe(0);
+    expect(await storage.contentOf(objectKey)).toBe('');
+  });
+
+  it('makes an empty blob of an empty chunk', async () => {
+    const session = await storage.start();
+    await storage.send(session, '');
+    expect((await storage.finish(session, '')).size).toBe(0);
+  });
+
+  it('refuses any other digest for no bytes', async () => {
+    const session = await storage.start();
+    expect(await failureOf(storage.finish(session, 'x'))).toMatchObject(DIFFERS);
+    expect((await storage.finish(session, '')).size).toBe(0);
+  });
+
+  describe('where the digest differs', () => {
+    it('keeps the session open, says both, and takes the right one afterwards', async () => {
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      expect(await failureOf(storage.finish(session, 'other'))).toMatchObject({
+        ...DIFFERS,
+        detail: { provided: digestOf(Buffer.from('other')), computed: digestOf(Buffer.from('one')) },
+      });
+      expect(await storage.offsetOf(session)).toBe(3);
+      await storage.send(session, 'two', { start: 3 });
+      const { objectKey } = await storage.finish(session, 'onetwo');
+      expect(await storage.contentOf(objectKey)).toBe('onetwo');
+      expect(read).toHaveBeenCalledTimes(1); // by this test
+    });
+
+    it('ends the session with its object where it had to read back: that takes no more bytes', async () => {
+      const session = await storage.start('sha256');
+      await storage.send(session, 'one');
+      expect(await failureOf(storage.finish(session, 'other', 'sha512'))).toMatchObject(DIFFERS);
+      expect(await storage.keys()).toEqual([]);
+      expect(await failureOf(storage.offsetOf(session))).toMatchObject(UNKNOWN);
+    });
+  });
+
+  describe('two processes in turn on one session', () => {
+    it('read it back at the end, and the bytes are one behind the other', async () => {
+      const other = new StorageProcess(database, store);
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      await other.send(session, 'two', { start: 3 });
+      await storage.send(session, 'three', { start: 6 });
+      const { objectKey, size } = await other.finish(session, 'onetwothree');
+      expect(size).toBe(11);
+      expect(read).toHaveBeenCalledTimes(1);
+      expect(await other.contentOf(objectKey)).toBe('onetwothree');
+      await storage.remover.onApplicationShutdown();
+      expect(await other.keys()).toEqual([objectKey]);
+    });
+
+    it('never take an old hash for a new one: the first process does not know of the bytes between', async () => {
+      const other = new StorageProcess(database, store);
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      await other.send(session, 'two');
+      await storage.send(session, 'three');
+      expect(await failureOf(storage.finish(session, 'onethree'))).toMatchObject(DIFFERS);
+    });
+
+    it('may complete in the second what the first has hashed, without reading back', async () => {
+      const other = new StorageProcess(database, store);
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      expect((await other.finish(session, 'one')).size).toBe(3);
+      expect(read).not.toHaveBeenCalled();
+    });
+  });
+
+  it('takes the claim from an append that is still under way, whose bytes are then not in it', async () => {
+    const session = await storage.start();
+    await storage.send(session, 'one');
+    const sender = new HandFedBody().send('XXX');
+    const append = failureOf(storage.send(session, sender));
+    await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+    const { objectKey, size } = await storage.finish(session, 'one');
+    expect(size).toBe(3);
+    expect(await append).toMatchObject(UNKNOWN);
+    expect(await storage.contentOf(objectKey)).toBe('one');
+    expect(await storage.keys()).toEqual([objectKey]);
+  });
+
+  it('can be repeated until the blob is committed, each time with a claim of its own', async () => {
+    const session = await storage.start();
+    await storage.send(session, 'one');
+    const [first, second] = [await storage.finish(session, 'one'), await storage.finish(session, 'one')];
+    expect(second).toEqual({ ...first, claim: second.claim });
+    expect(second.claim).not.toBe(first.claim);
+    expect((await storage.sessions.find(session, REPOSITORY))?.claim).toBe(second.claim);
+  });
+});

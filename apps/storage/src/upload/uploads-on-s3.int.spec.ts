@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { S3BlobStore } from '@berth/blob-store';
+import type { Database } from '@berth/metadata';
+import { digestOf } from '@berth/oci';
+import { findMinio, requireOrSkip, startMinio, startPostgres, type TestMinio, type TestPostgres } from '@berth/testing';
+import { brokenOff, chunksOf } from '../testing/bodies.js';
+import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
+import { openMigrated } from '../testing/upload-database.js';
+
+jest.setTimeout(60_000);
+
+const MIB = 2 ** 20;
+
+requireOrSkip('minio', findMinio().reason)('uploads on S3', () => {
+  let postgres: TestPostgres;
+  let minio: TestMinio;
+  let database: Database;
+  let stores: S3BlobStore[];
+  let first: StorageProcess;
+  let second: StorageProcess;
+  beforeAll(async () => {
+    [postgres, minio] = await Promise.all([startPostgres(), startMinio()]);
+    database = await openMigrated(await postgres.createDatabase());
+    const { endpoint, accessKey, secretKey } = minio;
+    stores = [1, 2].map(() => new S3BlobStore({ endpoint, accessKey, secretKey, bucket: 'uploads' }));
+    [first, second] = stores.map((store) => new StorageProcess(database, store)) as [StorageProcess, StorageProcess];
+    await stores[0]!.ready();
+  }, 60_000);
+  afterAll(async () => {
+    for (const store of stores) await store.close();
+    await database.close();
+    await Promise.all([postgres.stop(), minio.stop()]);
+  }, 60_000);
+
+  /** In pieces as a socket gives them. */
+  const pieces = (bytes: Buffer) =>
+    Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, n) => bytes.subarray(n * 65_536, (n + 1) * 65_536));
+  async function stored(storage: StorageProcess, key: string): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of await storage.store.read(key)) chunks.push(chunk);
+    return digestOf(Buffer.concat(chunks));
+  }
+
+  it.each([
+    ['small', [1_000, 2_000, 3_000]],
+    ['large', [9 * MIB, 1_000, 9 * MIB]],
+  ])('%s chunks by two processes in turn become one object, and nothing else is left', async (_what, sizes) => {
+    const session = await first.start();
+    const chunks = sizes.map((size) => randomBytes(size));
+    let at = 0;
+    for (const [turn, chunk] of chunks.entries()) {
+      const storage = turn % 2 === 0 ? first : second;
+      at += chunk.length;
+      expect(await storage.send(session, chunksOf(...pieces(chunk)), { start: at - chunk.length })).toEqual({ offset: at });
+    }
+    const whole = Buffer.concat(chunks);
+    const { objectKey, size } = await second.finish(session, whole);
+    expect(size).toBe(whole.length);
+    expect(await stored(first, objectKey)).toBe(digestOf(whole));
+    await first.remover.onApplicationShutdown();
+    expect(await second.keys()).toEqual([objectKey]);
+    await second.store.delete(objectKey);
+  });
+
+  it.each([
+    ['small', 10_000],
+    ['large', 9 * MIB],
+  ])('a %s PUT whose sender goes away in the middle can be gone on with', async (_what, arrived) => {
+    const bytes = randomBytes(arrived + 5_000);
+    const session = await first.start();
+    const broken = brokenOff(...pieces(bytes.subarray(0, arrived)));
+    const digest = digestOf(bytes);
+    expect(await failureOf(first.send(session, broken, { digest }))).toMatchObject({ code: 'BLOB_UPLOAD_INVALID' });
+    expect(await first.offsetOf(session)).toBe(arrived);
+    const rest = chunksOf(bytes.subarray(arrived));
+    expect(await first.send(session, rest, { start: arrived, digest })).toEqual({ offset: bytes.length });
+    const { objectKey } = await first.finish(session, bytes);
+    expect(await stored(first, objectKey)).toBe(digestOf(bytes));
+    await first.store.delete(objectKey);
+  });
+
+  it('leave nothing behind where they are cancelled', async () => {
+    for (const size of [1_000, 9 * MIB]) {
+      const sessionId = await first.start();
+      await first.send(sessionId, chunksOf(...pieces(randomBytes(size))));
+      await second.service.cancel({ repository: REPOSITORY, sessionId });
+      expect(await second.keys()).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,65 @@
+import { AccountStore } from './account.store.js';
+import { onDatabase } from './testing/registry-fixture.js';
+
+const USER = { name: 'admin', passwordHash: 'scrypt' };
+
+describe(AccountStore.name, () => {
+  const on = onDatabase();
+  let store: AccountStore;
+
+  beforeEach(() => {
+    store = new AccountStore(on.test.database);
+  });
+
+  it('is initialised once the first account was made', async () => {
+    expect(await store.isInitialised()).toBe(false);
+    expect(await store.createFirst('root', USER)).toBe(true);
+    expect(await store.isInitialised()).toBe(true);
+  });
+
+  it('makes the first account without a quota, with its administrator', async () => {
+    await store.createFirst('root', USER);
+    expect(
+      await on.test.rows(`SELECT a.name AS account, a.organisation_quota, u.name, u.password_hash, u.is_administrator
+        FROM auth.account a JOIN auth."user" u ON u.account_id = a.id`),
+    ).toEqual([
+      { account: 'root', organisation_quota: null, name: 'admin', password_hash: 'scrypt', is_administrator: true },
+    ]);
+  });
+
+  it('makes it once when several replicas start at the same time', async () => {
+    const replicas = Array.from({ length: 6 }, () => new AccountStore(on.test.another({ poolSize: 1 })));
+    const made = await Promise.all(replicas.map((replica, n) => replica.createFirst(`root${n}`, USER)));
+    expect(made.filter(Boolean)).toHaveLength(1);
+    expect(await on.registry.count('auth.account')).toBe(1);
+    expect(await on.registry.count('auth."user"')).toBe(1);
+  });
+
+  it('makes no second one, whatever its name', async () => {
+    await store.createFirst('root', USER);
+    expect(await store.createFirst('other', USER)).toBe(false);
+    expect(await on.registry.count('auth.account')).toBe(1);
+  });
+
+  describe('findForLogin', () => {
+    it('gives an enabled user of the first account', async () => {
+      await store.createFirst('root', USER);
+      expect(await store.findForLogin('admin')).toMatchObject({ ...USER, isAdministrator: true });
+      expect(await store.findForLogin('nobody')).toBeNull();
+    });
+
+    it('gives nobody before there is an account', async () => {
+      expect(await store.findForLogin('admin')).toBeNull();
+    });
+
+    it('does not give a user who was disabled, nor one of another account', async () => {
+      await store.createFirst('root', USER);
+      await on.test.database.prisma.account.create({
+        data: { name: 'second', users: { create: { name: 'guest', passwordHash: '-' } } },
+      });
+      expect(await store.findForLogin('guest')).toBeNull();
+      await on.test.rows('UPDATE auth."user" SET disabled_at = now()');
+      expect(await store.findForLogin('admin')).toBeNull();
+    });
+  });
+});

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { OrganisationStore } from './organisation.store.js';
+import { onDatabase } from './testing/registry-fixture.js';
+import type { TestDatabase } from './testing/test-databases.js';
+
+describe(OrganisationStore.name, () => {
+  const on = onDatabase();
+  let test: TestDatabase;
+  let store: OrganisationStore;
+
+  beforeEach(() => {
+    test = on.test;
+    store = new OrganisationStore(test.database);
+  });
+
+  /** An account with one user; gives the user's id. */
+  const anAccount = async (name: string, organisationQuota: number | null, isAdministrator = true) => {
+    const account = await test.database.prisma.account.create({
+      data: { name, organisationQuota, users: { create: { name: 'user', passwordHash: '-', isAdministrator } } },
+      include: { users: true },
+    });
+    return { accountId: account.id, userId: account.users[0]!.id };
+  };
+  const organisations = () => test.rows('SELECT name, account_id, creator_id FROM manage.organisation ORDER BY name');
+
+  it("makes an organisation that does not exist, for the creator's account", async () => {
+    const { accountId, userId } = await anAccount('one', null);
+    const made = await store.ensure('acme', userId);
+    expect(made).toEqual({ organisationId: await store.find('acme') });
+    expect(await organisations()).toEqual([{ name: 'acme', account_id: accountId, creator_id: userId }]);
+  });
+
+  it('finds one that exists, whoever asks and whatever the quota says', async () => {
+    const owner = await anAccount('one', 1);
+    const made = await store.ensure('acme', owner.userId);
+    const other = await anAccount('two', 0);
+    expect(await store.ensure('acme', other.userId)).toEqual(made);
+    expect(await store.ensure('acme', owner.userId)).toEqual(made);
+    expect(await organisations()).toHaveLength(1);
+  });
+
+  it('lets the first administrator stand for everybody where nobody is named', async () => {
+    await anAccount('zero', null, false);
+    const first = await anAccount('one', null);
+    await anAccount('two', null);
+    await store.ensure('acme', null);
+    expect(await organisations()).toMatchObject([{ account_id: first.accountId, creator_id: first.userId }]);
+  });
+
+  it('makes none for a user that does not exist', async () => {
+    expect(await store.ensure('acme', randomUUID())).toBe('creator-unknown');
+    expect(await store.ensure('acme', null)).toBe('creator-unknown');
+    expect(await store.find('acme')).toBeNull();
+  });
+
+  it("makes none beyond the account's quota, and counts other accounts' for themselves", async () => {
+    const { userId } = await anAccount('one', 2);
+    const other = await anAccount('two', 1);
+    await store.ensure('a', userId);
+    await store.ensure('b', userId);
+    expect(await store.ensure('c', userId)).toBe('quota-reached');
+    expect(await store.ensure('c', other.userId)).toEqual({ organisationId: expect.any(String) });
+  });
+
+  it('does not let pushes that come at once pass the quota together', async () => {
+    const { userId } = await anAccount('one', 3);
+    const names = Array.from({ length: 8 }, (_, n) => `org${n}`);
+    const outcomes = await Promise.all(names.map((name) => store.ensure(name, userId)));
+    expect(outcomes.filter((outcome) => outcome === 'quota-reached')).toHaveLength(5);
+    expect(await organisations()).toHaveLength(3);
+  });
+
+  it.each([
+    ['without a quota', null],
+    ['with room for one', 1],
+  ])('gives the parallel uploads of one first push the same organisation, in an account %s', async (_quota, quota) => {
+    const { userId } = await anAccount('one', quota);
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => store.ensure('acme', userId)));
+    const made = { organisationId: await store.find('acme') };
+    expect(outcomes).toEqual(outcomes.map(() => made));
+  });
+
+  it('says that a name is taken when another account makes it in the same moment', async () => {
+    const loser = await anAccount('one', null);
+    const winner = await anAccount('two', null);
+    const other = await test.session();
+    await other.rows('BEGIN');
+    await other.rows(`INSERT INTO manage.organisation (name, account_id, creator_id) VALUES ('acme', $1, $2)`, [
+      winner.accountId,
+      winner.userId,
+    ]);
+    const ensured = store.ensure('acme', loser.userId);
+    await test.untilWaiting(1);
+    await other.rows('COMMIT');
+    expect(await ensured).toBe('taken');
+    expect(await organisations()).toMatchObject([{ account_id: winner.accountId }]);
+  });
+
+  it('does not find what does not exist', async () => {
+    expect(await store.find('acme')).toBeNull();
+  });
+});

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { type Digest, parseReference, parseRepositoryName, type Tag } from '@berth/oci';
+import { AccessFactsStore } from './access-facts.store.js';
+import { AccountStore } from './account.store.js';
+import { Database } from './database.js';
+import { GarbageStore } from './garbage.store.js';
+import { OrganisationStore } from './organisation.store.js';
+import { OutboxStore } from './outbox.store.js';
+import { RepositoryStore } from './repository.store.js';
+import { TagStore } from './tag.store.js';
+import { blobEntry, EVENT, imageOf, indexOf, onDatabase, RegistryFixture } from './testing/registry-fixture.js';
+import type { TestDatabase } from './testing/test-databases.js';
+
+/** Enough rows that reading a whole table is never the cheapest plan for a few of them. */
+const ROWS = 20_000;
+const REPOSITORIES = 2_000;
+/** PostgreSQL may change from plans for the values at hand to one for all values at the sixth execution. */
+const EXECUTIONS = 7;
+
+/** PostgreSQL logs the plan of everything that a session runs, what triggers and foreign keys run included. */
+const EXPLAINED =
+  '?options=' +
+  encodeURIComponent(
+    Object.entries({
+      session_preload_libraries: 'auto_explain',
+      'auto_explain.log_min_duration': 0,
+      'auto_explain.log_nested_statements': 'on',
+    })
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+  );
+
+const SEED = [
+  `INSERT INTO auth.account (id, name) SELECT gen_random_uuid(), 'account' || n FROM generate_series(1, ${REPOSITORIES}) n`,
+  `INSERT INTO auth."user" (id, account_id, name, password_hash) SELECT gen_random_uuid(), id, 'user', '-' FROM auth.account`,
+  `INSERT INTO manage.organisation (name, account_id, creator_id)
+   SELECT 'org' || row_number() OVER (), account_id, id FROM auth."user"`,
+  `INSERT INTO registry.repository (organisation_id, path) SELECT id, name || '/app' FROM manage.organisation`,
+  `INSERT INTO manage.organisation_permission (organisation_id, user_id, auth)
+   SELECT id, creator_id, 7 FROM manage.organisation`,
+  `INSERT INTO manage.repository_permission (repository_id, user_id, auth)
+   SELECT r.id, o.creator_id, 7 FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id`,
+  `INSERT INTO manage.repository_share (repository_id, account_id)
+   SELECT r.id, o.account_id FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id`,
+  `INSERT INTO registry.blob (digest, object_key, size)
+   SELECT 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'key' || n, 1000 FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO registry.repository_blob (repository_id, digest, review_after)
+   SELECT (SELECT min(id) FROM registry.repository) + row_number() OVER (ORDER BY digest) % ${REPOSITORIES}, digest,
+     CASE WHEN random() < 0.1 THEN now() + random() * interval '1 hour' END FROM registry.blob`,
+  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, payload, subject_digest)
+   SELECT repository_id, 'sha256:' || encode(sha256(digest::bytea), 'hex'), 'application/json', 10, '{}',
+     CASE WHEN random() < 0.1 THEN digest END FROM registry.repository_blob`,
+  `INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
+   SELECT m.id, rb.repository_id, rb.digest FROM registry.manifest m JOIN registry.repository_blob rb USING (repository_id)`,
+  `INSERT INTO registry.manifest_child (parent_id, child_id) SELECT id, id - 1 FROM registry.manifest WHERE id % 2 = 0`,
+  `INSERT INTO registry.tag (repository_id, name, manifest_id) SELECT repository_id, 'tag' || id, id FROM registry.manifest`,
+  `INSERT INTO registry.outbox_event (id, subject, payload)
+   SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
+  `INSERT INTO registry.object_deletion (object_key, size, not_before)
+   SELECT 'gone' || n, 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO storage.upload_session (id, repository, expires_at)
+   SELECT gen_random_uuid(), 'org1/app', now() + random() * interval '1 day' - interval '10 seconds' FROM generate_series(1, ${ROWS}) n`,
+  'ANALYZE',
+];
+
+/** The tables that grow with use. */
+const GROWING = /Seq Scan on (\w+)/g;
+
+describe('the statements of the stores', () => {
+  const on = onDatabase();
+  let test: TestDatabase;
+  let registry: RegistryFixture;
+  let database: Database;
+
+  /** Runs `work` often enough, and gives the queries whose plan reads a whole table. */
+  const readingWholeTables = async (work: () => Promise<unknown>) => {
+    const mark = randomUUID();
+    await database.rows({ name: `mark-${mark}`, text: `SELECT '${mark}'` }, []);
+    for (let n = 0; n < EXECUTIONS; n++) await work();
+    const log = on.databases.postgres.logTail(1_000_000);
+    const plans = log
+      .slice(log.indexOf(mark))
+      .split(/LOG: {2}duration: .* plan:/)
+      .slice(1);
+    expect(plans.length).toBeGreaterThanOrEqual(EXECUTIONS);
+    return plans
+      .filter((plan) => GROWING.test(plan))
+      .map((plan) => plan.replace(/\s+\[?\d{4}-\d\d-\d\d [\s\S]*/, '').trim());
+  };
+
+  beforeEach(async () => {
+    test = on.test;
+    for (const sql of SEED) await test.rows(sql);
+    database = new Database({ url: test.url + EXPLAINED, poolSize: 1, applicationName: 'explained' });
+    registry = new RegistryFixture(test, database);
+  }, 60_000);
+  afterEach(() => database?.close());
+
+  it('finds the plan of a statement that no index serves', async () => {
+    const unserved = { name: 'unserved', text: `SELECT * FROM registry.blob WHERE size = $1` };
+    const [plan] = await readingWholeTables(() => database.rows(unserved, [5]));
+    expect(plan).toContain('Seq Scan on blob');
+  });
+
+  it('are served by indexes, and so are the triggers and foreign keys behind them', async () => {
+    const repository = parseRepositoryName('org77/app');
+    const other = parseRepositoryName('org78/app');
+    const digest = await test.value<Digest>(
+      `SELECT digest FROM registry.repository_blob rb JOIN registry.repository r ON r.id = rb.repository_id
+       WHERE r.path = $1 ORDER BY 1 LIMIT 1`,
+      [repository],
+    );
+    const tags = new TagStore(database);
+    const garbage = new GarbageStore(database, { graceSeconds: 0, pullWindowSeconds: 900 });
+    const outbox = new OutboxStore(database);
+    const repositories = new RepositoryStore(database);
+    const organisations = new OrganisationStore(database);
+    const someUser = await test.rows<{ id: string; account_id: string }>(
+      'SELECT id, account_id FROM auth."user" LIMIT 1',
+    );
+    const { id: userId, account_id: accountId } = someUser[0]!;
+    let n = 0;
+
+    const calls: Record<string, () => Promise<unknown>> = {
+      'an upload, from its start to its blob': async () => registry.blob(repository),
+      'an upload that goes on': async () => {
+        const { sessionId, claim } = await registry.completedUpload(repository);
+        await registry.sessions.find(sessionId, repository);
+        await registry.sessions.keep(sessionId, claim);
+        await registry.sessions.advance(sessionId, claim, { offset: 1, object: null, sha256: null, sha512: null });
+        await registry.sessions.remove(sessionId, repository);
+      },
+      'expired uploads': () => registry.sessions.takeExpired(10),
+      'a blob': () => registry.blobs.find(repository, digest),
+      'a blob for a push': async () => {
+        await registry.blobs.findAndLease(repository, digest);
+        await registry.blobs.findAndLease(repository, await registry.blob(repository));
+      },
+      'a mount': () => registry.blobs.mount(other, repository, digest),
+      'the removal of a blob': async () => registry.blobs.unlink(repository, await registry.blob(repository)),
+      'a push, a pull and the deletion of an image and its index': async () => {
+        const blobs = await registry.blobsOf(repository, 3);
+        const subject = await registry.push(repository, imageOf(blobs), [`subject${n++}`]);
+        const image = await registry.push(repository, imageOf([blobs[0]!], { subject }), [`image${n}`]);
+        const index = await registry.push(repository, indexOf([image, blobEntry(blobs[1]!)]), [`index${n}`]);
+        await registry.push(repository, imageOf([blobs[2]!]), [`index${n}`]);
+        await registry.manifests.find(repository, parseReference(`image${n}`), []);
+        await registry.manifests.find(repository, parseReference(index.digest), []);
+        for (const each of [index, subject, image]) await registry.remove(repository, each.digest);
+      },
+      'the list of tags': () => tags.list(repository, 'tag1', 100),
+      'the deletion of a tag': async () => {
+        await registry.push(repository, imageOf([digest]), ['gone']);
+        await tags.delete(repository, 'gone' as Tag, EVENT);
+      },
+      'the outbox': async () => {
+        await outbox.oldestAgeSeconds();
+        await outbox.remove((await outbox.pending(100)).map(({ id }) => id));
+      },
+      'a repository': async () => {
+        await repositories.exists(repository);
+        await repositories.create(repository, '1', true);
+      },
+      'an organisation': async () => {
+        await organisations.find('org5');
+        await organisations.ensure(`fresh${n++}`, userId);
+      },
+      'what decides on access': () => new AccessFactsStore(database).find(repository, accountId, userId),
+      'a user by name': () => new AccountStore(database).findForLogin('user'),
+      'the review of links': async () => {
+        const orphan = await registry.blob(repository);
+        await registry.setReview(repository, orphan, -1);
+        await registry.setReview(repository, digest, -1);
+        for (const link of await garbage.dueLinks(10)) await garbage.reviewLink(link);
+      },
+      'the review of manifests': () => garbage.settleManifests(100),
+      'the deletion of objects': async () => {
+        const objects = await garbage.takeObjectDeletions(10);
+        await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
+        await garbage.finishObjectDeletions(objects.map(({ objectKey }) => objectKey));
+      },
+      'when something is due, and how much': async () => {
+        await garbage.secondsUntilDue();
+        await garbage.backlog();
+      },
+    };
+    for (const [what, call] of Object.entries(calls)) {
+      expect({ what, plans: await readingWholeTables(call) }).toEqual({ what, plans: [] });
+    }
+  }, 60_000);
+});
