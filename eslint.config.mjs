@@ -2,6 +2,10 @@ import nx from '@nx/eslint-plugin';
 import prettier from 'eslint-config-prettier';
 import ts from 'typescript-eslint';
 
+const NO_FORWARD_REF = { name: '@nestjs/common', importNames: ['forwardRef'], message: 'Split the modules instead.' };
+const NO_TEST_KIT = { name: '@berth/testing', message: 'Only spec files use the test kit.' };
+const NO_STATE = { name: '@berth/metadata', message: 'The gateway keeps no state: ask the service that does.' };
+
 const LIBS = ['type:domain', 'type:contract', 'type:adapter', 'type:platform'];
 
 export default ts.config(
@@ -16,10 +20,7 @@ export default ts.config(
       '@typescript-eslint/consistent-type-imports': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/require-await': 'off',
-      'no-restricted-imports': [
-        'error',
-        { paths: [{ name: '@nestjs/common', importNames: ['forwardRef'], message: 'Split the modules instead.' }] },
-      ],
+      'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF] }],
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'], location: 'start' }],
       '@nx/enforce-module-boundaries': [
         'error',
@@ -59,13 +60,13 @@ export default ts.config(
   },
   {
     files: ['{apps,libs}/**/*.ts'],
-    ignores: ['**/*.spec.ts', 'libs/testing/**'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['@berth/testing'], message: 'Only spec files use the test kit.' }] },
-      ],
-    },
+    ignores: ['**/*.spec.ts', '**/*.suite.ts', '**/src/testing/**', 'libs/testing/**'],
+    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT] }] },
+  },
+  {
+    files: ['apps/gateway/**/*.ts'],
+    ignores: ['**/*.spec.ts', '**/src/testing/**'],
+    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT, NO_STATE] }] },
   },
   prettier,
 );

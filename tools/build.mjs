@@ -19,7 +19,8 @@ export function ensureBuilt() {
   const program = existsSync(nx) ? [process.execPath, nx] : ['npx', 'nx'];
   const [file, ...args] = [...program, 'run-many', '-t', 'build', '--outputStyle=static'];
   const { status, error } = spawnSync(file, args, { cwd: ROOT, env: environment(), stdio: 'inherit' });
-  if (status !== 0) throw new Error(`the build did not succeed (${error?.message ?? `exit code ${status}`}); see above`);
+  if (status !== 0)
+    throw new Error(`the build did not succeed (${error?.message ?? `exit code ${status}`}); see above`);
   writeFileSync(MARK, state);
   console.log(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
 }
@@ -34,6 +35,8 @@ function sourceState() {
   };
   for (const source of SOURCES) visit(join(ROOT, source));
   // A dist that was deleted by hand is no longer built.
-  const built = ['apps', 'libs'].flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name, 'dist')));
+  const built = ['apps', 'libs'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).map((name) => join(ROOT, folder, name, 'dist')),
+  );
   return hash.update(built.filter((path) => existsSync(path)).join()).digest('hex');
 }

@@ -14,6 +14,8 @@ import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack
 const mode = modeOfThisRun();
 const SERVICES =
   mode === 'standalone' ? ['standalone'] : ['gateway', 'auth', 'registry-v2', 'storage', 'manage', 'gc-worker'];
+/** The push of these images takes a few seconds. */
+const HANGS_AFTER = 45_000;
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to kill' : (reasonAgainst(mode) ?? findCrane().reason);
 const block = isForeignRegistry() ? describe.skip : requireOrSkip(`faults against ${mode}`, reason);
 
@@ -39,12 +41,14 @@ block(`kill -9 (${mode})`, () => {
     (await halfway.patch(image.layers[0]!.bytes.subarray(0, 1_000_000), 0)).expect(202);
 
     let killed: Promise<void> | undefined;
-    await crane.try(['push', layout, crane.reference(`${name}:v1`)], {
+    const first = await crane.try(['push', layout, crane.reference(`${name}:v1`)], {
+      timeout: HANGS_AFTER,
       // crane names each blob as it arrives; the small config is first, while layers are under way.
       onOutput: (text) => {
         if (text.includes('pushed blob')) killed ??= killOne(stack, service);
       },
     });
+    if (first.code === null) throw new Error(`the push neither fails nor goes on after the kill:\n${first.stderr}`);
     expect(killed).toBeDefined();
     await killed;
     await recover(stack, service);

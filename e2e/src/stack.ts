@@ -4,12 +4,13 @@ import { join, resolve } from 'node:path';
 
 import {
   type Credentials,
+  descendantsOf,
   eventually,
   findProgram,
   freePort,
-  processExists,
   RegistryClient,
   ServerProcess,
+  stillRunning,
   tempFolder,
   tryCommand,
 } from '@berth/testing';
@@ -28,6 +29,8 @@ export interface Stack {
   client(): RegistryClient;
   /** The process ids of each service; one entry, `standalone`, in that mode. */
   processes(): Record<string, number[]>;
+  /** The internal address of each process of a service; distributed only. */
+  addresses(service: string): string[];
   /** Resolves when the registry says that it is ready; for after a fault. */
   waitUntilReady(): Promise<void>;
   /** Starts the registry again on the same data and port. */
@@ -63,7 +66,7 @@ export function reasonAgainst(mode: Mode): string | undefined {
 }
 
 /** Starts Berth with a data folder and ports of its own, or names the one that E2E_REGISTRY addresses. */
-export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
+export async function startStack(mode: Mode = modeOfThisRun(), settings: Record<string, string> = {}): Promise<Stack> {
   const foreign = process.env.E2E_REGISTRY;
   if (foreign) return foreignStack(foreign);
   const folder = tempFolder('berth-e2e');
@@ -85,11 +88,12 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
       BERTH_INTERNAL_PORT: String(internalPort),
       BERTH_DATA_DIR: dataDir,
       BERTH_ADMIN_PASSWORD: credentials.password,
+      ...settings,
     },
     logFile: join(folder.path, 'berth.log'),
     ready,
     readyWithin: START_WITHIN,
-    stopWithin: 30_000,
+    stopWithin: 60_000 /* longer than a graceful shutdown may take */,
   });
   return {
     host: `127.0.0.1:${port}`,
@@ -97,19 +101,23 @@ export async function startStack(mode: Mode = modeOfThisRun()): Promise<Stack> {
     credentials,
     client: () => client,
     processes: () => (mode === 'standalone' ? { standalone: [server.pid] } : readPids(dataDir)),
+    addresses: (service) => (readJson(join(dataDir, 'addresses.json')) as Record<string, string[]>)[service] ?? [],
     waitUntilReady: async () => {
       await eventually(ready, { what: 'the registry is ready again', within: START_WITHIN });
     },
     restart: () => server.restart(),
     logTail: (lines) => server.logTail(lines),
     stop: async () => {
-      const services = mode === 'distributed' ? Object.values(readPids(dataDir)).flat() : [];
+      const below = server.running ? await descendantsOf(server.pid) : [];
       await server.stop();
       const crash = server.unexpectedEnd;
-      await endOrphans(dataDir);
-      await eventually(() => !services.some(processExists), { what: 'every service of the stack has ended' });
+      const left = await stillRunning(below);
+      for (const { pid } of left) process.kill(pid, 'SIGKILL');
+      await endOrphanedPostgres(dataDir);
+      const log = server.logTail();
       folder.remove();
       if (crash) throw new Error(crash);
+      if (left.length) throw new Error(`${left.length} processes outlived the stop of berth (${mode}):\n${log}`);
     },
   };
 }
@@ -132,11 +140,13 @@ async function isReady(base: string): Promise<boolean> {
 
 /** dev-distributed keeps this file while it runs: `{"registry-v2":[101,102],...}`. */
 function readPids(dataDir: string): Record<string, number[]> {
-  return JSON.parse(readFileSync(join(dataDir, 'pids.json'), 'utf8')) as Record<string, number[]>;
+  return readJson(join(dataDir, 'pids.json')) as Record<string, number[]>;
 }
 
-/** A Berth that crashed and was not started again leaves its PostgreSQL running; the folder is about to go. */
-async function endOrphans(dataDir: string): Promise<void> {
+const readJson = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
+
+/** A Berth that crashed and was not started again leaves its PostgreSQL running, as nobody's child. */
+async function endOrphanedPostgres(dataDir: string): Promise<void> {
   for (const folder of ['postgres', 'distributed/postgres']) {
     const pidFile = join(dataDir, folder, 'postmaster.pid');
     if (!existsSync(pidFile)) continue;
@@ -159,6 +169,7 @@ function foreignStack(host: string): Stack {
     credentials,
     client: () => client,
     processes: notOurs,
+    addresses: notOurs,
     waitUntilReady: async () => undefined,
     restart: notOurs,
     logTail: () => '(not our registry)',

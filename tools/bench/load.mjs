@@ -5,7 +5,8 @@ import { Agent, request } from 'undici';
 const job = JSON.parse(process.argv[2]);
 const dispatcher = new Agent({ connections: 16, bodyTimeout: 120_000 });
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const sha256 = (...parts) => `sha256:${parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')}`;
+const sha256 = (...parts) =>
+  `sha256:${parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')}`;
 
 async function call(method, path, expected, { headers = {}, body } = {}) {
   const response = await request(new URL(path, job.url), { method, headers, body, dispatcher });
@@ -43,14 +44,23 @@ function makeImages(count, layerBytes) {
         layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: layer.digest, size: layerBytes }],
       }),
     );
-    return { repository: `bench/r${n % 10}`, tag: `t${n}`, config: { digest: sha256(config), parts: [config] }, layer, manifest };
+    return {
+      repository: `bench/r${n % 10}`,
+      tag: `t${n}`,
+      config: { digest: sha256(config), parts: [config] },
+      layer,
+      manifest,
+    };
   });
 }
 
 async function push({ repository, tag, config, layer, manifest }) {
   await pushBlob(repository, layer.digest, layer.parts);
   await pushBlob(repository, config.digest, config.parts);
-  const done = await call('PUT', `/v2/${repository}/manifests/${tag}`, 201, { headers: { 'content-type': MANIFEST }, body: manifest });
+  const done = await call('PUT', `/v2/${repository}/manifests/${tag}`, 201, {
+    headers: { 'content-type': MANIFEST },
+    body: manifest,
+  });
   await done.body.dump();
 }
 
@@ -58,7 +68,9 @@ async function pull({ repository, tag, config, layer, manifest }) {
   const headers = { accept: MANIFEST };
   const head = await call('HEAD', `/v2/${repository}/manifests/${tag}`, 200, { headers });
   await head.body.dump();
-  const got = await call('GET', `/v2/${repository}/manifests/${head.headers['docker-content-digest']}`, 200, { headers });
+  const got = await call('GET', `/v2/${repository}/manifests/${head.headers['docker-content-digest']}`, 200, {
+    headers,
+  });
   if (!Buffer.from(await got.body.arrayBuffer()).equals(manifest)) throw new Error('another manifest came back');
   for (const { digest, parts } of [config, layer]) {
     const blob = await call('GET', `/v2/${repository}/blobs/${digest}`, 200);
@@ -92,7 +104,9 @@ async function measureManifests() {
   const times = [];
   for (let n = 0; n < job.requests; n++) {
     const began = performance.now();
-    const got = await call('GET', `/v2/${image.repository}/manifests/${image.tag}`, 200, { headers: { accept: MANIFEST } });
+    const got = await call('GET', `/v2/${image.repository}/manifests/${image.tag}`, 200, {
+      headers: { accept: MANIFEST },
+    });
     await got.body.dump();
     times.push((performance.now() - began) * 1000);
   }

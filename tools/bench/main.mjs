@@ -21,17 +21,22 @@ function options(args) {
     else if (name === 'rounds') given.rounds = Number(value);
     else throw new Error('usage: npm run bench -- [--modes standalone,distributed] [--sizes 1,10,100] [--rounds 3]');
   }
-  if (!given.sizes.every((size) => size in IMAGES) || !(given.rounds >= 1)) throw new Error('sizes are 1, 10 or 100 (MB), rounds 1 or more');
+  if (!given.sizes.every((size) => size in IMAGES) || !(given.rounds >= 1))
+    throw new Error('sizes are 1, 10 or 100 (MB), rounds 1 or more');
   return given;
 }
 
 /** One load from a process of its own; resolves with what it measured. */
 function load(job) {
   return new Promise((resolve, reject) => {
-    const child = spawn(nodeProgram(), [join(ROOT, 'tools/bench/load.mjs'), JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(nodeProgram(), [join(ROOT, 'tools/bench/load.mjs'), JSON.stringify(job)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
     child.stdout.on('data', (chunk) => (text += chunk));
-    child.once('exit', (code) => (code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`the load on ${job.url} failed`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`the load on ${job.url} failed`)),
+    );
   });
 }
 
@@ -40,7 +45,8 @@ const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 async function measure(targets, rounds, job) {
   const figures = new Map(targets.map((target) => [target.name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const { name, url } of targets) figures.get(name).push(await load({ ...job, url, seed: `${Date.now()}-${round}` }));
+    for (const { name, url } of targets)
+      figures.get(name).push(await load({ ...job, url, seed: `${Date.now()}-${round}` }));
   }
   return figures;
 }
@@ -51,7 +57,10 @@ function row(label, figures, value, targets) {
   const cells = targets.map(({ name }) => `${median(of(name)).toFixed(1).padStart(8)}`);
   const [berths, peers] = [targets.filter((target) => target.berth), targets.filter((target) => !target.berth)];
   const ratios = berths.flatMap((berth) =>
-    peers.map((peer) => `${berth.name}/${peer.name} ${median(of(berth.name).map((mine, round) => mine / of(peer.name)[round])).toFixed(2)}`),
+    peers.map(
+      (peer) =>
+        `${berth.name}/${peer.name} ${median(of(berth.name).map((mine, round) => mine / of(peer.name)[round])).toFixed(2)}`,
+    ),
   );
   console.log(`${label.padEnd(28)} ${cells.join(' ')}   ${ratios.join('  ')}`);
 }
@@ -60,10 +69,17 @@ const { modes, sizes, rounds } = options(process.argv.slice(2));
 const folder = mkdtempSync(join(process.env.TMPDIR || tmpdir(), 'berth-bench-'));
 const targets = await startTargets(folder, modes);
 try {
-  console.log(`\n${'medians of ' + rounds + ' rounds'.padEnd(15)}             ${targets.map(({ name }) => name.slice(0, 8).padStart(8)).join(' ')}   ratios, round by round`);
+  console.log(
+    `\n${'medians of ' + rounds + ' rounds'.padEnd(15)}             ${targets.map(({ name }) => name.slice(0, 8).padStart(8)).join(' ')}   ratios, round by round`,
+  );
   for (const size of sizes) {
     for (const concurrency of CONCURRENCIES) {
-      const figures = await measure(targets, rounds, { kind: 'images', images: IMAGES[size], layerBytes: size * MB, concurrency });
+      const figures = await measure(targets, rounds, {
+        kind: 'images',
+        images: IMAGES[size],
+        layerBytes: size * MB,
+        concurrency,
+      });
       row(`push ${size} MB, ${concurrency} at a time, img/s`, figures, ({ pushed }) => pushed, targets);
       row(`pull ${size} MB, ${concurrency} at a time, img/s`, figures, ({ pulled }) => pulled, targets);
     }

@@ -11,9 +11,17 @@ const START_MS = 60_000;
 
 async function start(name, berth, program, args, url, env) {
   let log = '';
-  const child = spawn(program, args, { cwd: ROOT, env: { ...environment(), ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd: ROOT,
+    env: { ...environment(), ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   child.stderr.on('data', (chunk) => (log = (log + chunk).slice(-4096)));
-  const answers = () => fetch(`${url}/v2/`).then((response) => response.ok, () => false);
+  const answers = () =>
+    fetch(`${url}/v2/`).then(
+      (response) => response.ok,
+      () => false,
+    );
   for (const deadline = Date.now() + START_MS; !(await answers()); await delay(100)) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${name} did not start: ${log.trim()}`);
   }
@@ -23,23 +31,40 @@ async function start(name, berth, program, args, url, env) {
       child.once('exit', resolve);
       child.kill('SIGTERM');
     });
-  return { name, berth, url, stop };
+  return { name, berth, url, pid: child.pid, stop };
 }
 
 async function startBerth(mode, folder) {
   const port = await freePort();
   const internal = await freePort();
   const script = mode === 'standalone' ? 'apps/standalone/dist/main.js' : 'tools/distributed/main.mjs';
-  const env = { BERTH_PORT: String(port), BERTH_INTERNAL_PORT: String(internal), BERTH_DATA_DIR: join(folder, mode), BERTH_OPEN: 'true' };
-  return start(mode === 'standalone' ? 'berth' : 'berth-six', true, nodeProgram(), [script], `http://127.0.0.1:${port}`, env);
+  const env = {
+    BERTH_PORT: String(port),
+    BERTH_INTERNAL_PORT: String(internal),
+    BERTH_DATA_DIR: join(folder, mode),
+    BERTH_OPEN: 'true',
+  };
+  return start(
+    mode === 'standalone' ? 'berth' : 'berth-six',
+    true,
+    nodeProgram(),
+    [script],
+    `http://127.0.0.1:${port}`,
+    env,
+  );
 }
 
 async function startDistribution(program, folder) {
   const port = await freePort();
   const config = join(folder, 'distribution.yml');
   const storage = `storage:\n  filesystem: { rootdirectory: ${JSON.stringify(join(folder, 'distribution'))} }\n  delete: { enabled: true }\n`;
-  writeFileSync(config, `version: 0.1\nlog: { level: error, accesslog: { disabled: true } }\n${storage}http: { addr: "127.0.0.1:${port}" }\n`);
-  return start('distribution', false, program, ['serve', config], `http://127.0.0.1:${port}`, { OTEL_TRACES_EXPORTER: 'none' });
+  writeFileSync(
+    config,
+    `version: 0.1\nlog: { level: error, accesslog: { disabled: true } }\n${storage}http: { addr: "127.0.0.1:${port}" }\n`,
+  );
+  return start('distribution', false, program, ['serve', config], `http://127.0.0.1:${port}`, {
+    OTEL_TRACES_EXPORTER: 'none',
+  });
 }
 
 async function startZot(program, folder) {
@@ -58,21 +83,24 @@ async function startZot(program, folder) {
 
 function onPath(program) {
   const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.map((folder) => join(folder, program)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return folders
+    .map((folder) => join(folder, program))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** Berth in the modes asked for, then the peers; a peer that is not there is named with the way to get it in. */
-export async function startTargets(folder, modes) {
+export async function startTargets(folder, modes, { peers = true } = {}) {
   mkdirSync(folder, { recursive: true });
   const targets = [];
   for (const mode of modes) targets.push(await startBerth(mode, folder));
+  if (!peers) return targets;
   const distribution = process.env.DISTRIBUTION_BIN || onPath('docker-registry');
   if (distribution) targets.push(await startDistribution(distribution, folder));
   else console.log('no distribution: set DISTRIBUTION_BIN, or apt install docker-registry');

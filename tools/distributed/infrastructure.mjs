@@ -26,7 +26,11 @@ function find(program) {
 /** A group of its own: a Ctrl-C in the terminal reaches the services first, and these when the services are done. */
 async function startServer(name, program, args, ready, env = {}) {
   let log = '';
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log = (log + chunk).slice(-4096)));
   for (const deadline = Date.now() + START_MS; !(await ready()); await delay(50)) {
     if (child.exitCode !== null) throw new Error(`${name} ended with status ${child.exitCode}: ${log.trim()}`);
@@ -41,13 +45,19 @@ async function startServer(name, program, args, ready, env = {}) {
   return { pid: child.pid, stop };
 }
 
-const answers = (url) => fetch(url).then((response) => response.ok, () => false);
+const answers = (url) =>
+  fetch(url).then(
+    (response) => response.ok,
+    () => false,
+  );
 
 /** NATS with JetStream, and messages large enough for manifests. */
 export async function startNats(folder) {
   const program = find('nats-server');
   if (!program) {
-    throw new Error('nats-server is not on PATH: install it (Debian: apt install nats-server; or node tools/clients.mjs), or set BERTH_NATS_URL');
+    throw new Error(
+      'nats-server is not on PATH: install it (Debian: apt install nats-server; or node tools/clients.mjs), or set BERTH_NATS_URL',
+    );
   }
   mkdirSync(folder, { recursive: true });
   const [port, monitor] = [await freePort(), await freePort()];
@@ -56,7 +66,9 @@ export async function startNats(folder) {
     config,
     `listen: "127.0.0.1:${port}"\nhttp: "127.0.0.1:${monitor}"\nmax_payload: 8MB\njetstream { store_dir: ${JSON.stringify(join(folder, 'jetstream'))} }\n`,
   );
-  const server = await startServer('nats-server', program, ['-c', config], () => answers(`http://127.0.0.1:${monitor}/healthz`));
+  const server = await startServer('nats-server', program, ['-c', config], () =>
+    answers(`http://127.0.0.1:${monitor}/healthz`),
+  );
   return { ...server, url: `nats://127.0.0.1:${port}` };
 }
 
@@ -67,7 +79,15 @@ export async function startMinio(folder, secretKey) {
   mkdirSync(folder, { recursive: true });
   const [port, console_] = [await freePort(), await freePort()];
   const endpoint = `http://127.0.0.1:${port}`;
-  const args = ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--console-address', `127.0.0.1:${console_}`, folder];
+  const args = [
+    'server',
+    '--quiet',
+    '--address',
+    `127.0.0.1:${port}`,
+    '--console-address',
+    `127.0.0.1:${console_}`,
+    folder,
+  ];
   const env = { MINIO_ROOT_USER: 'berth', MINIO_ROOT_PASSWORD: secretKey };
   const server = await startServer('minio', program, args, () => answers(`${endpoint}/minio/health/live`), env);
   return {

@@ -16,7 +16,9 @@ function replicasOf(args) {
   for (let at = 0; at < words.length; at += 2) {
     const [service, count] = (words[at + 1] ?? '').split('=');
     if (words[at] !== '--replicas' || !replicas.has(service) || !/^[1-9]\d?$/.test(count ?? '')) {
-      throw new Error(`usage: npm run dev:distributed -- --replicas SERVICE=COUNT ...   (services: ${SERVICES.join(', ')})`);
+      throw new Error(
+        `usage: npm run dev:distributed -- --replicas SERVICE=COUNT ...   (services: ${SERVICES.join(', ')})`,
+      );
     }
     replicas.set(service, Number(count));
   }
@@ -43,7 +45,9 @@ async function settingsFor(folder, env) {
       infrastructure.unshift(minio);
       Object.assign(settings, minio.settings);
     } else {
-      console.error('No minio on PATH or in the cache: blobs go to a folder, which allows one storage process (docs/development.md).');
+      console.error(
+        'No minio on PATH or in the cache: blobs go to a folder, which allows one storage process (docs/development.md).',
+      );
       settings.BERTH_BLOB_STORE = 'filesystem';
     }
   }
@@ -69,7 +73,7 @@ async function start() {
   if (generated) settings.BERTH_ADMIN_PASSWORD = generated;
 
   const port = Number(settings.BERTH_PORT || 5000);
-  const supervisor = new Supervisor(join(base, 'pids.json'));
+  const supervisor = new Supervisor(base);
   for (const service of SERVICES) {
     // The door opens when the rooms behind it are ready.
     if (service === 'gateway') await supervisor.untilReady();
@@ -88,7 +92,9 @@ async function start() {
 
 function welcome(port, supervisor, generated, settings) {
   const host = new URL(settings.BERTH_PUBLIC_URL || `http://127.0.0.1:${port}`).host;
-  const account = generated ? `  user      admin\n  password  ${generated}    (generated now, not shown again)\n\n` : '';
+  const account = generated
+    ? `  user      admin\n  password  ${generated}    (generated now, not shown again)\n\n`
+    : '';
   return `
   Berth listens on http://127.0.0.1:${port}
 ${supervisor.table()}

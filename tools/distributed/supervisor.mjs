@@ -1,6 +1,7 @@
 // Keeps the services running as Kubernetes would: one that ends is started again, unless it ends again and again.
 import { spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { environment, nodeProgram, ROOT } from '../install.mjs';
 
@@ -14,9 +15,10 @@ export class Supervisor {
   #stopping = false;
   #givenUp = () => undefined;
 
-  /** `pidFile`: who runs, as {"registry-v2": [pid, ...], ...}, for tests that kill. */
-  constructor(pidFile) {
-    this.pidFile = pidFile;
+  /** In `folder`: pids.json says who runs, as {"registry-v2": [pid, ...], ...}, and addresses.json where, for tests. */
+  constructor(folder) {
+    this.pidFile = join(folder, 'pids.json');
+    this.addressFile = join(folder, 'addresses.json');
   }
 
   start(service, replica, env, address) {
@@ -34,7 +36,8 @@ export class Supervisor {
     for (const entry of this.#processes) {
       while (!(await isReady(entry.address))) {
         if (Date.now() > deadline) throw new Error(`${entry.service} was not ready after ${READY_MS / 1000} s`);
-        if (entry.shortLives >= SHORT_LIVES) throw new Error(`${entry.service} does not start; its reason stands above`);
+        if (entry.shortLives >= SHORT_LIVES)
+          throw new Error(`${entry.service} does not start; its reason stands above`);
         await delay(50);
       }
     }
@@ -42,7 +45,10 @@ export class Supervisor {
 
   table() {
     return this.#processes
-      .map(({ service, replica, address, child }) => `    ${`${service} ${replica}`.padEnd(16)} pid ${String(child.pid).padEnd(8)} ${address}`)
+      .map(
+        ({ service, replica, address, child }) =>
+          `    ${`${service} ${replica}`.padEnd(16)} pid ${String(child.pid).padEnd(8)} ${address}`,
+      )
       .join('\n');
   }
 
@@ -50,7 +56,7 @@ export class Supervisor {
   async stop() {
     this.#stopping = true;
     for (const entry of [...this.#processes].reverse()) await end(entry.child);
-    rmSync(this.pidFile, { force: true });
+    for (const file of [this.pidFile, this.addressFile]) rmSync(file, { force: true });
   }
 
   #spawn(entry) {
@@ -72,13 +78,21 @@ export class Supervisor {
   }
 
   #writePids() {
-    const pids = {};
-    for (const { service, child } of this.#processes) if (child) (pids[service] ??= []).push(child.pid);
+    const [pids, addresses] = [{}, {}];
+    for (const { service, child, address } of this.#processes) {
+      if (child) (pids[service] ??= []).push(child.pid);
+      (addresses[service] ??= []).push(address);
+    }
     writeFileSync(this.pidFile, JSON.stringify(pids));
+    writeFileSync(this.addressFile, JSON.stringify(addresses));
   }
 }
 
-const isReady = (address) => fetch(`${address}/readyz`).then((response) => response.ok, () => false);
+const isReady = (address) =>
+  fetch(`${address}/readyz`).then(
+    (response) => response.ok,
+    () => false,
+  );
 
 function end(child) {
   return new Promise((resolve) => {

@@ -1,10 +1,14 @@
 import { deployMigrations } from '@berth/metadata';
 import { loadSettings, runUntilStopped, type Settings } from '@berth/platform';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DataFolder } from './data-folder.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 import { generatePassword, isFirstStart } from './first-start.js';
 import { startStandalone } from './standalone.js';
 import { welcome } from './welcome.js';
+
+/** What PostgreSQL gets on top, to end its connections and write a checkpoint. */
+const DATABASE_SECONDS = 15;
 
 await runUntilStopped('berth', async () => {
   const settings = loadSettings(process.env);
@@ -55,9 +59,11 @@ async function serve(
   });
   return {
     logger: host.logger,
+    shutdownSeconds: settings.shutdownSeconds + DATABASE_SECONDS,
     stop: async () => {
       stopping = true;
-      await standalone.stop();
+      // Whatever happens to the requests in flight, the database is not left behind.
+      await Promise.race([standalone.stop(), delay(settings.shutdownSeconds * 1000)]);
       await letGo();
     },
   };

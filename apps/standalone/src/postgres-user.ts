@@ -27,7 +27,8 @@ export function postgresUser(folder: string): PostgresUser {
   if (isReachableByNobody(dirname(folder))) return { launcher: [], options: { uid: NOBODY, gid: NOBODY } };
   const ids = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
   const launcher = ['setpriv', ...ids, '--inh-caps', CAPABILITIES, '--ambient-caps', CAPABILITIES, '--'];
-  if (spawnSync(launcher[0]!, [...launcher.slice(1), 'true'], { stdio: 'ignore' }).status === 0) return { launcher, options: {} };
+  if (spawnSync(launcher[0]!, [...launcher.slice(1), 'true'], { stdio: 'ignore' }).status === 0)
+    return { launcher, options: {} };
   throw new Error(
     `as root, PostgreSQL runs as the user nobody, who cannot pass through the folders above ${folder}: ` +
       'start Berth as an ordinary user, or set BERTH_DATA_DIR to a folder that everybody may reach',

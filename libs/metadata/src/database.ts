@@ -144,20 +144,20 @@ const OUTAGE_CODES = new Set([
 
 /** What pg throws (a SQLSTATE or an errno in `code`), or Prisma (its own code, and pg's inside). */
 interface DatabaseError {
-  code?: unknown;
-  message?: unknown;
-  meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } };
+  code?: string;
+  message?: string;
+  meta?: { driverAdapterError?: { cause?: { originalCode?: string } } };
 }
 
 /** The SQLSTATE of a statement that failed; of other errors whatever code they have. */
 function stateOf(error: unknown): string {
   const { code, meta } = (error ?? {}) as DatabaseError;
-  return String(meta?.driverAdapterError?.cause?.originalCode ?? code ?? '');
+  return meta?.driverAdapterError?.cause?.originalCode ?? code ?? '';
 }
 
 function isOutage(error: unknown): boolean {
   const code = stateOf(error);
-  const message = String((error as DatabaseError | null)?.message ?? '');
+  const message = (error as DatabaseError | null)?.message ?? '';
   return OUTAGE_STATES.test(code) || OUTAGE_CODES.has(code) || OUTAGE_MESSAGES.test(message);
 }
 

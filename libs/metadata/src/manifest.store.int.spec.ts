@@ -88,7 +88,7 @@ describe(ManifestStore.name, () => {
     it('stores nothing where something is missing, and lists all that is', async () => {
       const [present, ...missing] = [await registry.blob(repository), anyDigest(), anyDigest()];
       const outcome = await registry.put(repository, imageOf([present, ...missing]), ['latest']);
-      expect(outcome).toEqual({ missing: missing.map((digest) => expect.objectContaining({ digest })) });
+      expect(outcome).toEqual({ missing: missing.map((digest): unknown => expect.objectContaining({ digest })) });
       await nothingWasStored();
     });
 

@@ -51,7 +51,8 @@ const SEED = [
    SELECT repository_id, 'sha256:' || encode(sha256(digest::bytea), 'hex'), 'application/json', 10, '{}',
      CASE WHEN random() < 0.1 THEN digest END FROM registry.repository_blob`,
   `INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
-   SELECT m.id, rb.repository_id, rb.digest FROM registry.manifest m JOIN registry.repository_blob rb USING (repository_id)`,
+   SELECT m.id, rb.repository_id, rb.digest FROM registry.repository_blob rb JOIN registry.manifest m
+     ON m.repository_id = rb.repository_id AND m.digest = 'sha256:' || encode(sha256(rb.digest::bytea), 'hex')`,
   `INSERT INTO registry.manifest_child (parent_id, child_id) SELECT id, id - 1 FROM registry.manifest WHERE id % 2 = 0`,
   `INSERT INTO registry.tag (repository_id, name, manifest_id) SELECT repository_id, 'tag' || id, id FROM registry.manifest`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
@@ -63,8 +64,8 @@ const SEED = [
   'ANALYZE',
 ];
 
-/** The tables that grow with use. */
-const GROWING = /Seq Scan on (\w+)/g;
+/** Accounts are few, and the login of the first one reads them all. */
+const WHOLE_TABLE = /Seq Scan on (?!account\b)/;
 
 describe('the statements of the stores', () => {
   const on = onDatabase();
@@ -84,17 +85,20 @@ describe('the statements of the stores', () => {
       .slice(1);
     expect(plans.length).toBeGreaterThanOrEqual(EXECUTIONS);
     return plans
-      .filter((plan) => GROWING.test(plan))
+      .filter((plan) => WHOLE_TABLE.test(plan))
       .map((plan) => plan.replace(/\s+\[?\d{4}-\d\d-\d\d [\s\S]*/, '').trim());
   };
 
-  beforeEach(async () => {
-    test = on.test;
+  beforeAll(async () => {
+    test = await on.databases.fresh();
     for (const sql of SEED) await test.rows(sql);
     database = new Database({ url: test.url + EXPLAINED, poolSize: 1, applicationName: 'explained' });
     registry = new RegistryFixture(test, database);
   }, 60_000);
-  afterEach(() => database?.close());
+  afterAll(async () => {
+    await database?.close();
+    await test?.close();
+  });
 
   it('finds the plan of a statement that no index serves', async () => {
     const unserved = { name: 'unserved', text: `SELECT * FROM registry.blob WHERE size = $1` };

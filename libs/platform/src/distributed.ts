@@ -46,6 +46,7 @@ export function runService(service: Service): Promise<void> {
     host.logger.info({ addresses }, 'service started');
     return {
       logger: host.logger,
+      shutdownSeconds: settings.shutdownSeconds,
       stop: async () => {
         host.health.stop();
         for (const app of apps) await app.close();

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { SettingsError } from './settings/load-settings.js';
 
@@ -5,6 +6,8 @@ export interface Running {
   logger: Logger;
   /** Finishes what has begun, then lets go of everything. */
   stop(): Promise<void>;
+  /** What has not finished after so long is cut off. */
+  shutdownSeconds: number;
 }
 
 /** A Ctrl-C arrives from the terminal and again from every launcher in between: within this time it is one request. */
@@ -25,8 +28,9 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   }
   const signal = await stopped;
   running.logger.info({ signal }, 'stopping');
-  await running.stop();
-  running.logger.info('stopped');
+  const inTime = await Promise.race([running.stop().then(() => true), delay(running.shutdownSeconds * 1000, false)]);
+  if (inTime) running.logger.info('stopped');
+  else running.logger.warn('stopped before everything had finished');
   running.logger.flush();
   process.exit(0);
 }

@@ -9,7 +9,13 @@ export { freePort } from './servers/free-port.js';
 export { findMinio, startMinio, type TestMinio } from './servers/minio.js';
 export { startNats, type NatsOptions, type TestNats } from './servers/nats.js';
 export { startPostgres, type PostgresOptions, type TestPostgres } from './servers/postgres.js';
-export { childrenOf, processExists } from './servers/process-tree.js';
+export {
+  childrenOf,
+  descendantsOf,
+  processExists,
+  stillRunning,
+  type ProcessIdentity,
+} from './servers/process-tree.js';
 export { ServerProcess, type ServerCommand } from './servers/server-process.js';
 export { tarArchive, type TarEntry } from './images/tar-archive.js';
 export { blobOf, descriptorOf, digestOf, MEDIA_TYPE, randomBlob, type Blob, type Descriptor } from './images/blob.js';

@@ -1,7 +1,7 @@
 import { BytesBody, type ObjectBody } from '@berth/blob-store';
 import { type FoundBlobV1, GRANT_READ } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type ByteRange, RegistryError } from '@berth/oci';
+import { type ByteRange, RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { BlobTransport } from './blob-transport.js';
@@ -40,6 +40,8 @@ export class ObjectReader {
     const chunks: Uint8Array[] = [];
     for await (const chunk of await this.readByGrant(blob)) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
+    // Kept, they would be served for ever.
+    if (bytes.length !== blob.size) throw registryError('UNAVAILABLE', undefined, { cause: 'the object came short' });
     this.small.set(blob.objectKey, bytes);
     return bytes;
   }

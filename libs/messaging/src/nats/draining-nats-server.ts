@@ -41,9 +41,13 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
 
   override async close(): Promise<void> {
     const { natsClient, subscriptions } = this as unknown as ServerState;
-    for (const subscription of subscriptions) subscription.unsubscribe();
     const deadline = Date.now() + this.drainMs;
-    while (this.inFlight > 0 && Date.now() < deadline) await delay(POLL_MS);
+    // Not unsubscribe: it drops what NATS has handed to this replica already, and the asker waits for it in vain.
+    const left = Promise.allSettled(subscriptions.map((subscription) => subscription.drain()));
+    await Promise.race([left, delay(this.drainMs, undefined, { ref: false })]);
+    // A request counts as in flight one turn after it was handed over.
+    do await delay(POLL_MS);
+    while (this.inFlight > 0 && Date.now() < deadline);
     await natsClient?.flush().catch(() => undefined);
     await super.close();
   }

@@ -21,7 +21,7 @@ export class Settings {
 
   @Setting('BERTH_PUBLIC_URL', {
     type: 'text',
-    doc: 'What clients reach the gateway by, behind a proxy: Location and the token realm start with it. Without it they follow the Host header.',
+    doc: 'What clients reach the gateway by, behind a proxy: Location and the token realm start with it. Without it a Location is a path, and the realm follows the Host header.',
   })
   @IsOptional()
   @IsUrl(HTTP_URL)

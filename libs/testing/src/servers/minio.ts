@@ -22,9 +22,9 @@ export interface TestMinio {
   stop(): Promise<void>;
 }
 
-/** BERTH_MINIO_BIN, else the one built by tools/clients.mjs, else on PATH. */
+/** MINIO_BIN, else the one built by tools/clients.mjs, else on PATH. */
 export function findMinio(): Found {
-  if (process.env.BERTH_MINIO_BIN) return programAt(process.env.BERTH_MINIO_BIN, 'BERTH_MINIO_BIN names it');
+  if (process.env.MINIO_BIN) return programAt(process.env.MINIO_BIN, 'MINIO_BIN names it');
   const built = join(programCache(), 'minio');
   return isProgram(built) ? { path: built } : findProgram('minio');
 }

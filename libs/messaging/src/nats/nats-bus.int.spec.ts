@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeBus } from '../testing/message-bus.suite.js';
+import { eventually, findProgram, requireOrSkip, startNats, type TestNats } from '../testing/test-kit.js';
+import { ECHO, NOBODY, SILENT, TestService, WAIT } from '../testing/test-service.js';
+import { DrainingNatsServer } from './draining-nats-server.js';
+import { NatsBus } from './nats-bus.js';
+import { NatsLink, type NatsSettings } from './nats-connection.js';
+
+const DRAIN_MS = 1_000;
+const UNAVAILABLE = { code: 'UNAVAILABLE', status: 503 };
+
+requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () => {
+  let nats: TestNats;
+  let settings: NatsSettings;
+
+  beforeAll(async () => {
+    nats = await startNats({ jetstream: false });
+    settings = { servers: [nats.url], name: 'test' };
+  }, 30_000);
+  afterAll(() => nats?.stop());
+
+  describeBus(NatsBus.name, async () => {
+    const bus = new NatsBus(await NatsLink.open(settings));
+    return { bus, transport: () => new DrainingNatsServer(settings, 'test', DRAIN_MS), dispose: () => bus.close() };
+  });
+
+  describe('with replicas', () => {
+    let bus: NatsBus;
+    let queue: string;
+    const replicas = new Map<TestService, { close(): Promise<void> }>();
+
+    beforeEach(async () => {
+      bus = new NatsBus(await NatsLink.open(settings));
+      queue = `queue-${randomUUID()}`;
+    });
+    afterEach(async () => {
+      for (const replica of [...replicas.keys()]) await stop(replica);
+      await bus.close();
+    });
+
+    const replica = async (name: string) => {
+      const service = new TestService(bus, name);
+      replicas.set(service, await service.start(new DrainingNatsServer(settings, queue, DRAIN_MS)));
+      return service;
+    };
+    const stop = async (service: TestService) => {
+      service.openGate();
+      await replicas.get(service)!.close();
+      replicas.delete(service);
+    };
+    const answers = () => eventually(() => bus.request(SILENT, {}).then(() => true), { what: 'a replica answers' });
+
+    it('has every request answered by exactly one of them, and lets both work', async () => {
+      const [a, b] = [await replica('a'), await replica('b')];
+      await eventually(
+        async () => {
+          await bus.request(ECHO, { text: 'warm up' });
+          return a.received.length > 0 && b.received.length > 0;
+        },
+        { what: 'both replicas have joined' },
+      );
+      const before = a.received.length + b.received.length;
+      const seen = await Promise.all(Array.from({ length: 200 }, () => bus.request(ECHO, { text: 'x' })));
+      expect(a.received.length + b.received.length).toBe(before + 200);
+      expect(new Set(seen.map(({ replica: name }) => name))).toEqual(new Set(['a', 'b']));
+    });
+
+    it('fails no request while one of them closes, under load and again and again', async () => {
+      await replica('stays');
+      await answers();
+      let done = false;
+      let requests = 0;
+      const failures: unknown[] = [];
+      const ask = async () => {
+        while (!done) {
+          requests++;
+          await bus
+            .request({ ...ECHO, timeoutMs: 3_000 }, { text: 'x' })
+            .catch((error: unknown) => failures.push(error));
+        }
+      };
+      const asking = Promise.all(Array.from({ length: 20 }, ask));
+      for (let round = 0; round < 5; round++) {
+        const leaves = await replica(`leaves ${round}`);
+        await eventually(() => leaves.received.length > 50, { what: 'the replica that will leave has work' });
+        await stop(leaves);
+      }
+      done = true;
+      await asking;
+      expect(failures).toEqual([]);
+      expect(requests).toBeGreaterThan(500);
+    }, 30_000);
+
+    it('finishes in the one that closes what it has begun, while the other takes what is new', async () => {
+      const leaves = await replica('leaves');
+      leaves.closeGate();
+      await answers();
+      const begun = bus.request(WAIT, {});
+      await eventually(() => leaves.waiting === 1, { what: 'it has begun' });
+      await replica('stays');
+      const closing = replicas.get(leaves)!.close();
+      await eventually(async () => (await bus.request(ECHO, { text: '' })).replica === 'stays', {
+        what: 'the other one answers',
+      });
+      const taken = leaves.received.length;
+      await Promise.all(Array.from({ length: 50 }, () => bus.request(ECHO, { text: '' })));
+      expect(leaves.received.length).toBe(taken);
+      leaves.openGate();
+      expect(await begun).toEqual({ waited: true });
+      await closing;
+      replicas.delete(leaves);
+    });
+  });
+
+  describe.each([
+    ['stops in order', 'pause'],
+    ['is killed', 'kill'],
+  ] as const)('when NATS %s', (_how, end) => {
+    it('fails at once with UNAVAILABLE, and works again by itself when NATS is back', async () => {
+      const bus = new NatsBus(await NatsLink.open(settings));
+      const service = new TestService(bus);
+      const server = await service.start(new DrainingNatsServer(settings, 'test', DRAIN_MS));
+      try {
+        await eventually(() => bus.request(SILENT, {}).then(() => true), { what: 'the service answers' });
+        await nats[end]();
+        await eventually(
+          () =>
+            bus.ready().then(
+              () => false,
+              () => true,
+            ),
+          { what: 'the bus knows that it is down' },
+        );
+        const asked = Date.now();
+        await expect(bus.request(ECHO, { text: 'x' })).rejects.toMatchObject(UNAVAILABLE);
+        await expect(bus.request(NOBODY, {})).rejects.toMatchObject(UNAVAILABLE);
+        await expect(bus.ready()).rejects.toMatchObject(UNAVAILABLE);
+        expect(Date.now() - asked).toBeLessThan(500);
+        await nats.restart();
+        await eventually(() => bus.request(ECHO, { text: 'back' }).then(() => true), {
+          what: 'the service answers again',
+        });
+        await bus.ready();
+      } finally {
+        await nats.restart();
+        await server.close();
+        await bus.close();
+      }
+    }, 20_000);
+  });
+
+  it('closes its server and its bus in time while NATS is away', async () => {
+    const bus = new NatsBus(await NatsLink.open(settings));
+    const service = new TestService(bus);
+    const server = await service.start(new DrainingNatsServer(settings, 'test', DRAIN_MS));
+    await eventually(() => bus.request(SILENT, {}).then(() => true), { what: 'the service answers' });
+    await nats.kill();
+    try {
+      const closed = Promise.all([server.close(), bus.close()]).then(() => 'closed');
+      expect(await Promise.race([closed, delay(DRAIN_MS + 2_000, 'still closing', { ref: false })])).toBe('closed');
+    } finally {
+      await nats.restart();
+    }
+  }, 20_000);
+
+  it('opens its first connection when NATS comes up later', async () => {
+    await nats.pause();
+    const opening = NatsLink.open(settings);
+    await nats.restart();
+    const bus = new NatsBus(await opening);
+    await bus.ready();
+    await bus.close();
+    await expect(bus.request(ECHO, { text: '' })).rejects.toMatchObject(UNAVAILABLE);
+  }, 20_000);
+});
