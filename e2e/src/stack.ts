@@ -90,6 +90,7 @@ export async function startStack(mode: Mode = modeOfThisRun(), settings: Record<
       BERTH_ADMIN_PASSWORD: credentials.password,
       ...settings,
     },
+    folder,
     logFile: join(folder.path, 'berth.log'),
     ready,
     readyWithin: START_WITHIN,

@@ -138,7 +138,9 @@ describe(GarbageCollector, () => {
     };
     await wake();
     await gone(good.objectKey);
-    await eventually(async () => !(await rows.has('object_deletion', good.objectKey)), { what: 'the good one is finished' });
+    await eventually(async () => !(await rows.has('object_deletion', good.objectKey)), {
+      what: 'the good one is finished',
+    });
     expect(await rows.has('object_deletion', bad.objectKey)).toBe(true);
   });
 

@@ -55,6 +55,7 @@ async function serve(
   postgres?.onUnexpectedExit((code) => {
     if (stopping) return;
     host.logger.fatal({ code }, 'the embedded PostgreSQL ended unexpectedly');
+    process.exitCode = 1;
     process.kill(process.pid, 'SIGTERM');
   });
   return {

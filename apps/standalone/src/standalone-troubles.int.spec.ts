@@ -2,7 +2,16 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { childrenOf, RegistryClient, requireOrSkip, tempFolder, type TempFolder } from '@berth/testing';
+import {
+  childrenOf,
+  eventually,
+  findProgram,
+  processExists,
+  RegistryClient,
+  requireOrSkip,
+  tempFolder,
+  type TempFolder,
+} from '@berth/testing';
 import { StandaloneProcess } from './testing/standalone-process.js';
 
 jest.setTimeout(90_000);
@@ -63,7 +72,7 @@ describe('a start of standalone', () => {
       /^berth did not start: BERTH_OPEN=true on/,
     ],
   ])('with %s is refused in one sentence', async (_what, env, sentence) => {
-    const refused = start(env as Record<string, string>);
+    const refused = start(env);
     expect(await refused.exited).toEqual({ code: 1, signal: null });
     expect(refused.stderr).toMatch(sentence);
     expect(refused.stderr.trim().split('\n')).toHaveLength(1);
@@ -80,18 +89,34 @@ describe('a start of standalone', () => {
 
   it('is stopped by a signal that comes while it is under way', async () => {
     const early = start();
-    await once((early as unknown as { child: NodeJS.EventEmitter }).child, 'spawn');
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const database = await eventually(async () => (await childrenOf(early.pid))[0], { what: 'its PostgreSQL runs' });
     const exit = await early.stop('SIGINT');
-    expect(exit.signal ?? exit.code).not.toBe(1);
-    expect(await childrenOf(early.pid)).toEqual([]);
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(processExists(database)).toBe(false);
   });
 
   requireOrSkip('root', process.getuid?.() === 0 ? undefined : 'these tests do not run as root')('as root', () => {
-    it('below a folder that only root may pass says so in one sentence', async () => {
-      const closed = join(temp.path, 'closed');
+    let closed: string;
+    beforeEach(() => {
+      closed = join(temp.path, 'closed');
       mkdirSync(closed, { mode: 0o700 });
-      const refused = start({}, join(closed, 'data'));
+    });
+
+    requireOrSkip('setpriv', findProgram('setpriv').reason)('with setpriv', () => {
+      it('below a folder that only root may pass starts all the same, and ends with its PostgreSQL', async () => {
+        const registry = start({}, join(closed, 'data'));
+        await registry.ready();
+        const children = await childrenOf(registry.pid);
+        expect(children).toHaveLength(1);
+        expect(await registry.stop()).toEqual({ code: 0, signal: null });
+        expect(children.filter(processExists)).toEqual([]);
+      });
+    });
+
+    it('below such a folder and without setpriv says what to do, in one sentence', async () => {
+      const programs = join(temp.path, 'bin');
+      mkdirSync(programs);
+      const refused = start({ PATH: programs }, join(closed, 'data'));
       expect(await refused.exited).toEqual({ code: 1, signal: null });
       expect(refused.stderr).toMatch(
         /^berth did not start: as root, PostgreSQL runs as the user nobody, who cannot pass/,

@@ -32,7 +32,8 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   if (inTime) running.logger.info('stopped');
   else running.logger.warn('stopped before everything had finished');
   running.logger.flush();
-  process.exit(0);
+  // 0, unless the trouble that made it stop has set another one.
+  process.exit();
 }
 
 function stopSignal(): Promise<string> {
@@ -52,5 +53,5 @@ function reason(error: unknown): string {
   if (error instanceof SettingsError) return error.message;
   const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') return `port ${port} of ${address} is taken by another program`;
-  return message;
+  return message.trim().replace(/\s*\n\s*/g, ' ');
 }

@@ -4,7 +4,6 @@ import { registryError } from '@berth/oci';
 const LONGEST_NAME = 256;
 const LONGEST_PASSWORD = 4096;
 /** RFC 7617 section 2: neither may hold one. */
-// eslint-disable-next-line no-control-regex
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
 
 /** Name and password of an Authorization header; null where there is none. UNAUTHORIZED where it is not Basic. RFC 7617. */

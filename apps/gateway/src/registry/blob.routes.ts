@@ -24,12 +24,13 @@ export class BlobRoutes {
   async get(request: RegistryRequest, digest: Digest): Promise<void> {
     const { reply } = request;
     const blob = await this.bus.request(FIND_BLOB, { repository: request.name.repository, digest, lease: false });
+    if (isNotModified(request, digest)) return void (await immutable(reply, digest).status(304).send());
     const ranges = header(request, 'range');
     const range = ranges === undefined ? null : parseRange(ranges, blob.size);
     if (range === 'unsatisfiable') throw unsatisfiable(blob.size, digest);
-    immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
-    if (isNotModified(request, digest)) return void (await reply.status(304).send());
     const body = await this.reader.read(blob, range ?? undefined);
+    // Not before there is something to send: nobody may keep a failure for a year.
+    immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
     if (range) reply.header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
     reply.header('content-length', range ? range.end - range.start + 1 : blob.size);
     await sendBody(reply, range ? 206 : 200, body);

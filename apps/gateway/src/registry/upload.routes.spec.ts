@@ -85,7 +85,7 @@ describe(UploadRoutes, () => {
       ['an algorithm by another name', { 'digest-algorithm': '__proto__' }],
     ])('refuses %s before anything is asked', async (_what, query) => {
       const { routes: uploads, asked } = routes();
-      await expect(uploads.start(aRequest({ query: query as Record<string, string> }).request)).rejects.toMatchObject({
+      await expect(uploads.start(aRequest({ query: query }).request)).rejects.toMatchObject({
         code: 'DIGEST_INVALID',
         status: 400,
       });
@@ -119,7 +119,7 @@ describe(UploadRoutes, () => {
       ['a digest that is none', { mount: 'latest', from: 'c/d' }, ANYBODY],
     ])('tells nothing of %s: it opens a session', async (_what, query, caller) => {
       const { routes: uploads, asked } = routes();
-      const { request, reply } = aRequest({ query: query as Record<string, string>, caller });
+      const { request, reply } = aRequest({ query: query, caller });
       await uploads.start(request);
       expect(reply.statusCode).toBe(202);
       expect(asked.started[0]).not.toHaveProperty('mount');
@@ -180,12 +180,11 @@ describe(UploadRoutes, () => {
       expect(reply.statusCode).toBe(201);
     });
 
-    it.each([{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }])(
+    it.each<Record<string, string>>([{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }])(
       'appends a last chunk first: %p',
       async (headers) => {
         const { routes: uploads, asked } = routes();
-        const sent = headers as Record<string, string>;
-        await uploads.complete(aRequest({ query: { digest: DIGEST }, headers: sent, body: 'x' }).request, SESSION);
+        await uploads.complete(aRequest({ query: { digest: DIGEST }, headers, body: 'x' }).request, SESSION);
         expect(asked.granted).toMatchObject([{ digest: DIGEST }]);
         expect(asked.committed).toHaveLength(1);
       },

@@ -7,7 +7,14 @@ import {
   RepositoryStore,
   UploadSessionStore,
 } from '@berth/metadata';
-import { type Digest, digestOf, organisationOf, parseManifest, parseRepositoryName, type RepositoryName } from '@berth/oci';
+import {
+  type Digest,
+  digestOf,
+  organisationOf,
+  parseManifest,
+  parseRepositoryName,
+  type RepositoryName,
+} from '@berth/oci';
 
 export interface StoredBlob {
   digest: Digest;
@@ -37,7 +44,11 @@ export class RegistryRows {
       await this.database.prisma.account.create({ data: { name: 'acme', users } });
     }
     const organisation = await new OrganisationStore(this.database).ensure(organisationOf(path), null);
-    await new RepositoryStore(this.database).create(path, (organisation as { organisationId: string }).organisationId, false);
+    await new RepositoryStore(this.database).create(
+      path,
+      (organisation as { organisationId: string }).organisationId,
+      false,
+    );
     return path;
   }
 
@@ -76,6 +87,9 @@ export class RegistryRows {
 
   /** The next try of every deletion is due now. */
   async hurry(): Promise<void> {
-    await this.database.rows({ name: 'test-hurry', text: `UPDATE registry.object_deletion SET not_before = now()` }, []);
+    await this.database.rows(
+      { name: 'test-hurry', text: `UPDATE registry.object_deletion SET not_before = now()` },
+      [],
+    );
   }
 }

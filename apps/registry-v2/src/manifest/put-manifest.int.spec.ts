@@ -84,7 +84,10 @@ describe(PutManifest, () => {
   it('by digest sets no tag', async () => {
     const { repository, manifest } = await anApp();
     await put(repository, manifest, manifest.digest);
-    expect(await registry.bus.request(LIST_TAGS, { repository, after: '', limit: 10 })).toEqual({ tags: [], more: false });
+    expect(await registry.bus.request(LIST_TAGS, { repository, after: '', limit: 10 })).toEqual({
+      tags: [],
+      more: false,
+    });
   });
 
   it('is harmless when it is repeated, and moves a tag', async () => {
@@ -106,13 +109,19 @@ describe(PutManifest, () => {
       expect(await failureOf(get(repository, manifest.digest))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
     });
 
-    it.each(['sha256', 'sha512'] as const)('of other bytes is refused by %s, and nothing is stored', async (algorithm) => {
-      const { repository, manifest } = await anApp();
-      const before = await registry.count('registry.manifest');
-      const wrong = digestOf(Buffer.from('other'), algorithm);
-      expect(await failureOf(put(repository, manifest, wrong))).toMatchObject({ code: 'DIGEST_INVALID', status: 400 });
-      expect(await registry.count('registry.manifest')).toBe(before);
-    });
+    it.each(['sha256', 'sha512'] as const)(
+      'of other bytes is refused by %s, and nothing is stored',
+      async (algorithm) => {
+        const { repository, manifest } = await anApp();
+        const before = await registry.count('registry.manifest');
+        const wrong = digestOf(Buffer.from('other'), algorithm);
+        expect(await failureOf(put(repository, manifest, wrong))).toMatchObject({
+          code: 'DIGEST_INVALID',
+          status: 400,
+        });
+        expect(await registry.count('registry.manifest')).toBe(before);
+      },
+    );
   });
 
   describe('with references', () => {
@@ -246,16 +255,22 @@ describe(PutManifest, () => {
   it('publishes what became true, and keeps nothing that is published', async () => {
     const { repository, manifest } = await anApp();
     const of = (subject: string) =>
-      events.filter((one) => one.subject === subject && (one.event as { repository: string }).repository === repository);
+      events.filter(
+        (one) => one.subject === subject && (one.event as { repository: string }).repository === repository,
+      );
     await put(repository, manifest, 'v1');
     await registry.bus.request(DELETE_MANIFEST, { repository, reference: 'v1' });
     await registry.bus.request(DELETE_MANIFEST, { repository, reference: manifest.digest });
     await failureOf(put(repository, aManifest({ config: randomBlob(1) }), 'v2'));
     await eventually(() => of(MANIFEST_DELETED.subject).length > 0, { what: 'the last event has arrived' });
     const { digest, mediaType } = manifest;
-    expect(of(MANIFEST_PUSHED.subject).map(({ event }) => event)).toEqual([{ repository, digest, mediaType, tags: ['v1'] }]);
+    expect(of(MANIFEST_PUSHED.subject).map(({ event }) => event)).toEqual([
+      { repository, digest, mediaType, tags: ['v1'] },
+    ]);
     expect(of(TAG_DELETED.subject).map(({ event }) => event)).toEqual([{ repository, tag: 'v1' }]);
     expect(of(MANIFEST_DELETED.subject).map(({ event }) => event)).toEqual([{ repository, digest }]);
-    await eventually(async () => (await registry.count('registry.outbox_event')) === 0, { what: 'the outbox is empty' });
+    await eventually(async () => (await registry.count('registry.outbox_event')) === 0, {
+      what: 'the outbox is empty',
+    });
   });
 });

@@ -87,6 +87,17 @@ describe(CommitUpload, () => {
     expect(await registry.sessions.find(sessionId, repository)).not.toBeNull();
   });
 
+  // Known: the object that the data plane completed for an append that lost its claim stays without a row and without an end.
+  it.failing('with the claim of an append that was taken over leaves no object behind', async () => {
+    const repository = await registry.repository('team/app');
+    const [sessionId, digest] = [await registry.session(repository), someDigest()];
+    const completed = { claim: crypto.randomUUID(), objectKey: `objects/33/${sessionId}`, size: 7 };
+    await registry.sessions.claim(sessionId, repository, crypto.randomUUID(), null);
+    const queued = await registry.count('registry.object_deletion');
+    expect(await failureOf(commit(repository, sessionId, digest, { completed }))).not.toBeNull();
+    expect(await registry.count('registry.object_deletion')).toBe(queued + 1);
+  });
+
   it('of a session of another repository makes nothing true', async () => {
     const [mine, other] = [await registry.repository('team/app'), await registry.repository('team/other')];
     const [sessionId, digest] = [await registry.session(other), someDigest()];
@@ -187,7 +198,12 @@ describe('a blob', () => {
   it('is taken out of one repository, and stays in the others', async () => {
     const { repository, digest } = await pushed('team/app');
     const other = await registry.repository('team/other');
-    await registry.bus.request(START_UPLOAD, { repository: other, algorithm: 'sha256', mount: digest, from: repository });
+    await registry.bus.request(START_UPLOAD, {
+      repository: other,
+      algorithm: 'sha256',
+      mount: digest,
+      from: repository,
+    });
     const remove = () => registry.bus.request(DELETE_BLOB, { repository, digest });
     expect(await remove()).toEqual({ digest });
     expect(await failureOf(find(repository, digest))).toMatchObject(UNKNOWN);

@@ -62,7 +62,8 @@ describe(DataPlaneController, () => {
   const start = () => bus.request(CREATE_UPLOAD, { repository: REPOSITORY, algorithm: 'sha256' });
   const grantAppend = async (sessionId: string) =>
     (await bus.request(GRANT_APPEND, { repository: REPOSITORY, sessionId })).url;
-  const offsetOf = async (sessionId: string) => (await bus.request(FIND_UPLOAD, { repository: REPOSITORY, sessionId })).offset;
+  const offsetOf = async (sessionId: string) =>
+    (await bus.request(FIND_UPLOAD, { repository: REPOSITORY, sessionId })).offset;
 
   /** An object with these bytes; gives a URL to read it. */
   async function readable(content: string): Promise<string> {
@@ -83,7 +84,12 @@ describe(DataPlaneController, () => {
   });
 
   it('takes them whatever type they say they are of', async () => {
-    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded']) {
+    for (const type of [
+      'application/json',
+      'text/plain',
+      'multipart/form-data; boundary=x',
+      'application/x-www-form-urlencoded',
+    ]) {
       const url = await grantAppend((await start()).sessionId);
       const answer = await exchange({ method: 'POST', url, body: '{"broken', headers: { 'content-type': type } });
       expect(answer.expect(200).json()).toEqual({ offset: 8 });
@@ -137,7 +143,11 @@ describe(DataPlaneController, () => {
       const answer = await exchange({ method: 'GET', url: `${address}/data/objects/${grant}` });
       expect(answer.expect(403).json()).toMatchObject({ code: 'DENIED' });
     }
-    const ranged = await exchange({ method: 'GET', url: `${address}/data/objects/x.y`, headers: { range: 'bytes=0-1' } });
+    const ranged = await exchange({
+      method: 'GET',
+      url: `${address}/data/objects/x.y`,
+      headers: { range: 'bytes=0-1' },
+    });
     ranged.expect(403);
   });
 

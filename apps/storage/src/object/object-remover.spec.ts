@@ -13,7 +13,7 @@ async function keysOf(store: MemoryBlobStore): Promise<string[]> {
   return keys;
 }
 
-beforeAll(() => Logger.overrideLogger(false));
+beforeAll(() => void Logger.overrideLogger(false));
 
 describe(ObjectRemover, () => {
   it('removes what it is given, and is done when the process may end', async () => {

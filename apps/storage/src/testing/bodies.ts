@@ -1,6 +1,9 @@
 /** A sender whose bytes the test lets through one chunk at a time. */
 export class HandFedBody implements AsyncIterable<Uint8Array> {
-  private readonly waiting: { resolve(result: IteratorResult<Uint8Array>): void; reject(error: unknown): void }[] = [];
+  private readonly waiting: {
+    resolve: (result: IteratorResult<Uint8Array>) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
   private readonly ready: (() => Promise<IteratorResult<Uint8Array>>)[] = [];
   /** How often the reader has asked for more. */
   asked = 0;
@@ -16,8 +19,8 @@ export class HandFedBody implements AsyncIterable<Uint8Array> {
   }
 
   /** The connection breaks. */
-  fail(error: unknown = new Error('aborted')): this {
-    return this.deliver(() => Promise.reject(error as Error));
+  fail(error = new Error('aborted')): this {
+    return this.deliver(() => Promise.reject(error));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {

@@ -32,15 +32,18 @@ describe(CompleteUpload, () => {
     await postgres.stop();
   });
 
-  it.each(['sha256', 'sha512'] as const)('compares %s without reading back what was hashed as it passed', async (algorithm) => {
-    const session = await storage.start(algorithm);
-    await storage.send(session, 'one');
-    await storage.send(session, 'two', { digest: digestOf(Buffer.from('onetwo'), algorithm) });
-    const { objectKey, size } = await storage.finish(session, 'onetwo', algorithm);
-    expect(size).toBe(6);
-    expect(read).not.toHaveBeenCalled();
-    expect(await storage.contentOf(objectKey)).toBe('onetwo');
-  });
+  it.each(['sha256', 'sha512'] as const)(
+    'compares %s without reading back what was hashed as it passed',
+    async (algorithm) => {
+      const session = await storage.start(algorithm);
+      await storage.send(session, 'one');
+      await storage.send(session, 'two', { digest: digestOf(Buffer.from('onetwo'), algorithm) });
+      const { objectKey, size } = await storage.finish(session, 'onetwo', algorithm);
+      expect(size).toBe(6);
+      expect(read).not.toHaveBeenCalled();
+      expect(await storage.contentOf(objectKey)).toBe('onetwo');
+    },
+  );
 
   it.each([
     ['sha512', 'sha256'],

@@ -1,4 +1,4 @@
-import { MemoryBlobStore, type UnfinishedObject } from '@berth/blob-store';
+import { MemoryBlobStore } from '@berth/blob-store';
 import type { Database } from '@berth/metadata';
 import { loadSettings } from '@berth/platform';
 import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
@@ -30,7 +30,8 @@ describe(SessionReaper, () => {
     await postgres.stop();
   });
 
-  const reaped = () => eventually(async () => (await sessionCount(database)) <= 1, { what: 'expired sessions are gone' });
+  const reaped = () =>
+    eventually(async () => (await sessionCount(database)) <= 1, { what: 'expired sessions are gone' });
 
   it('ends what nobody touched, with its bytes, and leaves the others', async () => {
     const [idle, empty, alive] = [await storage.start(), await storage.start(), await storage.start()];
@@ -41,7 +42,9 @@ describe(SessionReaper, () => {
     reaper.onApplicationBootstrap();
     await reaped();
     expect(await storage.offsetOf(alive)).toBe(3);
-    await eventually(async () => (await storage.keys()).length === 1, { what: 'the object of the idle session is gone' });
+    await eventually(async () => (await storage.keys()).length === 1, {
+      what: 'the object of the idle session is gone',
+    });
     await database.rows({ name: 'test-clear', text: 'DELETE FROM storage.upload_session' }, []);
   });
 
@@ -76,6 +79,6 @@ describe(SessionReaper, () => {
     await expire(database, session);
     reaper.onApplicationBootstrap();
     await eventually(() => abort.mock.calls.length === 1, { what: 'the object is aborted' });
-    expect(abort.mock.calls[0]![0] as UnfinishedObject).toMatchObject({ size: 3 });
+    expect(abort.mock.calls[0]![0]).toMatchObject({ size: 3 });
   });
 });

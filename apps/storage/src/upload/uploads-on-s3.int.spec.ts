@@ -51,7 +51,9 @@ requireOrSkip('minio', findMinio().reason)('uploads on S3', () => {
     for (const [turn, chunk] of chunks.entries()) {
       const storage = turn % 2 === 0 ? first : second;
       at += chunk.length;
-      expect(await storage.send(session, chunksOf(...pieces(chunk)), { start: at - chunk.length })).toEqual({ offset: at });
+      expect(await storage.send(session, chunksOf(...pieces(chunk)), { start: at - chunk.length })).toEqual({
+        offset: at,
+      });
     }
     const whole = Buffer.concat(chunks);
     const { objectKey, size } = await second.finish(session, whole);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { defineEvent } from '@berth/contracts';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { Logger } from '@nestjs/common';
 import { IsInt } from 'class-validator';
 import { eventually, findProgram, requireOrSkip, startNats, type TestNats } from '../testing/test-kit.js';
 import { JetStreamEventStream } from './jetstream-event-stream.js';
@@ -31,11 +32,17 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
   afterEach(async () => {
     for (const each of opened.splice(0)) await each.close();
     // Streams may not share subjects, so that each test has to take its own along.
-    const link = await NatsLink.open({ servers: [nats.url], name: 'test' });
-    const manager = await jetstreamManager(link.connection);
-    await manager.streams.delete(stream);
-    await link.close();
+    await removeStream().catch(() => undefined);
   });
+
+  const removeStream = async () => {
+    const link = await NatsLink.open({ servers: [nats.url], name: 'test' });
+    try {
+      await (await jetstreamManager(link.connection)).streams.delete(stream);
+    } finally {
+      await link.close();
+    }
+  };
 
   /** As a process of its own would open it. */
   const open = async () => {
@@ -183,6 +190,33 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     await events.publish(OTHER.subject, randomUUID(), { number: 2 });
     const numbers = await consume(events, 'worker', [COUNTED, OTHER]);
     await arrived(numbers, [1, 2]);
+  });
+
+  it('makes a stream again that was lost, as with a server without its disk, and consumes from it', async () => {
+    const [events, publisher] = [await open(), await open()];
+    const numbers = await consume(events);
+    await publish(publisher, 1);
+    await arrived(numbers, [1]);
+    await removeStream();
+    await eventually(() => publish(publisher, 2).then(() => true), { what: 'events can be published again' });
+    await arrived(numbers, [2], 20_000);
+  }, 30_000);
+
+  it('says in the log once, not every second, that it cannot consume', async () => {
+    const warnings: unknown[] = [];
+    Logger.overrideLogger({ log: () => {}, error: () => {}, warn: (message: unknown) => warnings.push(message) });
+    try {
+      const link = await NatsLink.open({ servers: [nats.url], name: 'test' });
+      const tooMany = new JetStreamEventStream(link, { stream, subjects: SUBJECTS, replicas: 3 });
+      opened.push(tooMany);
+      await consume(tooMany);
+      await eventually(() => warnings.length > 0, { what: 'it has said so' });
+      expect(warnings).toEqual([
+        expect.objectContaining({ msg: 'events cannot be consumed, trying again', err: expect.anything() as unknown }),
+      ]);
+    } finally {
+      Logger.overrideLogger(false);
+    }
   });
 
   it('hands out nothing after it was closed', async () => {

@@ -11,6 +11,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
+import { Logger } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EventHandler, EventStream } from '../event-stream.js';
 import type { NatsLink } from './nats-connection.js';
@@ -32,6 +33,7 @@ const MAX_ACK_PENDING = 256;
 
 /** Events on a JetStream stream, which is made or brought up to date when it is first used. */
 export class JetStreamEventStream extends EventStream {
+  private readonly logger = new Logger(JetStreamEventStream.name);
   private readonly client: JetStreamClient;
   private readonly open = new Set<ConsumerMessages>();
   private closed = false;
@@ -47,7 +49,12 @@ export class JetStreamEventStream extends EventStream {
 
   async publish(subject: string, id: string, payload: object): Promise<void> {
     await this.manager();
-    await this.client.publish(subject, JSON.stringify(payload), { msgID: id, timeout: PUBLISH_TIMEOUT_MS });
+    try {
+      await this.client.publish(subject, JSON.stringify(payload), { msgID: id, timeout: PUBLISH_TIMEOUT_MS });
+    } catch (error) {
+      this.stream = null;
+      throw registryError('UNAVAILABLE', undefined, { cause: error });
+    }
   }
 
   async consume<Event extends object>(
@@ -55,11 +62,11 @@ export class JetStreamEventStream extends EventStream {
     contracts: readonly EventContract<Event>[],
     handler: EventHandler<Event>,
   ): Promise<void> {
-    void this.consumeForever(
-      durable,
-      contracts.map((contract) => contract.subject),
-      (message) => handler(message.json<Event>()),
-    );
+    // A consumer of several subjects needs NATS 2.10, and Debian has 2.9: one durable consumer for each subject.
+    for (const { subject } of contracts) {
+      const name = `${durable}-${subject.replaceAll('.', '-')}`;
+      void this.consumeForever(name, subject, (message) => handler(message.json<Event>()));
+    }
   }
 
   async ready(): Promise<void> {
@@ -73,7 +80,7 @@ export class JetStreamEventStream extends EventStream {
     await this.link.close();
   }
 
-  /** A stream that was lost (a server without its disk) is made again: an attempt that failed is not remembered. */
+  /** A stream that was lost (a server without its disk) is made again: what failed is not remembered. */
   private manager(): Promise<JetStreamManager> {
     this.stream ??= this.ensureStream().catch((error: unknown) => {
       this.stream = null;
@@ -95,29 +102,40 @@ export class JetStreamEventStream extends EventStream {
     return manager;
   }
 
-  private async consumeForever(durable: string, subjects: string[], handle: (message: JsMsg) => Promise<void>) {
+  private async consumeForever(durable: string, subject: string, handle: (message: JsMsg) => Promise<void>) {
+    let failing = false;
     while (!this.closed) {
       try {
-        await this.consumeOnce(durable, subjects, handle);
-      } catch {
+        await this.consumeOnce(durable, subject, handle, () => (failing = false));
+      } catch (error) {
         this.stream = null;
+        if (!failing && !this.closed) {
+          this.logger.warn({ msg: 'events cannot be consumed, trying again', durable, err: error });
+        }
+        failing = true;
       }
       if (!this.closed) await delay(RETRY_MS);
     }
   }
 
-  private async consumeOnce(durable: string, subjects: string[], handle: (message: JsMsg) => Promise<void>) {
+  private async consumeOnce(
+    durable: string,
+    subject: string,
+    handle: (message: JsMsg) => Promise<void>,
+    onConsuming: () => void,
+  ) {
     const manager = await this.manager();
     await manager.consumers.add(this.settings.stream, {
       durable_name: durable,
       ack_policy: AckPolicy.Explicit,
       ack_wait: ACK_WAIT_NS,
       max_ack_pending: MAX_ACK_PENDING,
-      filter_subjects: subjects,
+      filter_subject: subject,
     });
     const consumer = await this.client.consumers.get(this.settings.stream, durable);
-    const messages = await consumer.consume({ max_messages: MAX_ACK_PENDING });
+    const messages = await consumer.consume({ max_messages: MAX_ACK_PENDING, abort_on_missing_resource: true });
     this.open.add(messages);
+    onConsuming();
     try {
       for await (const message of messages) {
         await handle(message).then(

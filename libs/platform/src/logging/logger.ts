@@ -2,21 +2,12 @@ import { currentRequestId } from '@berth/messaging';
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino } from 'pino';
 
-const SECRETS = [
-  'password',
-  'token',
-  'secret',
-  'authorization',
-  'cookie',
-  '*.password',
-  '*.token',
-  '*.secret',
-  '*.authorization',
-];
-
-/** Lines are written together: one system call each would cost more than the request they tell of. */
-const BUFFERED = 4096;
-const FLUSH_MS = 500;
+/** Names of fields that are never shown, at the top of a line or up to two levels down (the headers of a request). */
+const SECRETS = ['password', 'token', 'secret', 'authorization', 'cookie'].flatMap((name) => [
+  name,
+  `*.${name}`,
+  `*.*.${name}`,
+]);
 
 /** The process's log: JSON lines on standard output, each with the id of the request on whose behalf it was written. */
 export function createLogger(service: string, level: string): Logger {

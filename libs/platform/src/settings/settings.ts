@@ -1,8 +1,22 @@
-import { IsBoolean, IsIn, IsInt, IsOptional, IsString, IsUrl, Matches, Max, Min, MinLength } from 'class-validator';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Matches,
+  Max,
+  Min,
+  MinLength,
+} from 'class-validator';
 import { Setting } from './setting.js';
 
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
 const DAY = 86_400;
+/** Beyond it the dates that come of it are none that PostgreSQL knows. */
+const TEN_YEARS = 3_650 * DAY;
 
 /**
  * Every setting of every service, one class: a variable means the same in each process and in both modes. The table in
@@ -76,6 +90,7 @@ export class Settings {
   })
   @IsInt()
   @Min(0)
+  @Max(DAY)
   shutdownSeconds!: number;
 
   @Setting('BERTH_DATA_DIR', {
@@ -122,6 +137,7 @@ export class Settings {
   @Setting('BERTH_NATS_URL', { type: 'list', doc: 'NATS servers, separated by commas. Standalone needs none.' })
   @IsOptional()
   @IsString({ each: true })
+  @IsNotEmpty({ each: true })
   natsUrl?: string[];
 
   @Setting('BERTH_NATS_USER', { type: 'text', doc: 'User for NATS, where it asks for one.' })
@@ -200,6 +216,7 @@ export class Settings {
   })
   @IsInt()
   @Min(1)
+  @Max(TEN_YEARS)
   uploadIdleSeconds!: number;
 
   @Setting('BERTH_MAX_MANIFEST_BYTES', {
@@ -241,6 +258,7 @@ export class Settings {
   })
   @IsInt()
   @Min(0)
+  @Max(TEN_YEARS)
   leaseSeconds!: number;
 
   @Setting('BERTH_GC_GRACE_SECONDS', {
@@ -250,6 +268,7 @@ export class Settings {
   })
   @IsInt()
   @Min(0)
+  @Max(TEN_YEARS)
   gcGraceSeconds!: number;
 }
 

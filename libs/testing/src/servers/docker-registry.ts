@@ -37,6 +37,7 @@ export async function startDockerRegistry(): Promise<TestDockerRegistry> {
     file,
     args: ['serve', config],
     env: { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'none' },
+    folder,
     logFile: join(folder.path, 'registry.log'),
     ready: async () => (await fetch(`http://127.0.0.1:${port}/v2/`)).ok,
   });

@@ -48,6 +48,7 @@ export async function startDockerd({ insecureRegistry }: DockerdOptions = {}): P
       ...(insecureRegistry ? ['--insecure-registry', insecureRegistry] : []),
     ],
     env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, HOME: folder.path },
+    folder,
     logFile: join(folder.path, 'dockerd.log'),
     ready: () => ping(socket),
     readyWithin: 60_000,

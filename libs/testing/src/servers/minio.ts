@@ -50,6 +50,7 @@ export async function startMinio(): Promise<TestMinio> {
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
     },
+    folder,
     logFile: join(folder.path, 'minio.log'),
     ready: async () => (await fetch(`${endpoint}/minio/health/live`)).ok,
   });

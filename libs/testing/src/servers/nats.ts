@@ -51,6 +51,7 @@ export async function startNats({ jetstream = true }: NatsOptions = {}): Promise
     file,
     args: ['-c', config],
     env: { PATH: process.env.PATH },
+    folder,
     logFile: join(folder.path, 'nats.log'),
     ready: async () => (await fetch(`http://127.0.0.1:${monitor}/healthz`)).ok,
   });

@@ -67,6 +67,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     args: ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])],
     env,
     ...account,
+    folder,
     logFile: join(folder.path, 'postgres.log'),
     ready: () => answers(urlOf('postgres')),
     stopSignal: 'SIGINT', // the "fast" shutdown: does not wait for clients to leave

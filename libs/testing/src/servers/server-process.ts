@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { eventually, GiveUp } from '../eventually.js';
+import type { TempFolder } from '../temp-folder.js';
 import { processExists } from './process-tree.js';
 
 export interface ServerCommand {
@@ -14,7 +15,9 @@ export interface ServerCommand {
   cwd?: string;
   uid?: number;
   gid?: number;
-  /** Standard output and error are appended to this file; its folder is the caller's to remove. */
+  /** What the server works on; removed when it does not start, else the caller's to remove after the stop. */
+  folder: TempFolder;
+  /** Standard output and error are appended to this file. */
   logFile: string;
   /** Looked at until it is true. */
   ready: (server: ServerProcess) => boolean | Promise<boolean>;
@@ -43,7 +46,12 @@ export class ServerProcess {
   /** Gives the server back when it is ready; a failure carries the end of its log. */
   static async start(command: ServerCommand): Promise<ServerProcess> {
     const server = new ServerProcess(command);
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      command.folder.remove();
+      throw error;
+    }
     return server;
   }
 

@@ -98,6 +98,7 @@ describe(ServerProcess.name, () => {
         name: 'grumbler',
         file: '/bin/sh',
         args: ['-c', 'echo no room at the inn; exit 3'],
+        folder,
         logFile: `${folder.path}/log`,
         ready: () => false,
       });
@@ -114,6 +115,7 @@ describe(ServerProcess.name, () => {
         name: 'stubborn',
         file: '/bin/sh',
         args: ['-c', 'trap "" TERM; echo up; while :; do sleep 0.1; done'],
+        folder,
         logFile: `${folder.path}/log`,
         ready: (it) => it.log().includes('up'),
         stopWithin: 300,
@@ -133,6 +135,7 @@ describe(ServerProcess.name, () => {
         name: 'short-lived',
         file: '/bin/sh',
         args: ['-c', 'echo up; exec sleep 100'],
+        folder,
         logFile: `${folder.path}/log`,
         ready: (it) => it.log().includes('up'),
       });

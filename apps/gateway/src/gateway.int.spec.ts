@@ -1,0 +1,352 @@
+import {
+  FIND_BLOB,
+  FIND_UPLOAD,
+  GET_MANIFEST,
+  GRANT_APPEND,
+  ISSUE_TOKEN,
+  LIST_SIGNING_KEYS,
+  LIST_TAGS,
+  PUT_MANIFEST,
+  START_UPLOAD,
+} from '@berth/contracts';
+import { digestOf, RegistryError, registryError } from '@berth/oci';
+import { basic, exchange, type HttpRequest, parseChallenge } from '@berth/testing';
+import { GatewayModule } from './gateway.module.js';
+import { answering } from './testing/answering.js';
+import { type GatewayUnderTest, startGateway } from './testing/gateway-under-test.js';
+import { aKey, aToken } from './testing/signing.js';
+
+jest.setTimeout(60_000);
+
+const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const payload = Buffer.from('{"schemaVersion":2}');
+const digest = digestOf(payload);
+const blob = Buffer.alloc(100_000, 'b');
+const blobDigest = digestOf(blob);
+const SESSION = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+
+describe(`${GatewayModule.name} in open mode`, () => {
+  let gateway: GatewayUnderTest;
+  beforeAll(async () => {
+    gateway = await startGateway({ BERTH_OPEN: 'true' });
+  });
+  afterAll(() => gateway.stop());
+  beforeEach(() => {
+    gateway.transport.failure = null;
+    gateway.transport.objects.set('objects/one', blob);
+    answering(gateway.bus, FIND_BLOB, () => ({ digest: blobDigest, size: blob.length, objectKey: 'objects/one' }));
+    answering(gateway.bus, GET_MANIFEST, () => ({
+      digest,
+      mediaType: TYPE,
+      size: payload.length,
+      payload: payload.toString('base64'),
+    }));
+    answering(gateway.bus, START_UPLOAD, () => ({ sessionId: SESSION }));
+  });
+
+  const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: HttpRequest['body']) =>
+    exchange({ method, url: `${gateway.address}${path}`, headers, body });
+
+  describe('answers', () => {
+    it('the ping in both registries’ tongue', async () => {
+      const answer = (await ask('GET', '/v2/')).expect(200);
+      expect(answer.header('docker-distribution-api-version')).toBe('registry/2.0');
+      expect(answer.json()).toEqual({});
+    });
+
+    it('a blob, whole and by range, with what a client needs to check and to cache it', async () => {
+      const whole = (await ask('GET', `/v2/a/b/blobs/${blobDigest}`)).expect(200);
+      expect(whole.bytes.equals(blob)).toBe(true);
+      expect(whole.header('docker-content-digest')).toBe(blobDigest);
+      expect(whole.header('etag')).toBe(`"${blobDigest}"`);
+      expect(whole.header('cache-control')).toContain('immutable');
+      expect(whole.header('accept-ranges')).toBe('bytes');
+      const part = (await ask('GET', `/v2/a/b/blobs/${blobDigest}`, { range: 'bytes=10-19' })).expect(206);
+      expect(part.bytes).toHaveLength(10);
+      expect(part.header('content-range')).toBe('bytes 10-19/100000');
+      const behind = (await ask('GET', `/v2/a/b/blobs/${blobDigest}`, { range: 'bytes=100000-' })).expect(416);
+      expect(behind.header('content-range')).toBe('bytes */100000');
+      expect(behind.header('cache-control')).toBeUndefined();
+    });
+
+    it('many ranges, or an overflowing one, without more work than one', async () => {
+      const many = `bytes=${Array.from({ length: 1_000 }, (_, n) => `${n}-${n}`).join(',')}`;
+      (await ask('GET', `/v2/a/b/blobs/${blobDigest}`, { range: many })).expect(200);
+      const huge = `bytes=0-${'9'.repeat(400)}`;
+      expect((await ask('GET', `/v2/a/b/blobs/${blobDigest}`, { range: huge })).expect(206).bytes).toHaveLength(
+        100_000,
+      );
+    });
+
+    it.each([`/v2/a/b/blobs/${blobDigest}`, `/v2/a/b/manifests/${digest}`, '/v2/a/b/manifests/v1'])(
+      'HEAD %s as GET, without a body',
+      async (path) => {
+        const [head, get] = [(await ask('HEAD', path)).expect(200), (await ask('GET', path)).expect(200)];
+        expect(head.bytes).toHaveLength(0);
+        for (const name of ['content-length', 'content-type', 'docker-content-digest', 'etag', 'cache-control']) {
+          expect([name, head.header(name)]).toEqual([name, get.header(name)]);
+        }
+      },
+    );
+
+    it.each([`/v2/a/b/blobs/${blobDigest}`, `/v2/a/b/manifests/${digest}`, '/v2/a/b/manifests/v1'])(
+      '304 to whoever has %s already',
+      async (path) => {
+        const etag = (await ask('HEAD', path)).header('etag')!;
+        const answer = (await ask('GET', path, { 'if-none-match': `"other", W/${etag}` })).expect(304);
+        expect(answer.bytes).toHaveLength(0);
+        expect(answer.header('etag')).toBe(etag);
+        (await ask('GET', path, { 'if-none-match': '"other"' })).expect(200);
+      },
+    );
+
+    it('304 before it looks at a range', async () => {
+      const headers = { 'if-none-match': `"${blobDigest}"`, range: 'bytes=100000-' };
+      (await ask('GET', `/v2/a/b/blobs/${blobDigest}`, headers)).expect(304);
+    });
+
+    it('HEAD without a body where it fails', async () => {
+      answering(gateway.bus, FIND_BLOB, () => {
+        throw registryError('BLOB_UNKNOWN');
+      });
+      const answer = (await ask('HEAD', `/v2/a/b/blobs/${blobDigest}`)).expect(404);
+      expect(answer.bytes).toHaveLength(0);
+    });
+  });
+
+  describe('method not allowed', () => {
+    it.each([
+      ['POST', '/v2/', 'GET, HEAD'],
+      ['PUT', `/v2/a/blobs/${blobDigest}`, 'GET, HEAD, DELETE'],
+      ['PATCH', '/v2/a/manifests/v1', 'GET, HEAD, PUT, DELETE'],
+      ['POST', `/v2/a/blobs/uploads/${SESSION}`, 'PATCH, PUT, GET, HEAD, DELETE'],
+      ['GET', '/v2/a/blobs/uploads/', 'POST'],
+      ['DELETE', '/v2/a/tags/list', 'GET, HEAD'],
+      ['OPTIONS', '/v2/a/manifests/v1', 'GET, HEAD, PUT, DELETE'],
+    ])('%s %s is 405 and says what is', async (method, path, allow) => {
+      const answer = (await ask(method, path)).expect(405);
+      expect(answer.header('allow')).toBe(allow);
+      expect(answer.codes).toEqual(['UNSUPPORTED']);
+    });
+  });
+
+  describe('an upload', () => {
+    it('whose Content-Range is not as long as its body stores nothing', async () => {
+      const asked = answering(gateway.bus, GRANT_APPEND, () => ({ url: 'grant', offset: 0 }));
+      const before = gateway.transport.appended.length;
+      for (const range of ['0-8', '0-10', '5-5']) {
+        const answer = await ask('PATCH', `/v2/a/blobs/uploads/${SESSION}`, { 'content-range': range }, '0123456789');
+        expect(answer.expect(400).codes).toEqual(['SIZE_INVALID']);
+      }
+      expect([asked, gateway.transport.appended.length]).toEqual([[], before]);
+    });
+
+    it('says how far it is, also behind a 416', async () => {
+      answering(gateway.bus, GRANT_APPEND, () => {
+        throw registryError('BLOB_UPLOAD_INVALID', { offset: 7 }, { status: 416 });
+      });
+      answering(gateway.bus, FIND_UPLOAD, () => ({ offset: 7 }));
+      const refused = await ask('PATCH', `/v2/a/blobs/uploads/${SESSION}`, { 'content-range': '9-9' }, 'x');
+      expect(refused.expect(416).codes).toEqual(['BLOB_UPLOAD_INVALID']);
+      const status = (await ask('GET', `/v2/a/blobs/uploads/${SESSION}?digest=left-over`)).expect(204);
+      expect(status.header('range')).toBe('0-6');
+      expect(status.header('location')).toBe(`/v2/a/blobs/uploads/${SESSION}`);
+    });
+
+    it('takes the first of two digests, and that one must be right', async () => {
+      const query = (...digests: string[]) => digests.map((each) => `digest=${each}`).join('&');
+      const answer = await ask('POST', `/v2/a/blobs/uploads/?${query('nonsense', blobDigest)}`, {}, blob);
+      expect(answer.expect(400).codes).toEqual(['DIGEST_INVALID']);
+    });
+  });
+
+  describe('a list of tags', () => {
+    const tags = (query: string) => ask('GET', `/v2/a/tags/list?${query}`);
+
+    it('is cut as asked, and says where it goes on', async () => {
+      const asked = answering(gateway.bus, LIST_TAGS, () => ({ tags: ['v1', 'v2'] as never, more: true }));
+      const answer = (await tags('n=2&last=v0')).expect(200);
+      expect(answer.json()).toEqual({ name: 'a', tags: ['v1', 'v2'] });
+      expect(answer.header('link')).toBe('</v2/a/tags/list?n=2&last=v2>; rel="next"');
+      expect(asked).toEqual([{ repository: 'library/a', after: 'v0', limit: 2 }]);
+    });
+
+    it.each([
+      ['huge', 'v'.repeat(5_000), 'v'.repeat(256)],
+      ['with NUL, before which every tag sorts that it could', 'v1%00x', 'v1'],
+      ['given twice', 'v1&last=v2', 'v1'],
+    ])('takes a last that is %s', async (_what, last, after) => {
+      const asked = answering(gateway.bus, LIST_TAGS, () => ({ tags: [], more: false }));
+      (await tags(`last=${last}`)).expect(200);
+      expect(asked[0]).toMatchObject({ after });
+    });
+
+    it.each(['', '-1', 'x', '1.5', '1e3', '0x10', '9'.repeat(30), '%00'])('refuses n=%p', async (n) => {
+      expect((await tags(`n=${n}`)).expect(400).codes).toEqual(['PAGINATION_NUMBER_INVALID']);
+    });
+
+    it('never takes more than it may for one page', async () => {
+      const asked = answering(gateway.bus, LIST_TAGS, () => ({ tags: [], more: false }));
+      (await tags('n=999999999')).expect(200);
+      expect(asked[0]).toMatchObject({ limit: 10_000 });
+    });
+  });
+
+  describe('a request id', () => {
+    it.each(['abc', 'A-b_c.1', 'x'.repeat(64)])('of the client is repeated: %p', async (id) => {
+      expect((await ask('GET', '/v2/', { 'x-request-id': id })).header('x-request-id')).toBe(id);
+    });
+
+    it.each(['', 'a b', 'x'.repeat(65), '<script>', 'a"b', 'ä'])('that is nonsense is replaced: %p', async (id) => {
+      const answered = (await ask('GET', '/v2/', { 'x-request-id': Buffer.from(id).toString('latin1') })).header(
+        'x-request-id',
+      );
+      expect(answered).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
+    });
+
+    it('is another one each time where the client gives none, also on an error', async () => {
+      const ids = [await ask('GET', '/v2/'), await ask('GET', '/v2/'), await ask('GET', '/v2/_nothing')];
+      expect(new Set(ids.map((answer) => answer.header('x-request-id'))).size).toBe(3);
+    });
+  });
+
+  describe('when something is wrong on our side', () => {
+    it('says UNAVAILABLE and when to come again where nobody answers', async () => {
+      gateway.bus.remove(FIND_BLOB.subject);
+      gateway.bus.remove(GET_MANIFEST.subject);
+      gateway.bus.remove(START_UPLOAD.subject);
+      for (const [method, path] of [
+        ['GET', `/v2/a/blobs/${blobDigest}`],
+        ['GET', '/v2/a/manifests/v1'],
+        ['POST', '/v2/a/blobs/uploads/'],
+      ] as const) {
+        const answer = (await ask(method, path)).expect(503);
+        expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
+        expect(answer.json()).toEqual({ errors: [{ code: 'UNAVAILABLE', message: 'service unavailable' }] });
+      }
+    });
+
+    it('does not let anybody cache a failure', async () => {
+      gateway.transport.failure = registryError('UNAVAILABLE');
+      const answer = (await ask('GET', `/v2/a/blobs/${blobDigest}`)).expect(503);
+      for (const name of ['cache-control', 'etag', 'docker-content-digest', 'content-range']) {
+        expect([name, answer.header(name)]).toEqual([name, undefined]);
+      }
+    });
+
+    it.each([
+      ['an error that is no registry’s', () => new TypeError('secret path /srv/berth')],
+      ['an UNKNOWN with a message', () => registryError('UNKNOWN', { sql: 'secret' }, { message: 'secret query' })],
+      [
+        'a 500 by another code',
+        () => new RegistryError('DENIED', { sql: 'secret' }, { status: 500, message: 'secret' }),
+      ],
+    ])('says nothing of %s', async (_what, make) => {
+      answering(gateway.bus, GET_MANIFEST, () => {
+        throw make();
+      });
+      const answer = (await ask('GET', '/v2/a/manifests/v1')).expect(500);
+      expect(answer.json()).toEqual({ errors: [{ code: 'UNKNOWN', message: 'unknown error' }] });
+      gateway.transport.failure = make();
+      expect((await ask('GET', `/v2/a/blobs/${blobDigest}`)).text).not.toContain('secret');
+    });
+  });
+
+  it('answers what is no endpoint with 404 in the registry’s dialect', async () => {
+    for (const path of ['/v2/a', '/v2/a/referrers/x', '/v2/a/b/c', '/v2/a/tags/']) {
+      expect((await ask('GET', path)).expect(404).codes).toEqual(['NAME_UNKNOWN']);
+    }
+  });
+
+  it('takes a manifest of any Content-Type, however long', async () => {
+    const asked = answering(gateway.bus, PUT_MANIFEST, () => ({ digest, subject: null }));
+    (await ask('PUT', '/v2/a/manifests/v1', { 'content-type': `${TYPE}; a=${'b'.repeat(2_000)}` }, payload)).expect(
+      201,
+    );
+    expect(asked[0]!.contentType.length).toBeLessThanOrEqual(256);
+  });
+});
+
+describe(`${GatewayModule.name} with tokens`, () => {
+  it('repeats the Host of the request, and believes nothing that is forwarded', async () => {
+    const gateway = await startGateway();
+    const forwarded = {
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-for': '6.6.6.6',
+      forwarded: 'host=evil.example;proto=https',
+      'x-original-url': '/v2/evil',
+    };
+    const answer = (await exchange({ method: 'GET', url: `${gateway.address}/v2/`, headers: forwarded })).expect(401);
+    expect(parseChallenge(answer.header('www-authenticate'))).toMatchObject({ realm: `${gateway.address}/auth/token` });
+    await gateway.stop();
+  });
+
+  it('says BERTH_PUBLIC_URL in the realm and in every Location', async () => {
+    const gateway = await startGateway({ BERTH_PUBLIC_URL: 'https://hub.example/' });
+    const key = await aKey();
+    answering(gateway.bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
+    answering(gateway.bus, START_UPLOAD, () => ({ sessionId: SESSION }));
+    answering(gateway.bus, PUT_MANIFEST, () => ({ digest, subject: null }));
+    const access = [{ type: 'repository', name: 'busybox', actions: ['pull', 'push'] }];
+    const headers = { authorization: `Bearer ${await aToken(key, { access })}` };
+    const url = `${gateway.address}/v2/`;
+    const challenge = (await exchange({ method: 'GET', url })).expect(401).header('www-authenticate');
+    expect(parseChallenge(challenge)?.realm).toBe('https://hub.example/auth/token');
+    const upload = await exchange({ method: 'POST', url: `${url}busybox/blobs/uploads/`, headers });
+    expect(upload.expect(202).header('location')).toBe(`https://hub.example/v2/busybox/blobs/uploads/${SESSION}`);
+    const put = await exchange({ method: 'PUT', url: `${url}busybox/manifests/v1`, headers, body: payload });
+    expect(put.expect(201).header('location')).toBe(`https://hub.example/v2/busybox/manifests/${digest}`);
+    await gateway.stop();
+  });
+
+  describe('at the token endpoint', () => {
+    let gateway: GatewayUnderTest;
+    beforeAll(async () => {
+      gateway = await startGateway();
+    });
+    afterAll(() => gateway.stop());
+    const issued = { token: 'a.b.c', expiresIn: 1800, issuedAt: '2030-01-01T00:00:00.000Z' };
+    const token = (query: string, headers: Record<string, string> = {}) =>
+      exchange({ method: 'GET', url: `${gateway.address}/auth/token?${query}`, headers });
+
+    it('hands on who asks and for what, from repeated and spaced scopes, and skips nonsense', async () => {
+      const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
+      const query = 'service=berth&scope=repository:a/b:pull&scope=repository:c:push%20nonsense%20registry:catalog:*';
+      const answer = (await token(query, { authorization: basic({ user: 'ann', password: 'pw' }) })).expect(200);
+      expect(answer.header('cache-control')).toBe('no-store');
+      expect(answer.json()).toEqual({
+        token: 'a.b.c',
+        access_token: 'a.b.c',
+        expires_in: 1800,
+        issued_at: issued.issuedAt,
+      });
+      expect(asked).toEqual([
+        {
+          username: 'ann',
+          password: 'pw',
+          scopes: [
+            { type: 'repository', name: 'a/b', actions: ['pull'] },
+            { type: 'repository', name: 'c', actions: ['push'] },
+            { type: 'registry', name: 'catalog', actions: ['*'] },
+          ],
+        },
+      ]);
+    });
+
+    it('gives anonymous a token, and nobody one for broken credentials', async () => {
+      const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
+      (await token('service=berth')).expect(200);
+      expect(asked).toEqual([{ scopes: [] }]);
+      for (const authorization of ['Bearer x', 'Basic !', basic({ user: 'a\0b', password: 'x' }), 'nonsense']) {
+        expect((await token('', { authorization })).expect(401).codes).toEqual(['UNAUTHORIZED']);
+      }
+      expect(asked).toHaveLength(1);
+    });
+
+    it('is 503 while auth is away', async () => {
+      gateway.bus.remove(ISSUE_TOKEN.subject);
+      expect((await token('')).expect(503).header('retry-after')).toBeDefined();
+    });
+  });
+});

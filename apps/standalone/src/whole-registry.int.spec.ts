@@ -1,0 +1,254 @@
+import { basename } from 'node:path';
+import { deployMigrations, RepositoryStore, OrganisationStore } from '@berth/metadata';
+import { parseRepositoryName } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import {
+  aManifest,
+  anImage,
+  anIndex,
+  basic,
+  claimsOf,
+  exchange,
+  exchangeBytes,
+  randomBlob,
+  RegistryClient,
+  requestToken,
+  startPostgres,
+  tempFolder,
+  type TestPostgres,
+} from '@berth/testing';
+import { type Standalone, startStandalone } from './standalone.js';
+
+jest.setTimeout(60_000);
+
+const ADMIN = { user: 'admin', password: 'correct horse battery' };
+
+/** The six services in this process, with real rows, real files and real HTTP in front. */
+describe(startStandalone, () => {
+  const temp = tempFolder();
+  let postgres: TestPostgres;
+  let registry: Standalone;
+  let admin: RegistryClient;
+  let anonymous: RegistryClient;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    const url = await postgres.createDatabase();
+    await deployMigrations(url);
+    const settings = loadSettings({
+      BERTH_PORT: '0',
+      BERTH_LOG_LEVEL: 'silent',
+      BERTH_DATA_DIR: temp.path,
+      BERTH_BLOB_STORE: 'filesystem',
+      BERTH_DATABASE_URL: url,
+      BERTH_SECRET_KEY: 's'.repeat(32),
+      BERTH_ADMIN_PASSWORD: ADMIN.password,
+      BERTH_MAX_MANIFEST_BYTES: '100000',
+    });
+    registry = await startStandalone(settings);
+    admin = new RegistryClient(registry.address, ADMIN);
+    anonymous = new RegistryClient(registry.address);
+  });
+  afterAll(async () => {
+    await registry.stop();
+    await postgres.stop();
+    temp.remove();
+  });
+
+  const count = async (table: string) => {
+    const text = `SELECT count(*)::int AS count FROM ${table}`;
+    const rows = await registry.host.database!.rows<{ count: number }>({ name: `count-${table}`, text }, []);
+    return rows[0]!.count;
+  };
+
+  it('is ready, and says so', async () => {
+    (await exchange({ method: 'GET', url: `${registry.address}/readyz` })).expect(200);
+    (await exchange({ method: 'GET', url: `${registry.internalAddress}/metrics` })).expect(200);
+    (await exchange({ method: 'GET', url: `${registry.address}/metrics` })).expect(404);
+  });
+
+  it('takes and gives an image and an index, byte for byte', async () => {
+    const [image, index] = [anImage({ layers: 3 }), anIndex()];
+    await admin.push('team/app', image, 'v1');
+    await admin.pullAndCompare('team/app', 'v1', image);
+    await admin.push('team/app', index, 'multi');
+    await admin.pullAndCompare('team/app', 'multi', index);
+  });
+
+  it('knows one repository under both spellings', async () => {
+    const image = anImage();
+    await admin.push('busybox', image, 'v1');
+    await admin.pullAndCompare('library/busybox', 'v1', image);
+    expect((await admin.listTags('busybox')).json()).toEqual({ name: 'busybox', tags: ['v1'] });
+    expect((await admin.listTags('library/busybox')).json()).toEqual({ name: 'library/busybox', tags: ['v1'] });
+  });
+
+  it.each(['single-post', 'post-put', 'chunked', 'stream'] as const)('takes a blob by %s', async (form) => {
+    const blob = randomBlob(300_000);
+    await admin.pushBlob('team/blobs', blob, form, 100_000);
+    expect((await admin.getBlob('team/blobs', blob.digest)).expect(200).bytes.equals(blob.bytes)).toBe(true);
+  });
+
+  describe('an upload', () => {
+    it('of a chunk that is not as long as it says stores nothing, and goes on', async () => {
+      const blob = randomBlob(1_000);
+      const session = await admin.startUpload('team/app');
+      const wrong = await session.patch(blob.bytes, 0, { headers: { 'content-range': '0-1999' } });
+      expect(wrong.expect(400).codes).toEqual(['SIZE_INVALID']);
+      expect((await session.status()).expect(204).header('range')).toBe('0-0');
+      (await session.patch(blob.bytes.subarray(0, 500), 0)).expect(202);
+      (await session.patch(blob.bytes.subarray(500), 600)).expect(416);
+      expect((await session.status()).expect(204).header('range')).toBe('0-499');
+      (await session.finish(blob.digest, blob.bytes.subarray(500))).expect(201);
+    });
+
+    it('cannot be seen, continued, completed or cancelled through another repository', async () => {
+      const session = await admin.startUpload('team/app');
+      const id = basename(new URL(session.location, registry.address).pathname);
+      const blob = randomBlob(10);
+      for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
+        const query: Record<string, string> = method === 'PUT' ? { digest: blob.digest } : {};
+        const body = method === 'PATCH' || method === 'PUT' ? blob.bytes : undefined;
+        const scopes = ['repository:team/other:pull,push,delete'];
+        const answer = await admin.call(method, `/v2/team/other/blobs/uploads/${id}`, scopes, { query, body });
+        expect([method, answer.status, answer.codes]).toEqual([method, 404, ['BLOB_UPLOAD_UNKNOWN']]);
+      }
+      (await session.finish(blob.digest, blob.bytes)).expect(201);
+    });
+
+    it('that was cancelled is gone', async () => {
+      const session = await admin.startUpload('team/app');
+      (await session.patch(Buffer.from('x'), 0)).expect(202);
+      (await session.cancel()).expect(204);
+      expect((await session.status()).expect(404).codes).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+    });
+
+    it('of other bytes than its digest makes no blob', async () => {
+      const before = await count('registry.blob');
+      for (const form of ['post-put', 'single-post', 'stream'] as const) {
+        const blob = { ...randomBlob(100), digest: randomBlob(100).digest };
+        await expect(admin.pushBlob('team/app', blob, form)).rejects.toThrow('DIGEST_INVALID');
+      }
+      expect(await count('registry.blob')).toBe(before);
+    });
+  });
+
+  describe('bad input', () => {
+    it.each([
+      ['a reference with NUL', 'manifests/v%00'],
+      ['a reference with a lone surrogate', 'manifests/%ED%A0%80'],
+      ['a session that is no UUID of ours', 'blobs/uploads/00000000-0000-0000-0000-000000000001'],
+      ['last with NUL', 'tags/list?last=%00'],
+      ['last of 10,000 characters', `tags/list?last=${'x'.repeat(10_000)}`],
+      ['n beyond every number', `tags/list?n=${'9'.repeat(400)}`],
+      ['a query that is no UTF-8', 'tags/list?last=%ff%fe'],
+    ])('with %s is never our fault', async (_what, rest) => {
+      await admin.push('team/bad', anImage(), 'v1');
+      const answer = await admin.inRepository('GET', 'team/bad', rest);
+      expect(answer.status).toBeLessThan(500);
+    });
+
+    it.each([
+      ['a user with NUL', basic({ user: 'ad\0min', password: 'x' }), 401],
+      ['a user of 300 characters', basic({ user: 'x'.repeat(300), password: 'x' }), 401],
+      ['a password of 5,000 characters', basic({ user: 'admin', password: 'x'.repeat(5_000) }), 401],
+      ['a user that is no UTF-8', `Basic ${Buffer.from([0xff, 0xfe, 0x3a, 0x78]).toString('base64')}`, 401],
+    ])('at the token endpoint with %s is refused', async (_what, authorization, status) => {
+      const url = `${registry.address}/auth/token?service=berth`;
+      (await exchange({ method: 'GET', url, headers: { authorization } })).expect(status);
+    });
+
+    it('in a manifest is refused, and stores nothing', async () => {
+      const before = [await count('registry.manifest'), await count('registry.repository')];
+      const { mediaType } = aManifest();
+      for (const bytes of [
+        '',
+        '{',
+        '[]',
+        'null',
+        '"x"',
+        '{"schemaVersion":2,"__proto__":{"x":1}}',
+        '\u0000',
+        '\ufeff{}',
+      ]) {
+        const answer = await admin.inRepository('PUT', 'bad-team/app', 'manifests/v1', {
+          body: bytes,
+          headers: { 'content-type': mediaType, 'content-length': String(Buffer.byteLength(bytes)) },
+        });
+        expect([bytes, answer.status]).toEqual([bytes, 400]);
+      }
+      const long = await admin.inRepository('PUT', 'bad-team/app', 'manifests/v1', {
+        body: Buffer.alloc(100_001, ' '),
+      });
+      expect(long.status).toBe(413);
+      expect([await count('registry.manifest'), await count('registry.repository')]).toEqual(before);
+    });
+
+    it('too long is refused before it is sent', async () => {
+      const authorization = await admin.tokenFor(['repository:team/app:pull,push']);
+      const { host } = new URL(registry.address);
+      const head = [
+        'PUT /v2/team/app/manifests/v1 HTTP/1.1',
+        `Host: ${host}`,
+        `Authorization: ${authorization}`,
+        'Content-Length: 100000000',
+        'Expect: 100-continue',
+      ];
+      const said = await exchangeBytes(host, [...head, '', ''].join('\r\n'), 1_000);
+      expect(said).toContain('HTTP/1.1 413');
+    });
+  });
+
+  describe('rights', () => {
+    it('let anonymous read what is public, and nothing else', async () => {
+      const image = anImage();
+      await admin.push('team/private', image, 'v1');
+      (await anonymous.getManifest('team/private', 'v1')).expect(401);
+      const path = parseRepositoryName('team/public');
+      const organisation = await new OrganisationStore(registry.host.database!).ensure('team', null);
+      const { organisationId } = organisation as { organisationId: string };
+      await new RepositoryStore(registry.host.database!).create(path, organisationId, true);
+      await admin.push('team/public', image, 'v1');
+      await anonymous.pullAndCompare('team/public', 'v1', image);
+      (await anonymous.postUpload('team/public')).expect(401);
+      (await anonymous.deleteManifest('team/public', 'v1')).expect(401);
+    });
+
+    it('of a token are for its repository, its actions, and nobody else’s', async () => {
+      const realm = `${registry.address}/auth/token`;
+      const scopes = ['repository:team/app:pull'];
+      const asked = await requestToken({ realm, service: 'berth', scopes, credentials: ADMIN });
+      const { token } = asked.expect(200).json<{ token: string }>();
+      expect(claimsOf(token).access).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull'] }]);
+      const withToken = { token: `Bearer ${token}` };
+      (await admin.getManifest('team/app', 'v9', withToken)).expect(404);
+      (await admin.getManifest('team/app2', 'v1', withToken)).expect(401);
+      (await admin.getManifest('team/ap', 'v1', withToken)).expect(401);
+      (await admin.postUpload('team/app', withToken)).expect(401);
+      (await admin.deleteManifest('team/app', 'v1', withToken)).expect(401);
+    });
+
+    it('to mount need the right to read the source: without it there is an upload, and no hint', async () => {
+      const blob = randomBlob(100);
+      await admin.pushBlob('team/secret', blob);
+      const query = { mount: blob.digest, from: 'team/secret' };
+      const only = ['repository:team/target:pull,push'];
+      const refused = await admin.call('POST', '/v2/team/target/blobs/uploads/', only, { query });
+      const absent = await admin.call('POST', '/v2/team/target/blobs/uploads/', only, {
+        query: { ...query, from: 'team/nothing' },
+      });
+      expect([refused.status, absent.status]).toEqual([202, 202]);
+      expect(refused.bytes).toEqual(absent.bytes);
+      (await admin.headBlob('team/target', blob.digest)).expect(404);
+      const both = [...only, 'repository:team/secret:pull'];
+      (await admin.call('POST', '/v2/team/target/blobs/uploads/', both, { query })).expect(201);
+      (await admin.headBlob('team/target', blob.digest)).expect(200);
+    });
+
+    it('are asked for a blob by digest in every repository: what another one has is unknown here', async () => {
+      const blob = randomBlob(100);
+      await admin.pushBlob('team/secret', blob);
+      await admin.pushBlob('team/target', randomBlob(1));
+      expect((await admin.getBlob('team/target', blob.digest)).expect(404).codes).toEqual(['BLOB_UNKNOWN']);
+    });
+  });
+});

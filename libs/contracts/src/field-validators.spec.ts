@@ -1,0 +1,86 @@
+import { validateSync } from 'class-validator';
+import { IsDigest, IsReference, IsRepositoryName } from './field-validators.js';
+
+const SHA256 = `sha256:${'a'.repeat(64)}`;
+const SHA512 = `sha512:${'b'.repeat(128)}`;
+const NOT_TEXT = [undefined, null, 5, {}, [], [SHA256], true];
+
+class Fields {
+  @IsRepositoryName()
+  repository: unknown = 'library/busybox';
+
+  @IsDigest()
+  digest: unknown = SHA256;
+
+  @IsReference()
+  reference: unknown = 'latest';
+
+  @IsDigest({ each: true })
+  known: unknown = [SHA256];
+}
+
+const failuresOf = (fields: Partial<Fields>) =>
+  validateSync(Object.assign(new Fields(), fields)).map(({ property, constraints }) => [
+    property,
+    ...Object.values(constraints ?? {}),
+  ]);
+
+describe('IsRepositoryName', () => {
+  it.each(['library/busybox', 'acme/team/app', 'a/b.c_d-e__f'])('takes the canonical path %s', (repository) => {
+    expect(failuresOf({ repository })).toEqual([]);
+  });
+
+  it.each([
+    'busybox',
+    'Library/busybox',
+    'library/busybox/',
+    '/library/busybox',
+    'library//busybox',
+    'library/busy box',
+    '../etc/passwd',
+    'library/busybox\n',
+    '',
+    `a/${'b'.repeat(300)}`,
+    ...NOT_TEXT,
+  ])('refuses %j', (repository) => {
+    expect(failuresOf({ repository })).toEqual([['repository', 'repository is not a valid repository name']]);
+  });
+});
+
+describe('IsDigest', () => {
+  it.each([SHA256, SHA512])('takes %s', (digest) => {
+    expect(failuresOf({ digest })).toEqual([]);
+  });
+
+  it.each([
+    '',
+    'latest',
+    SHA256.toUpperCase(),
+    `${SHA256}0`,
+    SHA256.slice(0, -1),
+    `md5:${'a'.repeat(32)}`,
+    `${SHA256}\n`,
+    ...NOT_TEXT,
+  ])('refuses %j', (digest) => {
+    expect(failuresOf({ digest })).toEqual([['digest', 'digest is not a valid digest']]);
+  });
+
+  it('looks at each entry of a list', () => {
+    expect(failuresOf({ known: [] })).toEqual([]);
+    expect(failuresOf({ known: [SHA256, SHA512] })).toEqual([]);
+    expect(failuresOf({ known: [SHA256, 'latest'] })).toHaveLength(1);
+  });
+});
+
+describe('IsReference', () => {
+  it.each(['latest', '1.0', '_x', 'A-b.c', 'a'.repeat(128), SHA256, SHA512])('takes %s', (reference) => {
+    expect(failuresOf({ reference })).toEqual([]);
+  });
+
+  it.each(['', '.hidden', '-x', 'a b', 'a/b', 'a:b', 'a'.repeat(129), 'sha256:abc', 'latest\n', ...NOT_TEXT])(
+    'refuses %j',
+    (reference) => {
+      expect(failuresOf({ reference })).toEqual([['reference', 'reference is not a valid reference']]);
+    },
+  );
+});
