@@ -52,10 +52,12 @@ export class Supervisor {
       .join('\n');
   }
 
-  /** The gateway first, so that nothing new comes in; storage last, so that what is in flight has where to go. */
+  /** The gateways first, so that nothing new comes in, and what they have begun has where to go. */
   async stop() {
     this.#stopping = true;
-    for (const entry of [...this.#processes].reverse()) await end(entry.child);
+    const gateways = this.#processes.filter(({ service }) => service === 'gateway');
+    const others = this.#processes.filter(({ service }) => service !== 'gateway');
+    for (const group of [gateways, others]) await Promise.all(group.map(({ child }) => child && end(child)));
     for (const file of [this.pidFile, this.addressFile]) rmSync(file, { force: true });
   }
 

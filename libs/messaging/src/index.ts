@@ -1,9 +1,10 @@
 export { Answers } from './answers.js';
+export { askAgain } from './ask-again.js';
 export { type EventHandler, EventStream } from './event-stream.js';
 export { InProcessBus } from './in-process/in-process-bus.js';
 export { InProcessEventStream } from './in-process/in-process-event-stream.js';
 export { InProcessServer } from './in-process/in-process-server.js';
-export { MessageBus } from './message-bus.js';
+export { MessageBus, type RequestOptions } from './message-bus.js';
 export { DrainingNatsServer } from './nats/draining-nats-server.js';
 export { JetStreamEventStream, type JetStreamSettings } from './nats/jetstream-event-stream.js';
 export { NatsBus } from './nats/nats-bus.js';

@@ -1,5 +1,10 @@
 import type { RequestContract } from '@berth/contracts';
 
+export interface RequestOptions {
+  /** How long to wait, where that differs from the contract's. */
+  timeoutMs?: number;
+}
+
 /**
  * Asks other services. One implementation per transport; callers see contracts only.
  * A RegistryError that the answerer throws arrives as a RegistryError. Nobody there, no answer in time, or no
@@ -9,6 +14,7 @@ export abstract class MessageBus {
   abstract request<Request extends object, Reply>(
     contract: RequestContract<Request, Reply>,
     request: NoInfer<Request>,
+    options?: RequestOptions,
   ): Promise<Reply>;
 
   /** Resolves when questions can be asked. */

@@ -15,6 +15,8 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     connectionTimeout: IDLE_SOCKET_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
+    // What arrives on an open connection while we stop is served, with Connection: close.
+    return503OnClosing: false,
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bodyParser: false,

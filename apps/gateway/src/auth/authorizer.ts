@@ -28,7 +28,7 @@ export class Authorizer {
 
   /** The caller, who has the action's right on the repository: else 401 with the challenge, or 403 where a user lacks it. */
   async authorize(request: IncomingMessage, name: PathName, actions: Action[]): Promise<Caller> {
-    const scopes = [{ type: 'repository', name: name.spelled, actions }];
+    const scopes = [{ type: 'repository', name: name.spelled, actions: asked(actions) }];
     const caller = await this.callerOf(request, scopes);
     if (actions.every((action) => caller.may(action, name.repository))) return caller;
     if (actions.some((action) => caller.wasRefused(action, name.repository))) throw registryError('DENIED', scopes);
@@ -62,3 +62,6 @@ export class Authorizer {
     return registryError('UNAUTHORIZED', scopes.length > 0 ? scopes : undefined, { headers });
   }
 }
+
+/** Who pushes also reads (HEAD before an upload): one token for both, as the reference registry asks for it. */
+const asked = (actions: Action[]): Action[] => (actions.includes('push') ? ['pull', ...actions] : actions);

@@ -7,7 +7,7 @@ import {
   GRANT_APPEND,
   START_UPLOAD,
 } from '@berth/contracts';
-import { MessageBus } from '@berth/messaging';
+import { askAgain, MessageBus } from '@berth/messaging';
 import {
   type Digest,
   digestAlgorithm,
@@ -23,6 +23,9 @@ import { Injectable } from '@nestjs/common';
 import { PublicUrl } from '../http/public-url.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
 import { hasBody, header, type RegistryRequest } from './registry-request.js';
+
+/** Above what storage is waited for first, below what it may take at most. */
+const COMMIT_WAITS_MS = [15_000, 300_000];
 
 /** Uploads: end-4a, end-4b, end-5, end-6, end-11, end-13, end-14. */
 @Injectable()
@@ -94,13 +97,15 @@ export class UploadRoutes {
     completed?: CompletedObject,
   ): Promise<void> {
     const { name, caller } = request;
-    await this.bus.request(COMMIT_UPLOAD, {
+    const ask = (attempt: number) => ({
       repository: name.repository,
       sessionId,
       digest,
       ...(completed && { completed }),
       ...(caller.userId !== undefined && { userId: caller.userId }),
+      ...(attempt > 0 && { again: true }),
     });
+    await askAgain(this.bus, COMMIT_UPLOAD, ask, COMMIT_WAITS_MS);
     await this.created(request, digest);
   }
 

@@ -1,9 +1,12 @@
 import { CANCEL_UPLOAD, COMPLETE_UPLOAD, type CommittedUploadV1, type CommitUploadV1 } from '@berth/contracts';
-import { MessageBus } from '@berth/messaging';
+import { askAgain, MessageBus } from '@berth/messaging';
 import { type CompletedUpload, RepositoryBlobStore } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { EnsureRepository } from '../repository/ensure-repository.js';
+
+/** Completing a large object may take minutes; a storage process that died with the question is to be noticed sooner. */
+const COMPLETION_WAITS_MS = [10_000, 60_000, 240_000];
 
 /**
  * The blob becomes true: storage has the bytes whole and hashing right before the one transaction that ends the session
@@ -17,8 +20,21 @@ export class CommitUpload {
     private readonly ensureRepository: EnsureRepository,
   ) {}
 
-  async run({ repository, sessionId, digest, userId, completed }: CommitUploadV1): Promise<CommittedUploadV1> {
-    const object = completed ?? (await this.bus.request(COMPLETE_UPLOAD, { repository, sessionId, digest }));
+  async run(request: CommitUploadV1): Promise<CommittedUploadV1> {
+    try {
+      return await this.commitSession(request);
+    } catch (error) {
+      const gone = error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN';
+      const blob = gone && request.again ? await this.blobs.find(request.repository, request.digest) : null;
+      if (blob) return { digest: blob.digest, size: blob.size };
+      throw error;
+    }
+  }
+
+  private async commitSession(request: CommitUploadV1): Promise<CommittedUploadV1> {
+    const { repository, sessionId, digest, userId } = request;
+    const ask = () => ({ repository, sessionId, digest });
+    const object = request.completed ?? (await askAgain(this.bus, COMPLETE_UPLOAD, ask, COMPLETION_WAITS_MS));
     const upload = { repository, sessionId, digest, ...object };
     try {
       if (!(await this.commit(upload))) await this.commitFirst(upload, userId);

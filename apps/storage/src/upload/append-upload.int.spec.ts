@@ -8,6 +8,8 @@ import { expire, openMigrated } from '../testing/upload-database.js';
 import { AppendUpload } from './append-upload.js';
 
 jest.setTimeout(60_000);
+/** Every 30 s an append looks whether it still holds its claim: who waits for that has not been stopped. */
+const SHORT_OF_KEEP_ALIVE = 15_000;
 
 const UNKNOWN = { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 };
 
@@ -209,17 +211,21 @@ describe(AppendUpload, () => {
       expect(await storage.keys()).toEqual([objectKey]);
     });
 
-    it('does not wait for a first sender who has fallen silent', async () => {
-      const session = await storage.start();
-      const silent = new HandFedBody().send('XXXX');
-      const first = failureOf(storage.send(session, silent));
-      await eventually(() => silent.asked > 1, { what: 'the first try waits for its sender' });
-      expect(await storage.send(session, 'one', { start: 0 })).toEqual({ offset: 3 });
-      expect(await first).toMatchObject(UNKNOWN);
-      const { objectKey } = await storage.finish(session, 'one');
-      expect(await storage.contentOf(objectKey)).toBe('one');
-      expect(await storage.keys()).toEqual([objectKey]);
-    });
+    it(
+      'does not wait for a first sender who has fallen silent',
+      async () => {
+        const session = await storage.start();
+        const silent = new HandFedBody().send('XXXX');
+        const first = failureOf(storage.send(session, silent));
+        await eventually(() => silent.asked > 1, { what: 'the first try waits for its sender' });
+        expect(await storage.send(session, 'one', { start: 0 })).toEqual({ offset: 3 });
+        expect(await first).toMatchObject(UNKNOWN);
+        const { objectKey } = await storage.finish(session, 'one');
+        expect(await storage.contentOf(objectKey)).toBe('one');
+        expect(await storage.keys()).toEqual([objectKey]);
+      },
+      SHORT_OF_KEEP_ALIVE,
+    );
 
     it('in another process takes over as well', async () => {
       const other = new StorageProcess(database, storage.store);
@@ -262,16 +268,20 @@ describe(AppendUpload, () => {
       }
     });
 
-    it('during an append ends that at once, and nothing is left of either', async () => {
-      const sessionId = await storage.start();
-      await storage.send(sessionId, 'one');
-      const sender = new HandFedBody().send('two');
-      const append = failureOf(storage.send(sessionId, sender));
-      await eventually(() => sender.asked > 1, { what: 'the append is under way' });
-      await storage.service.cancel({ repository: REPOSITORY, sessionId });
-      expect(await append).toBeInstanceOf(RegistryError);
-      expect(await storage.keys()).toEqual([]);
-    });
+    it(
+      'during an append ends that at once, and nothing is left of either',
+      async () => {
+        const sessionId = await storage.start();
+        await storage.send(sessionId, 'one');
+        const sender = new HandFedBody().send('two');
+        const append = failureOf(storage.send(sessionId, sender));
+        await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+        await storage.service.cancel({ repository: REPOSITORY, sessionId });
+        expect(await append).toBeInstanceOf(RegistryError);
+        expect(await storage.keys()).toEqual([]);
+      },
+      SHORT_OF_KEEP_ALIVE,
+    );
 
     it('by another repository does nothing', async () => {
       const sessionId = await storage.start();

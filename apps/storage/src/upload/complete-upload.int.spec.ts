@@ -8,6 +8,8 @@ import { openMigrated } from '../testing/upload-database.js';
 import { CompleteUpload } from './complete-upload.js';
 
 jest.setTimeout(60_000);
+/** Every 30 s an append looks whether it still holds its claim: who waits for that has not been stopped. */
+const SHORT_OF_KEEP_ALIVE = 15_000;
 
 const UNKNOWN = { code: 'BLOB_UPLOAD_UNKNOWN', status: 404 };
 const DIFFERS = { code: 'DIGEST_INVALID', status: 400 };
@@ -132,18 +134,22 @@ describe(CompleteUpload, () => {
     });
   });
 
-  it('takes the claim from an append that is still under way, whose bytes are then not in it', async () => {
-    const session = await storage.start();
-    await storage.send(session, 'one');
-    const sender = new HandFedBody().send('XXX');
-    const append = failureOf(storage.send(session, sender));
-    await eventually(() => sender.asked > 1, { what: 'the append is under way' });
-    const { objectKey, size } = await storage.finish(session, 'one');
-    expect(size).toBe(3);
-    expect(await append).toMatchObject(UNKNOWN);
-    expect(await storage.contentOf(objectKey)).toBe('one');
-    expect(await storage.keys()).toEqual([objectKey]);
-  });
+  it(
+    'takes the claim from an append that is still under way, whose bytes are then not in it',
+    async () => {
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      const sender = new HandFedBody().send('XXX');
+      const append = failureOf(storage.send(session, sender));
+      await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+      const { objectKey, size } = await storage.finish(session, 'one');
+      expect(size).toBe(3);
+      expect(await append).toMatchObject(UNKNOWN);
+      expect(await storage.contentOf(objectKey)).toBe('one');
+      expect(await storage.keys()).toEqual([objectKey]);
+    },
+    SHORT_OF_KEEP_ALIVE,
+  );
 
   it('can be repeated until the blob is committed, each time with a claim of its own', async () => {
     const session = await storage.start();

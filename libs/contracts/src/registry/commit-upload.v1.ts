@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import type { Digest, RepositoryName } from '@berth/oci';
 import { Type } from 'class-transformer';
-import { IsOptional, IsUUID, ValidateNested } from 'class-validator';
+import { IsBoolean, IsOptional, IsUUID, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsDigest, IsRepositoryName } from '../field-validators.js';
 import { CompletedObject } from '../storage/completed-object.js';
@@ -24,6 +24,11 @@ export class CommitUploadV1 extends Pusher {
   @ValidateNested()
   @Type(() => CompletedObject)
   completed?: CompletedObject;
+
+  /** Asked before without an answer: a session that is gone may have been committed then. */
+  @IsOptional()
+  @IsBoolean()
+  again?: boolean;
 }
 
 export interface CommittedUploadV1 {

@@ -1,6 +1,6 @@
 import type { RequestContract } from '@berth/contracts';
 import { registryError } from '@berth/oci';
-import { MessageBus } from '../message-bus.js';
+import { MessageBus, type RequestOptions } from '../message-bus.js';
 import { currentRequestId } from '../request-context.js';
 import { replyOf, type ReplyPacket } from '../rpc-packet.js';
 
@@ -29,9 +29,11 @@ export class InProcessBus extends MessageBus {
   }
 
   async request<Request extends object, Reply>(
-    { subject, timeoutMs }: RequestContract<Request, Reply>,
+    contract: RequestContract<Request, Reply>,
     request: Request,
+    options: RequestOptions = {},
   ): Promise<Reply> {
+    const { subject, timeoutMs } = { ...contract, ...options };
     const endpoint = this.endpoints.get(subject);
     if (!endpoint) throw registryError('UNAVAILABLE', { subject }, { cause: 'nobody answers' });
     const packet = await new Promise<ReplyPacket>((resolve, reject) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestContract } from '@berth/contracts';
 import { registryError } from '@berth/oci';
 import { headers } from '@nats-io/transport-node';
-import { MessageBus } from '../message-bus.js';
+import { MessageBus, type RequestOptions } from '../message-bus.js';
 import { currentRequestId } from '../request-context.js';
 import { REQUEST_ID_HEADER, replyOf, type ReplyPacket } from '../rpc-packet.js';
 import type { NatsLink } from './nats-connection.js';
@@ -19,9 +19,10 @@ export class NatsBus extends MessageBus {
   async request<Request extends object, Reply>(
     contract: RequestContract<Request, Reply>,
     request: Request,
+    options: RequestOptions = {},
   ): Promise<Reply> {
     if (!this.link.isUp) throw unavailable(contract.subject, 'the bus is not connected');
-    const { subject, timeoutMs } = contract;
+    const { subject, timeoutMs } = { ...contract, ...options };
     const packet = JSON.stringify({ pattern: subject, data: request, id: randomUUID() });
     const context = headers();
     context.set(REQUEST_ID_HEADER, currentRequestId() ?? randomUUID());

@@ -1,5 +1,5 @@
 import type { RequestContract } from '@berth/contracts';
-import { MessageBus } from '@berth/messaging';
+import { MessageBus, type RequestOptions } from '@berth/messaging';
 import { RegistryError } from '@berth/oci';
 import type { Metrics } from './metrics.js';
 
@@ -15,10 +15,11 @@ export class MeasuredBus extends MessageBus {
   async request<Request extends object, Reply>(
     contract: RequestContract<Request, Reply>,
     request: Request,
+    options?: RequestOptions,
   ): Promise<Reply> {
     const observe = this.metrics.busRequests.startTimer({ subject: contract.subject });
     try {
-      const reply = await this.bus.request<Request, Reply>(contract, request);
+      const reply = await this.bus.request<Request, Reply>(contract, request, options);
       observe({ outcome: 'ok' });
       return reply;
     } catch (error) {
