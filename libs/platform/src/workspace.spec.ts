@@ -31,7 +31,7 @@ interface DepConstraint {
 
 /** What eslint.config.mjs tells the rule @nx/enforce-module-boundaries, wherever it does. */
 async function boundaries(): Promise<DepConstraint[][]> {
-  const { default: config } = (await import('../../../eslint.config.mjs' as string)) as {
+  const { default: config } = (await import('../../../eslint.config.mjs')) as {
     default: { rules?: Record<string, unknown> }[];
   };
   return config

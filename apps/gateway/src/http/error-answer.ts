@@ -15,6 +15,8 @@ export async function answerError(reply: FastifyReply, error: unknown): Promise<
   }
   for (const [name, value] of Object.entries(known.headers ?? {})) reply.header(name, value);
   if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  // What is left of the request's body would stand before the next request of this connection.
+  reply.request.raw.resume();
   const body = JSON.stringify(errorEnvelope(known));
   reply.status(known.status).type('application/json').header('content-length', Buffer.byteLength(body));
   await reply.send(reply.request.method === 'HEAD' ? undefined : body);

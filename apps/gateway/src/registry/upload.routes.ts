@@ -87,7 +87,8 @@ export class UploadRoutes {
       ...(digest !== null && { digest }),
       ...(start !== null && { start }),
     });
-    return this.transport.append(grant.url, request.raw);
+    // Whoever breaks off must leave the connection whole: it still has to carry the answer, and the next request.
+    return this.transport.append(grant.url, request.raw.iterator({ destroyOnReturn: false }));
   }
 
   private async commit(

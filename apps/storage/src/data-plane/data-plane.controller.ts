@@ -21,7 +21,9 @@ export class DataPlaneController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.answering(reply, async () => reply.status(200).send(await this.dataPlane.append(grant, request.raw)));
+    await this.answering(reply, async () =>
+      reply.status(200).send(await this.dataPlane.append(grant, request.raw.iterator({ destroyOnReturn: false }))),
+    );
   }
 
   @Get('objects/:grant')
@@ -45,6 +47,8 @@ export class DataPlaneController {
       const known = error instanceof RegistryError ? error : new RegistryError('UNKNOWN', undefined, { cause: error });
       if (known.status >= 500) this.logger.error({ msg: 'transfer failed', err: error });
       if (reply.sent) return;
+      // The gateway may still be sending: it has to get the answer over this connection.
+      reply.request.raw.resume();
       await reply.status(known.status).send(known.toWire());
     }
   }
