@@ -18,6 +18,7 @@ const STEPS = [
   { name: 'lint', command: ['nx', 'run-many', '-t', 'lint', SHOW] },
   { name: 'typecheck', command: ['nx', 'run-many', '-t', 'typecheck', SHOW] },
   { name: 'build', command: ['nx', 'run-many', '-t', 'build', SHOW] },
+  { name: 'docs', command: ['node', 'tools/check-docs.mjs'] },
   { name: 'unit', command: ['nx', 'run-many', '-t', 'test', SHOW] },
   { name: 'int', command: ['nx', 'run-many', '-t', 'int', '--parallel=1', STREAM] },
   { name: 'e2e-standalone', command: ['nx', 'run', '@berth/e2e:e2e', '--configuration=standalone', STREAM] },

@@ -40,12 +40,25 @@ export class DataFolder {
   }
 
   private lock(): void {
-    const holder = existsSync(this.pidFile) ? readFileSync(this.pidFile, 'utf8') : '';
-    const [pid, started] = holder.split(' ');
+    if (this.take()) return;
+    const [pid, started] = readFileSync(this.pidFile, 'utf8').split(' ');
     if (pid && started !== undefined && Number(pid) !== process.pid && startTime(Number(pid)) === started) {
       throw new Error(`the data folder ${this.path} is in use by process ${pid}`);
     }
-    writeFileSync(this.pidFile, `${process.pid} ${startTime(process.pid) ?? ''}`);
+    // Its holder was killed.
+    rmSync(this.pidFile, { force: true });
+    if (!this.take()) throw new Error(`the data folder ${this.path} is in use: another process starts on it just now`);
+  }
+
+  /** False where the file is there already. */
+  private take(): boolean {
+    try {
+      writeFileSync(this.pidFile, `${process.pid} ${startTime(process.pid) ?? ''}`, { flag: 'wx' });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      throw error;
+    }
   }
 }
 

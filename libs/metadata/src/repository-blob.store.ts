@@ -80,6 +80,11 @@ const LOCK_LINK = {
          FROM registry.repository r JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
          WHERE r.path = $1`,
 };
+const DISCARD = {
+  name: 'blob-discard-object',
+  text: `INSERT INTO registry.object_deletion (object_key, size, not_before) SELECT $1, $2, now()
+         WHERE NOT EXISTS (SELECT FROM registry.blob WHERE object_key = $1) ON CONFLICT (object_key) DO NOTHING`,
+};
 const ATTEMPTS = 3;
 
 /** Blobs and their links to repositories. Written by registry-v2; removed by registry-v2 and gc-worker. */
@@ -101,6 +106,14 @@ export class RepositoryBlobStore {
     );
     if (row?.sessions) return 'committed';
     return row?.repositories ? 'session-unknown' : 'repository-unknown';
+  }
+
+  /**
+   * Queues an object for deletion whose session ended otherwise than by a commit of it. Harmless where it was committed
+   * after all, by the same question asked before: then a blob has its key.
+   */
+  async discard({ objectKey, size }: Pick<CompletedUpload, 'objectKey' | 'size'>): Promise<void> {
+    await this.database.rows(DISCARD, [objectKey, size]);
   }
 
   /** For reading: no lease. Null where this repository has no such blob. */

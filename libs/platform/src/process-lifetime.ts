@@ -31,7 +31,7 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   const inTime = await Promise.race([running.stop().then(() => true), delay(running.shutdownSeconds * 1000, false)]);
   if (inTime) running.logger.info('stopped');
   else running.logger.warn('stopped before everything had finished');
-  running.logger.flush();
+  await new Promise<void>((resolve) => running.logger.flush(() => resolve()));
   // 0, unless the trouble that made it stop has set another one.
   process.exit();
 }

@@ -31,7 +31,8 @@ interface DepConstraint {
 
 /** What eslint.config.mjs tells the rule @nx/enforce-module-boundaries, wherever it does. */
 async function boundaries(): Promise<DepConstraint[][]> {
-  const { default: config } = (await import('../../../eslint.config.mjs')) as {
+  const file = join(ROOT, 'eslint.config.mjs');
+  const { default: config } = (await import(file)) as {
     default: { rules?: Record<string, unknown> }[];
   };
   return config

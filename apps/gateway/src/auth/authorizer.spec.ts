@@ -61,9 +61,9 @@ describe(Authorizer, () => {
       const error = await refusal(authorizer().authorizer.authorize(request(), named('busybox'), ['push']));
       expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
       expect(challengeOf(error)).toBe(
-        'Bearer realm="http://registry.example:5000/auth/token",service="berth",scope="repository:busybox:push"',
+        'Bearer realm="http://registry.example:5000/auth/token",service="berth",scope="repository:busybox:pull,push"',
       );
-      expect(error.detail).toEqual([{ type: 'repository', name: 'busybox', actions: ['push'] }]);
+      expect(error.detail).toEqual([{ type: 'repository', name: 'busybox', actions: ['pull', 'push'] }]);
     });
 
     it('names several actions in one scope', async () => {

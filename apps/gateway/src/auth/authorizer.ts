@@ -64,4 +64,5 @@ export class Authorizer {
 }
 
 /** Who pushes also reads (HEAD before an upload): one token for both, as the reference registry asks for it. */
-const asked = (actions: Action[]): Action[] => (actions.includes('push') ? ['pull', ...actions] : actions);
+const asked = (actions: Action[]): Action[] =>
+  actions.includes('push') ? [...new Set<Action>(['pull', ...actions])] : actions;

@@ -40,6 +40,10 @@ export class CommitUpload {
       if (!(await this.commit(upload))) await this.commitFirst(upload, userId);
     } catch (error) {
       if (error instanceof RegistryError && error.code === 'DENIED') await this.giveUp(upload);
+      // An object that only this question knows of; one of the session's row is the session's to remove.
+      if (error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN' && request.completed) {
+        await this.blobs.discard(upload);
+      }
       throw error;
     }
     return { digest, size: object.size };

@@ -77,6 +77,9 @@ export class JetStreamEventStream extends EventStream {
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all([...this.open].map((messages) => messages.close()));
+    // NATS must know before the connection goes: what it still hands to this process comes again after ACK_WAIT only.
+    const told = this.link.isUp ? this.link.connection.flush().catch(() => undefined) : undefined;
+    await Promise.race([told, delay(RETRY_MS, undefined, { ref: false })]);
     await this.link.close();
   }
 
