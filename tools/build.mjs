@@ -11,8 +11,7 @@ const SKIPPED = new Set(['dist', 'generated', 'node_modules']);
 
 /** Builds every project unless no source has changed since the last build here. */
 export function ensureBuilt() {
-  const state = sourceState();
-  if (existsSync(MARK) && readFileSync(MARK, 'utf8') === state) return;
+  if (existsSync(MARK) && readFileSync(MARK, 'utf8') === sourceState()) return;
   console.log('Building ...');
   const started = Date.now();
   const nx = join(ROOT, 'node_modules/nx/dist/bin/nx.js');
@@ -21,7 +20,7 @@ export function ensureBuilt() {
   const { status, error } = spawnSync(file, args, { cwd: ROOT, env: environment(), stdio: 'inherit' });
   if (status !== 0)
     throw new Error(`the build did not succeed (${error?.message ?? `exit code ${status}`}); see above`);
-  writeFileSync(MARK, state);
+  writeFileSync(MARK, sourceState());
   console.log(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
 }
 

@@ -10,12 +10,10 @@ import {
   type TestPostgres,
 } from '@berth/testing';
 
-import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
+import { isForeignRegistry, reasonAgainst, startStack, type Stack } from './stack.js';
 
-const mode = modeOfThisRun();
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to disturb' : reasonAgainst('distributed');
-// Standalone has no server besides itself that could go away; its PostgreSQL is its child.
-const block = mode === 'standalone' ? describe.skip : requireOrSkip('outages of PostgreSQL, NATS and MinIO', reason);
+const block = requireOrSkip('outages of PostgreSQL, NATS and MinIO', reason);
 
 interface Outage {
   begin(): Promise<void>;

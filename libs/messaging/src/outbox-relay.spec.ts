@@ -14,6 +14,8 @@ class MemoryOutbox implements Outbox {
   readonly events: StoredEvent[] = [];
   readonly batches: number[] = [];
   failure: Error | null = null;
+  /** Removing waits for it. */
+  gate: Promise<void> = Promise.resolve();
   private written = 0;
 
   write(count = 1): void {
@@ -31,6 +33,7 @@ class MemoryOutbox implements Outbox {
   }
 
   async remove(ids: string[]): Promise<void> {
+    await this.gate;
     for (const id of ids) {
       const at = this.events.findIndex((event) => event.id === id);
       if (at >= 0) this.events.splice(at, 1);
@@ -189,6 +192,22 @@ describe(OutboxRelay.name, () => {
       open();
       await closing;
       expect(stream.published).toEqual(['event-1']);
+      nothingWaits();
+    });
+
+    it('waits for the removal of what was published, so that the next process need not publish it again', async () => {
+      let open = () => {};
+      outbox.gate = new Promise((resolve) => (open = resolve));
+      outbox.write();
+      relay.start();
+      await passes(1);
+      expect(stream.published).toEqual(['event-1']);
+      let closed = false;
+      const closing = relay.close().then(() => (closed = true));
+      await passes(MINUTE);
+      expect(closed).toBe(false);
+      open();
+      await closing;
       nothingWaits();
     });
 

@@ -169,7 +169,6 @@ describe(Database.name, () => {
         await on.databases.postgres.restart();
         for (const call of Object.values(calls)) await call(database);
       },
-      20_000,
     );
   });
 

@@ -338,6 +338,16 @@ describe(GarbageStore.name, () => {
       expect(handedOut).toHaveLength(20);
     });
 
+    it('passes over an object that another worker is taking, instead of waiting for it', async () => {
+      await queueObject('taken', -100);
+      await queueObject('free', -1);
+      const other = await test.session();
+      await other.rows('BEGIN');
+      await other.rows(`SELECT 1 FROM registry.object_deletion WHERE object_key = 'taken' FOR UPDATE`);
+      expect(await keys()).toEqual(['free']);
+      await other.rows('ROLLBACK');
+    });
+
     it.each([
       [0, 30],
       [1, 60],

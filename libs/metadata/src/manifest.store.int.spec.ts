@@ -428,7 +428,7 @@ describe(ManifestStore.name, () => {
         expect(['stored', 'deleted', 'unknown', true, false]).toContainEqual(outcome);
       }
       expect(await registry.count('registry.manifest_blob')).toBe(51);
-    }, 30_000);
+    });
 
     it('leaves references that agree with the survivor when the same manifest is pushed and deleted at once (R12)', async () => {
       const image = await anImage();

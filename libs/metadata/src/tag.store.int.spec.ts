@@ -81,7 +81,7 @@ describe(TagStore.name, () => {
         english = new TestDatabase(postgres.urlOf('english'));
         expect(await english.value(`SELECT 'a' < 'Z'`)).toBe(true);
         await prepare(english);
-      }, 30_000);
+      });
       afterAll(() => english?.close());
       holds();
     });

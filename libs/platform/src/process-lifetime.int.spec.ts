@@ -47,6 +47,8 @@ class TestProcess {
 
 const UP = `setInterval(() => {}, 1000); logger.info('up'); setTimeout(() => logger.flush());`;
 
+jest.setTimeout(30_000);
+
 describe('runUntilStopped', () => {
   const processes: TestProcess[] = [];
   const run = (start: string) => {

@@ -16,6 +16,8 @@ const COUNTED = defineEvent('test.counted.v1', CountedV1);
 const OTHER = defineEvent('test.other.v1', CountedV1);
 const SUBJECTS = [COUNTED.subject, OTHER.subject];
 
+jest.setTimeout(30_000);
+
 requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventStream.name, () => {
   let nats: TestNats;
   let stream: string;
@@ -23,7 +25,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
 
   beforeAll(async () => {
     nats = await startNats();
-  }, 30_000);
+  });
   afterAll(() => nats?.stop());
 
   beforeEach(() => {
@@ -111,7 +113,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     await publish(events, 3);
     await arrived(numbers, [3]);
     expect(numbers.filter((each) => each === 1)).toHaveLength(3);
-  }, 15_000);
+  });
 
   it('shares the events between two processes under one durable, each event to one of them', async () => {
     const [a, b] = [await open(), await open()];
@@ -130,7 +132,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     expect([...first, ...second].filter((n) => n > 0).sort((x, y) => x - y)).toEqual(expected);
     expect(first.filter((n) => n > 0)).not.toHaveLength(0);
     expect(second.filter((n) => n > 0)).not.toHaveLength(0);
-  }, 20_000);
+  });
 
   it('gives each event to every durable', async () => {
     const events = await open();
@@ -200,7 +202,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     await removeStream();
     await eventually(() => publish(publisher, 2).then(() => true), { what: 'events can be published again' });
     await arrived(numbers, [2], 20_000);
-  }, 30_000);
+  });
 
   it('says in the log once, not every second, that it cannot consume', async () => {
     const warnings: unknown[] = [];

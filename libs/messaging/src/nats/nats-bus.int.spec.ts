@@ -10,6 +10,8 @@ import { NatsLink, type NatsSettings } from './nats-connection.js';
 const DRAIN_MS = 1_000;
 const UNAVAILABLE = { code: 'UNAVAILABLE', status: 503 };
 
+jest.setTimeout(30_000);
+
 requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () => {
   let nats: TestNats;
   let settings: NatsSettings;
@@ -17,7 +19,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
   beforeAll(async () => {
     nats = await startNats({ jetstream: false });
     settings = { servers: [nats.url], name: 'test' };
-  }, 30_000);
+  });
   afterAll(() => nats?.stop());
 
   describeBus(NatsBus.name, async () => {
@@ -90,7 +92,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
       await asking;
       expect(failures).toEqual([]);
       expect(requests).toBeGreaterThan(500);
-    }, 30_000);
+    });
 
     it('finishes in the one that closes what it has begun, while the other takes what is new', async () => {
       const leaves = await replica('leaves');
@@ -147,7 +149,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
         await server.close();
         await bus.close();
       }
-    }, 20_000);
+    });
   });
 
   it('closes its server and its bus in time while NATS is away', async () => {
@@ -162,7 +164,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
     } finally {
       await nats.restart();
     }
-  }, 20_000);
+  });
 
   it('opens its first connection when NATS comes up later', async () => {
     await nats.pause();
@@ -172,5 +174,5 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
     await bus.ready();
     await bus.close();
     await expect(bus.request(ECHO, { text: '' })).rejects.toMatchObject(UNAVAILABLE);
-  }, 20_000);
+  });
 });

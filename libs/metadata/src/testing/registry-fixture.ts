@@ -15,6 +15,8 @@ import { aManifest, jsonManifest, MEDIA_TYPE } from './test-kit.js';
 export const LEASE_SECONDS = 3_600;
 export const PULL_WINDOW_SECONDS = 900;
 const SIZE = 1_000;
+/** A machine that does other things as well takes its time; waits of the tests have shorter deadlines, which say for what. */
+const TIMEOUT_MS = 30_000;
 
 export const anyDigest = (): Digest => digestOf(randomBytes(32));
 export const objectKeyOf = (digest: Digest) => `sha256/${digest.slice(7, 9)}/${digest.slice(7)}/${randomUUID()}`;
@@ -204,6 +206,7 @@ export interface OnDatabase {
 /** Registers the hooks that start and stop; the fields are there inside of tests. */
 export function onDatabase(): OnDatabase {
   const on = {} as OnDatabase;
+  jest.setTimeout(TIMEOUT_MS);
   beforeAll(async () => {
     on.databases = await TestDatabases.start();
   }, 60_000);

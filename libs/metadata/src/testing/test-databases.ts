@@ -11,7 +11,12 @@ export class TestDatabases {
 
   static async start(settings: Record<string, string | number> = {}): Promise<TestDatabases> {
     const postgres = await startPostgres({ settings: { deadlock_timeout: '100ms', ...settings } });
-    await deployMigrations(await postgres.createDatabase(TEMPLATE));
+    try {
+      await deployMigrations(await postgres.createDatabase(TEMPLATE));
+    } catch (error) {
+      await postgres.stop();
+      throw error;
+    }
     return new TestDatabases(postgres);
   }
 
