@@ -258,6 +258,12 @@ describe(`${GatewayModule.name} in open mode`, () => {
     }
   });
 
+  it('answers what it refuses before it looks at the path in the registry’s dialect too', async () => {
+    const refused = (await ask('PUT', '/v2/a/manifests/v1', { 'content-type': 'nonsense' }, payload)).expect(415);
+    expect(refused.codes).toEqual(['UNSUPPORTED']);
+    expect((await ask('GET', '/nowhere')).expect(404).codes).toEqual(['NAME_UNKNOWN']);
+  });
+
   it('takes a manifest of any Content-Type, however long', async () => {
     const asked = answering(gateway.bus, PUT_MANIFEST, () => ({ digest, subject: null }));
     (await ask('PUT', '/v2/a/manifests/v1', { 'content-type': `${TYPE}; a=${'b'.repeat(2_000)}` }, payload)).expect(

@@ -1,8 +1,10 @@
 import { HealthController } from '@berth/platform';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { Authorizer } from './auth/authorizer.js';
 import { TokenController } from './auth/token.controller.js';
 import { TokenVerifier } from './auth/token-verifier.js';
+import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
@@ -20,6 +22,7 @@ import { ObjectReader } from './transfer/object-reader.js';
 @Module({
   controllers: [HealthController, OpenApiController, RegistryController, TokenController],
   providers: [
+    { provide: APP_FILTER, useClass: EnvelopeFilter },
     Authorizer,
     BlobRoutes,
     ManifestCache,
