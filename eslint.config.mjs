@@ -4,6 +4,7 @@ import ts from 'typescript-eslint';
 
 const NO_FORWARD_REF = { name: '@nestjs/common', importNames: ['forwardRef'], message: 'Split the modules instead.' };
 const NO_TEST_KIT = { name: '@berth/testing', message: 'Only spec files use the test kit.' };
+const NO_TEST_PARTS = { name: '@berth/platform/testing', message: 'Only spec files use the test kit.' };
 const NO_STATE = { name: '@berth/metadata', message: 'The gateway keeps no state: ask the service that does.' };
 
 const LIBS = ['type:domain', 'type:contract', 'type:adapter', 'type:platform'];
@@ -61,12 +62,12 @@ export default ts.config(
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: ['**/*.spec.ts', '**/*.suite.ts', '**/src/testing/**', 'libs/testing/**'],
-    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT] }] },
+    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT, NO_TEST_PARTS] }] },
   },
   {
     files: ['apps/gateway/**/*.ts'],
     ignores: ['**/*.spec.ts', '**/src/testing/**'],
-    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT, NO_STATE] }] },
+    rules: { 'no-restricted-imports': ['error', { paths: [NO_FORWARD_REF, NO_TEST_KIT, NO_TEST_PARTS, NO_STATE] }] },
   },
   prettier,
 );

@@ -4,7 +4,7 @@ import { AccountStore, Database, deployMigrations } from '@berth/metadata';
 import { startPostgres, type TestPostgres } from '@berth/testing';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AuthModule } from './auth.module.js';
-import { type InProcessService, startInProcess } from './testing/in-process-service.js';
+import { type InProcessService, startInProcess } from '@berth/platform/testing';
 
 jest.setTimeout(60_000);
 

@@ -12,7 +12,7 @@ import {
 import { digestOf, RegistryError, registryError } from '@berth/oci';
 import { basic, exchange, type HttpRequest, parseChallenge } from '@berth/testing';
 import { GatewayModule } from './gateway.module.js';
-import { answering } from './testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { type GatewayUnderTest, startGateway } from './testing/gateway-under-test.js';
 import { aKey, aToken } from './testing/signing.js';
 

@@ -1,7 +1,7 @@
 import { GET_MANIFEST } from '@berth/contracts';
 import { digestOf } from '@berth/oci';
 import { exchangeBytes } from '@berth/testing';
-import { answering } from './testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { type GatewayUnderTest, startGateway } from './testing/gateway-under-test.js';
 
 jest.setTimeout(60_000);

@@ -5,8 +5,7 @@ import { registryError } from '@berth/oci';
 import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { GarbageCollector } from './garbage-collector.js';
 import { GcWorkerModule } from './gc-worker.module.js';
-import { answering } from './testing/answering.js';
-import { type InProcessService, startInProcess } from './testing/in-process-service.js';
+import { answering, type InProcessService, startInProcess } from '@berth/platform/testing';
 import { RegistryRows } from './testing/registry-rows.js';
 
 jest.setTimeout(60_000);

@@ -1,5 +1,4 @@
 import { JetStreamEventStream, DrainingNatsServer, NatsBus, NatsLink, type NatsSettings } from '@berth/messaging';
-import { Database } from '@berth/metadata';
 import { MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -8,6 +7,7 @@ import { createHttpApp, listen } from './http-server.js';
 import { createLogger } from './logging/logger.js';
 import { MeasuredBus } from './metrics/measured-bus.js';
 import { Metrics } from './metrics/metrics.js';
+import { openDatabase } from './open-database.js';
 import { InternalEndpointsModule, ServiceRootModule } from './platform.module.js';
 import type { ServiceHost } from './service-host.js';
 import { loadSettings } from './settings/load-settings.js';
@@ -100,18 +100,6 @@ async function openLink(nats: NatsSettings, settings: Settings): Promise<NatsLin
     `NATS carries messages of ${carries} bytes, and manifests of BERTH_MAX_MANIFEST_BYTES=${settings.maxManifestBytes} need ${needs}: ` +
       'set max_payload: 8MB in the configuration of nats-server, or lower BERTH_MAX_MANIFEST_BYTES',
   );
-}
-
-/** A database whose pool the process's metrics show. */
-export function openDatabase(applicationName: string, settings: Settings, metrics: Metrics): Database {
-  const database = new Database({ url: settings.databaseUrl!, poolSize: settings.databasePool, applicationName });
-  metrics.gauge('berth_database_connections', 'Open database connections', () => database.poolUse().total);
-  metrics.gauge(
-    'berth_database_waiting',
-    'Callers that wait for a database connection',
-    () => database.poolUse().waiting,
-  );
-  return database;
 }
 
 interface Started {

@@ -1,7 +1,8 @@
-export { openDatabase, runService, type Service } from './distributed.js';
+export { runService, type Service } from './distributed.js';
 export { HealthController } from './health/health.controller.js';
 export { HealthChecks, type Readiness } from './health/health-checks.js';
 export { createHttpApp, listen } from './http-server.js';
+export { createInProcessHost, startInProcessService } from './in-process.js';
 export { createLogger, NestLogger } from './logging/logger.js';
 export { MeasuredBus } from './metrics/measured-bus.js';
 export { Metrics } from './metrics/metrics.js';

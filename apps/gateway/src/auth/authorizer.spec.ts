@@ -4,7 +4,7 @@ import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, RegistryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { PublicUrl } from '../http/public-url.js';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { aKey, aToken, nowSeconds, type TestKey } from '../testing/signing.js';
 import { Authorizer } from './authorizer.js';
 import { ANYBODY } from './caller.js';

@@ -4,7 +4,7 @@ import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { exportSPKI, exportJWK } from 'jose';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { aKey, aToken, claims, forged, nowSeconds, type TestKey } from '../testing/signing.js';
 import { TokenVerifier } from './token-verifier.js';
 

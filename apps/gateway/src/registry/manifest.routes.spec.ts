@@ -4,7 +4,7 @@ import { type Digest, digestOf, parseReference, registryError } from '@berth/oci
 import { loadSettings } from '@berth/platform';
 import { bearer } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { aRequest } from '../testing/recorded-reply.js';
 import { ManifestCache } from './manifest-cache.js';
 import { ManifestRoutes } from './manifest.routes.js';

@@ -4,7 +4,7 @@ import { type Digest, digestOf, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { ANYBODY, bearer } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
 import { UploadRoutes } from './upload.routes.js';

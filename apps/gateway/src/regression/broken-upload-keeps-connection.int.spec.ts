@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { GRANT_APPEND } from '@berth/contracts';
 import { registryError } from '@berth/oci';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { type GatewayUnderTest, startGateway } from '../testing/gateway-under-test.js';
 
 jest.setTimeout(30_000);

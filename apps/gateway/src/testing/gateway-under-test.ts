@@ -15,7 +15,7 @@ import {
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { GatewayModule } from '../gateway.module.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
-import { answering } from './answering.js';
+import { answering } from '@berth/platform/testing';
 
 /** Takes every upload, and reads from what the test has put. */
 export class TestTransport extends BlobTransport {

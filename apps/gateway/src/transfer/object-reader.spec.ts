@@ -2,7 +2,7 @@ import { BytesBody, type ObjectBody } from '@berth/blob-store';
 import { GRANT_READ } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { type ByteRange, digestOf, registryError } from '@berth/oci';
-import { answering } from '../testing/answering.js';
+import { answering } from '@berth/platform/testing';
 import { BlobTransport } from './blob-transport.js';
 import { ObjectReader } from './object-reader.js';
 

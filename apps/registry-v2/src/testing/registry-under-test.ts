@@ -10,8 +10,7 @@ import {
 import { deployMigrations, OrganisationStore, RepositoryStore, UploadSessionStore } from '@berth/metadata';
 import { type Digest, organisationOf, parseRepositoryName, type RepositoryName } from '@berth/oci';
 import { RegistryModule } from '../registry.module.js';
-import { answering } from './answering.js';
-import { type InProcessService, startInProcess } from './in-process-service.js';
+import { answering, type InProcessService, startInProcess } from '@berth/platform/testing';
 
 /** registry-v2 on a database, between a storage and a manage that keep their rows, and no bytes. */
 export interface RegistryUnderTest extends InProcessService {

@@ -1,0 +1,2 @@
+export { answering } from './answering.js';
+export { type InProcessService, startInProcess } from './in-process-service.js';
