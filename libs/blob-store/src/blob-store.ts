@@ -12,7 +12,10 @@ export interface UnfinishedObject {
 }
 
 export interface AppendOptions {
-  /** The caller knows that no byte follows: the driver may skip what only a later append would need. */
+  /**
+   * The caller knows that no byte follows: the driver may skip what only a later append would need, and refuse that with
+   * ObjectEnded. A driver may ask before the body, behind it, or both.
+   */
   last: boolean;
 }
 
@@ -100,6 +103,13 @@ export class UnfinishedObjectLost extends Error {
     cause?: unknown,
   ) {
     super(`unfinished object ${key} is lost: ${reason}`, { cause });
+  }
+}
+
+/** An append behind one that was the last: the object can be completed or aborted, and takes no more bytes. */
+export class ObjectEnded extends Error {
+  constructor(readonly key: string) {
+    super(`object ${key} has its last byte`);
   }
 }
 

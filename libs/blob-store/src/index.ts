@@ -1,5 +1,6 @@
 export {
   BlobStore,
+  ObjectEnded,
   ObjectNotFound,
   StoreUnavailable,
   UnfinishedObjectLost,

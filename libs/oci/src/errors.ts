@@ -140,6 +140,11 @@ export function manifestInvalid(reason: string, detail?: unknown, cause?: unknow
   return registryError('MANIFEST_INVALID', detail, { message: `manifest invalid: ${reason}`, cause });
 }
 
+/** SIZE_INVALID (413) for a blob that is larger than the registry takes. */
+export function blobTooLarge(limit: number): RegistryError {
+  return registryError('SIZE_INVALID', { limit }, { status: 413, message: `the blob is larger than ${limit} bytes` });
+}
+
 /**
  * The answer body for anything thrown. A 5xx, and whatever is not a `RegistryError`, says nothing specific: only
  * UNAVAILABLE (503) or UNKNOWN with the catalogue's message. Spec: distribution-spec "Error Codes".

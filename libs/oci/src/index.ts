@@ -10,6 +10,7 @@ export {
   parseDigest,
 } from './digest.js';
 export {
+  blobTooLarge,
   type ErrorEnvelope,
   errorEnvelope,
   type OciErrorCode,

@@ -56,6 +56,13 @@ const OUT_OF_ORDER: NarrowedError = {
   when: 'Content-Range is malformed, or does not start where the upload stands; the session stays as it was',
 };
 const WRONG_LENGTH: NarrowedError = { code: 'SIZE_INVALID', when: 'Content-Length is not that of Content-Range' };
+const TOO_LARGE: NarrowedError = {
+  code: 'SIZE_INVALID',
+  status: 413,
+  when: 'the blob comes to be larger than BERTH_MAX_BLOB_BYTES; nothing of the body is kept',
+};
+const LAST_BYTE_SENT =
+  'An upload that has its last byte, because a PUT sent it, may take no more: that is 416 too, and the PUT can be repeated.';
 const NOT_THE_DIGEST: NarrowedError = {
   code: 'DIGEST_INVALID',
   when: 'the digest is missing or malformed, or the bytes hash to another one',
@@ -189,7 +196,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     POST: {
       summary: 'Starts an upload, takes a whole blob, or mounts one of another repository.',
       description:
-        'With `digest` the body is the blob. With `mount` and `from` the blob is taken over; where that cannot be, for whatever reason, a session is opened instead. The body of any other request is not read.',
+        'With `digest` the body is the blob, and an upload that fails leaves no session behind. With `mount` and `from` the blob is taken over; where that cannot be, for whatever reason, a session is opened instead. The body of any other request is not read.',
       parameters: [
         inQuery('digest', 'Of the body.'),
         inQuery('mount', 'The digest to take over.'),
@@ -210,6 +217,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         BODY_ENDED,
         OUT_OF_ORDER,
         WRONG_LENGTH,
+        TOO_LARGE,
         { code: 'BLOB_UPLOAD_UNKNOWN', when: 'the session ended while the body was on its way' },
         NO_ORGANISATION,
       ],
@@ -218,18 +226,26 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
   upload: {
     PATCH: {
       summary: 'Sends the next bytes.',
-      description: 'Bytes that were answered 202 are durable.',
+      description: `Bytes that were answered 202 are durable. ${LAST_BYTE_SENT}`,
       parameters: [CONTENT_RANGE],
       body: { description: 'A chunk, or a stream of unknown length.', content: ANY_BYTES },
       answers: { 202: { description: 'The bytes are stored.', headers: PROGRESS } },
-      errors: ['BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH],
+      errors: ['BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH, TOO_LARGE],
     },
     PUT: {
       summary: 'Ends an upload: the blob becomes one of the repository.',
       parameters: [{ ...inQuery('digest', 'Of the whole blob.'), required: true }, CONTENT_RANGE],
       body: { description: 'The last bytes, or none.', content: ANY_BYTES },
       answers: { 201: BLOB_CREATED },
-      errors: [NOT_THE_DIGEST, 'BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH, NO_ORGANISATION],
+      errors: [
+        NOT_THE_DIGEST,
+        'BLOB_UPLOAD_UNKNOWN',
+        BODY_ENDED,
+        OUT_OF_ORDER,
+        WRONG_LENGTH,
+        TOO_LARGE,
+        NO_ORGANISATION,
+      ],
     },
     GET: UPLOAD_STATUS,
     HEAD: UPLOAD_STATUS,

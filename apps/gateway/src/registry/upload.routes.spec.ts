@@ -1,4 +1,4 @@
-import { COMMIT_UPLOAD, GRANT_APPEND, START_UPLOAD, type StartUploadV1 } from '@berth/contracts';
+import { CANCEL_UPLOAD, COMMIT_UPLOAD, GRANT_APPEND, START_UPLOAD, type StartUploadV1 } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { type Digest, digestOf, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
@@ -7,6 +7,7 @@ import { PublicUrl } from '../http/public-url.js';
 import { answering } from '@berth/platform/testing';
 import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
+import type { RegistryRequest } from './registry-request.js';
 import { UploadRoutes } from './upload.routes.js';
 
 const SESSION = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
@@ -28,15 +29,17 @@ class Sink extends BlobTransport {
   async close(): Promise<void> {}
 }
 
-function routes({ offset = 10, mounted = null as Digest | null } = {}) {
+function routes({ offset = 10, mounted = null as Digest | null, env = {} } = {}) {
   const bus = new InProcessBus();
   const transport = new Sink(offset);
   const asked = {
     started: answering(bus, START_UPLOAD, () => (mounted ? { mounted } : { sessionId: SESSION })),
     granted: answering(bus, GRANT_APPEND, () => ({ url: 'http://storage/grant', offset: 0 })),
     committed: answering(bus, COMMIT_UPLOAD, ({ digest }) => ({ digest, size: offset })),
+    cancelled: answering(bus, CANCEL_UPLOAD, ({ sessionId }) => ({ sessionId })),
   };
-  return { routes: new UploadRoutes(bus, transport, new PublicUrl(loadSettings({}))), asked, transport, bus };
+  const settings = loadSettings(env);
+  return { routes: new UploadRoutes(bus, transport, new PublicUrl(settings), settings), asked, transport, bus };
 }
 
 async function started(options: RequestOptions): Promise<StartUploadV1> {
@@ -70,6 +73,42 @@ describe(UploadRoutes, () => {
       expect(asked.committed).toMatchObject([{ digest: DIGEST, sessionId: SESSION }]);
       expect(reply.statusCode).toBe(201);
       expect(reply.headers).toMatchObject({ location: `/v2/a/b/blobs/${DIGEST}`, 'docker-content-digest': DIGEST });
+    });
+
+    describe('of a whole blob that fails', () => {
+      const attempt = async (all: ReturnType<typeof routes>) =>
+        all.routes.start(aRequest({ method: 'POST', query: { digest: DIGEST }, body: 'x' }).request);
+
+      it('ends its session at once: nobody was told where to go on', async () => {
+        const all = routes();
+        answering(all.bus, COMMIT_UPLOAD, () => {
+          throw registryError('DIGEST_INVALID');
+        });
+        await expect(attempt(all)).rejects.toMatchObject({ code: 'DIGEST_INVALID', status: 400 });
+        expect(all.asked.cancelled).toEqual([{ repository: 'a/b', sessionId: SESSION }]);
+      });
+
+      it('takes the object along that storage has completed', async () => {
+        const all = routes();
+        const completed = { claim: SESSION, objectKey: 'objects/aa/one', size: 1 };
+        jest.spyOn(all.transport, 'append').mockResolvedValue({ offset: 1, completed } as { offset: number });
+        answering(all.bus, COMMIT_UPLOAD, () => {
+          throw registryError('DENIED');
+        });
+        await expect(attempt(all)).rejects.toMatchObject({ code: 'DENIED' });
+        expect(all.asked.cancelled).toEqual([
+          { repository: 'a/b', sessionId: SESSION, objectKey: completed.objectKey },
+        ]);
+      });
+
+      it('says why it failed, also where the session cannot be ended', async () => {
+        const all = routes();
+        answering(all.bus, GRANT_APPEND, () => {
+          throw registryError('UNAVAILABLE');
+        });
+        all.bus.remove(CANCEL_UPLOAD.subject);
+        await expect(attempt(all)).rejects.toMatchObject({ code: 'UNAVAILABLE', detail: undefined });
+      });
     });
 
     it('hashes with what the digest, or the announcement, says', async () => {
@@ -163,6 +202,36 @@ describe(UploadRoutes, () => {
       const { failure, transport, asked } = await patch({ 'content-range': '0-9', 'content-length': length });
       expect(failure).toMatchObject({ code: 'SIZE_INVALID', status: 400 });
       expect([transport.appended, asked.granted]).toEqual([[], []]);
+    });
+  });
+
+  describe('where BERTH_MAX_BLOB_BYTES is ten', () => {
+    const small = () => routes({ env: { BERTH_MAX_BLOB_BYTES: '10' } });
+    const TOO_LARGE = { code: 'SIZE_INVALID', status: 413, detail: { limit: 10 } };
+    const length = (bytes: number) => ({ 'content-length': String(bytes) });
+    const range = (text: string) => ({ 'content-range': text });
+    type Upload = (uploads: UploadRoutes, request: RegistryRequest) => Promise<void>;
+
+    it.each<[string, Record<string, string>, Upload]>([
+      ['POST of eleven bytes', length(11), (uploads, request) => uploads.start(request)],
+      ['PATCH of eleven bytes', length(11), (uploads, request) => uploads.patch(request, SESSION)],
+      ['PUT of eleven bytes', length(11), (uploads, request) => uploads.complete(request, SESSION)],
+      ['PATCH of the eleventh byte', range('10-10'), (uploads, request) => uploads.patch(request, SESSION)],
+      ['PUT of the eleventh byte', range('10-10'), (uploads, request) => uploads.complete(request, SESSION)],
+    ])('refuses a %s before anything is asked or read', async (_what, headers, upload) => {
+      const { routes: uploads, asked, transport } = small();
+      const body = 'x'.repeat(Number(headers['content-length'] ?? 1));
+      const all = { ...length(body.length), ...headers };
+      const { request } = aRequest({ query: { digest: DIGEST }, headers: all, body });
+      await expect(upload(uploads, request)).rejects.toMatchObject(TOO_LARGE);
+      expect([asked.started, asked.granted, transport.appended]).toEqual([[], [], []]);
+    });
+
+    it('takes ten', async () => {
+      const { routes: uploads, transport } = small();
+      const headers = { ...length(10), ...range('0-9') };
+      await uploads.patch(aRequest({ headers, body: '0123456789' }).request, SESSION);
+      expect(transport.appended).toHaveLength(1);
     });
   });
 

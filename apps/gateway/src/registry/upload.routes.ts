@@ -9,6 +9,7 @@ import {
 } from '@berth/contracts';
 import { askAgain, MessageBus } from '@berth/messaging';
 import {
+  blobTooLarge,
   type Digest,
   digestAlgorithm,
   type DigestAlgorithm,
@@ -19,6 +20,7 @@ import {
   registryError,
   type RepositoryName,
 } from '@berth/oci';
+import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { PublicUrl } from '../http/public-url.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
@@ -34,12 +36,14 @@ export class UploadRoutes {
     private readonly bus: MessageBus,
     private readonly transport: BlobTransport,
     private readonly publicUrl: PublicUrl,
+    private readonly settings: Settings,
   ) {}
 
   /** POST: mounts, takes a whole blob, or opens a session. */
   async start(request: RegistryRequest): Promise<void> {
     const { name, query, caller } = request;
     const digest = query.has('digest') ? parseDigest(query.get('digest')!) : null;
+    if (digest) this.refuseTooLarge(request);
     const algorithm = digest ? digestAlgorithm(digest) : announcedAlgorithm(query);
     const started = await this.bus.request(START_UPLOAD, {
       repository: name.repository,
@@ -49,8 +53,7 @@ export class UploadRoutes {
     });
     if ('mounted' in started) return this.created(request, started.mounted);
     if (digest === null) return this.accepted(request, started.sessionId, 0);
-    const { completed } = await this.append(request, started.sessionId, digest);
-    await this.commit(request, started.sessionId, digest, completed);
+    await this.takeWhole(request, started.sessionId, digest);
   }
 
   /** PATCH: the next chunk, or a stream of unknown length. */
@@ -78,8 +81,24 @@ export class UploadRoutes {
     await request.reply.status(204).header('docker-upload-uuid', sessionId).send();
   }
 
+  /** The body is the blob. A session that fails ends at once: the client was never told where to go on. */
+  private async takeWhole(request: RegistryRequest, sessionId: string, digest: Digest): Promise<void> {
+    let completed: CompletedObject | undefined;
+    try {
+      ({ completed } = await this.append(request, sessionId, digest));
+      await this.commit(request, sessionId, digest, completed);
+    } catch (error) {
+      const { repository } = request.name;
+      const cancel = { repository, sessionId, ...(completed && { objectKey: completed.objectKey }) };
+      // Gone already, or storage is away: then it ends when it has been idle for long.
+      await this.bus.request(CANCEL_UPLOAD, cancel).catch(() => undefined);
+      throw error;
+    }
+  }
+
   private async append(request: RegistryRequest, sessionId: string, digest: Digest | null): Promise<AppendedV1> {
     const { repository } = request.name;
+    this.refuseTooLarge(request);
     const start = startOfChunk(request);
     const grant = await this.bus.request(GRANT_APPEND, {
       repository,
@@ -89,6 +108,16 @@ export class UploadRoutes {
     });
     // Whoever breaks off must leave the connection whole: it still has to carry the answer, and the next request.
     return this.transport.append(grant.url, request.raw.iterator({ destroyOnReturn: false }));
+  }
+
+  /** What is told to be too large is refused before a byte of it is read; the rest storage finds out as it arrives. */
+  private refuseTooLarge(request: RegistryRequest): void {
+    const { maxBlobBytes } = this.settings;
+    if (maxBlobBytes === 0) return;
+    const length = Number(header(request, 'content-length') ?? 0);
+    const range = header(request, 'content-range');
+    const end = range === undefined ? 0 : parseContentRange(range).end + 1;
+    if (Math.max(length, end) > maxBlobBytes) throw blobTooLarge(maxBlobBytes);
   }
 
   private async commit(

@@ -1,4 +1,4 @@
-import { ObjectNotFound, StoreUnavailable, UnfinishedObjectLost } from '@berth/blob-store';
+import { ObjectEnded, ObjectNotFound, StoreUnavailable, UnfinishedObjectLost } from '@berth/blob-store';
 import { registryError } from '@berth/oci';
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { catchError, type Observable, throwError } from 'rxjs';
@@ -7,9 +7,17 @@ import { catchError, type Observable, throwError } from 'rxjs';
 export function asRegistryError(error: unknown): unknown {
   if (error instanceof StoreUnavailable) return registryError('UNAVAILABLE', undefined, { cause: error });
   if (error instanceof UnfinishedObjectLost) return registryError('BLOB_UPLOAD_UNKNOWN', undefined, { cause: error });
+  if (error instanceof ObjectEnded) return takesNoMore(error);
   if (error instanceof ObjectNotFound) return registryError('UNKNOWN', undefined, { cause: error });
   return error;
 }
+
+const takesNoMore = (cause: ObjectEnded) =>
+  registryError('BLOB_UPLOAD_INVALID', undefined, {
+    status: 416,
+    message: 'the upload has its last byte: it can be completed or cancelled',
+    cause,
+  });
 
 /** Translates the store's faults on their way out of a controller. */
 @Injectable()

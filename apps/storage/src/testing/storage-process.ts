@@ -2,6 +2,7 @@ import type { BlobStore } from '@berth/blob-store';
 import type { AppendedV1 } from '@berth/contracts';
 import { type Database, UploadSessionStore } from '@berth/metadata';
 import { type Digest, type DigestAlgorithm, digestOf, parseRepositoryName } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
 import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
 import { ObjectRemover } from '../object/object-remover.js';
 import { ActiveAppends } from '../upload/active-appends.js';
@@ -29,12 +30,13 @@ export class StorageProcess {
   constructor(
     database: Database,
     readonly store: BlobStore,
-    idleSeconds = 3600,
+    env: Record<string, string> = {},
   ) {
+    const settings = loadSettings(env);
     const [hashes, active, address] = [new RunningHashes(), new ActiveAppends(), new DataPlaneAddress()];
-    this.sessions = new UploadSessionStore(database, idleSeconds);
+    this.sessions = new UploadSessionStore(database, 3600);
     this.remover = new ObjectRemover(store);
-    this.append = new AppendUpload(this.sessions, store, hashes, active, this.remover, address);
+    this.append = new AppendUpload(this.sessions, store, hashes, active, this.remover, address, settings);
     this.complete = new CompleteUpload(this.sessions, store, hashes, active, this.remover);
     this.service = new UploadSessionService(this.sessions, active, this.remover);
   }

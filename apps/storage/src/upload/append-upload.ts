@@ -3,6 +3,7 @@ import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
 import type { AppendedV1, AppendGrantV1, CompletedObject, GrantAppendV1 } from '@berth/contracts';
 import { type UploadProgress, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
 import { type Digest, digestAlgorithm, digestHex, registryError } from '@berth/oci';
+import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
@@ -37,6 +38,7 @@ export class AppendUpload {
     private readonly active: ActiveAppends,
     private readonly remover: ObjectRemover,
     private readonly address: DataPlaneAddress,
+    private readonly settings: Settings,
   ) {}
 
   /** A grant for this process, for one transfer. Spec: end-5, end-6. */
@@ -50,7 +52,8 @@ export class AppendUpload {
 
   /**
    * Makes the bytes durable and then the offset; gives the new offset. A sender that goes away leaves what arrived.
-   * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over.
+   * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over; SIZE_INVALID (413) where the blob comes to be larger
+   * than it may be: then nothing of these bytes is kept, and the session stands where it stood.
    */
   async run(claim: string, source: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     const granted = this.granted.get(claim);
@@ -66,14 +69,16 @@ export class AppendUpload {
   ): Promise<AppendedV1> {
     const { session, claim, digest } = granted;
     const hash = this.hashes.continue(session);
-    const body = new IncomingBody(source, hash, signal);
+    const body = new IncomingBody(source, hash, signal, session.offset, this.settings.maxBlobBytes || Infinity);
     const previous = session.object as UnfinishedObject | null;
     const alive = setInterval(() => void this.keepAlive(session.id, claim), KEEP_ALIVE_MS);
     try {
       const options = {
-        // Asked behind the bytes: a sender that went away has not sent the last one, and goes on later.
+        // Asked behind the bytes, where it matters: a sender that went away has not sent the last one, and one whose bytes
+        // are not what the digest says may have more. Either goes on later.
         get last() {
-          return digest !== null && body.interruption === null;
+          if (digest === null || body.interruption) return false;
+          return !body.ended || mayBe(digestsSoFar(session.algorithm, hash), digest);
         },
       };
       const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, options);
@@ -129,6 +134,10 @@ const KEEP_ALIVE_MS = 30_000;
 
 const interrupted = (cause: unknown) =>
   registryError('BLOB_UPLOAD_INVALID', undefined, { cause, message: 'the request body ended early' });
+
+/** False where it is known that the bytes are not `digest`'s. */
+const mayBe = (digests: Pick<UploadProgress, 'sha256' | 'sha512'>, digest: Digest): boolean =>
+  [null, digestHex(digest)].includes(digests[digestAlgorithm(digest)]);
 
 const isDigest = (digests: Pick<UploadProgress, 'sha256' | 'sha512'>, digest: Digest | null): boolean =>
   digest !== null && digests[digestAlgorithm(digest)] === digestHex(digest);

@@ -35,6 +35,17 @@ describe(IncomingBody, () => {
     expect(hash.digest('hex')).toBe(createHash('sha256').update('abc').digest('hex'));
   });
 
+  it('throws where the blob comes to be larger than it may be, and passes nothing beyond on', async () => {
+    const body = new IncomingBody(chunksOf('ab', 'cd', 'e'), null, signal(), 6, 10);
+    const passed: string[] = [];
+    const reading = (async () => {
+      for await (const chunk of body) passed.push(Buffer.from(chunk).toString());
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'SIZE_INVALID', status: 413, detail: { limit: 10 } });
+    expect(passed).toEqual(['ab', 'cd']);
+    expect(await read(new IncomingBody(chunksOf('ab', 'cd'), null, signal(), 6, 10))).toBe('abcd');
+  });
+
   it('takes no byte after it was stopped', async () => {
     const controller = new AbortController();
     const sender = new HandFedBody().send('ab').send('cd');

@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import { blobTooLarge } from '@berth/oci';
 
 /**
  * The bytes of one append as they arrive: hashed and counted on their way. A sender that goes away ends it early, so
@@ -7,6 +8,8 @@ import type { Hash } from 'node:crypto';
  */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   received = 0;
+  /** Every byte has arrived. */
+  ended = false;
   /** Why it ended early; null while it has not. */
   interruption: unknown = null;
   private giveUp: (reason: unknown) => void = () => undefined;
@@ -15,6 +18,9 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     private readonly source: AsyncIterable<Uint8Array>,
     private readonly hash: Hash | null,
     private readonly signal: AbortSignal,
+    private readonly offset = 0,
+    /** Where the blob comes to be larger, it throws SIZE_INVALID instead of ending. */
+    private readonly limit = Infinity,
   ) {
     signal.addEventListener('abort', () => this.giveUp(signal.reason), { once: true });
   }
@@ -25,6 +31,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       for (;;) {
         const next = await this.next(chunks);
         if (next === null) return;
+        if (this.offset + this.received + next.length > this.limit) throw blobTooLarge(this.limit);
         this.hash?.update(next);
         this.received += next.length;
         yield next;
@@ -44,7 +51,9 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
         this.giveUp = reject;
         chunks.next().then(resolve, reject);
       });
-      return result.done ? null : result.value;
+      if (!result.done) return result.value;
+      this.ended = true;
+      return null;
     } catch (error) {
       this.interruption = error;
       return null;

@@ -3,6 +3,7 @@ import { S3BlobStore } from '@berth/blob-store';
 import type { Database } from '@berth/metadata';
 import { digestOf } from '@berth/oci';
 import { findMinio, requireOrSkip, startMinio, startPostgres, type TestMinio, type TestPostgres } from '@berth/testing';
+import { asRegistryError } from '../object/store-faults.js';
 import { brokenOff, chunksOf } from '../testing/bodies.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
 import { openMigrated } from '../testing/upload-database.js';
@@ -78,6 +79,42 @@ requireOrSkip('minio', findMinio().reason)('uploads on S3', () => {
     expect(await first.send(session, rest, { start: arrived, digest })).toEqual({ offset: bytes.length });
     const { objectKey } = await first.finish(session, bytes);
     expect(await stored(first, objectKey)).toBe(digestOf(bytes));
+    await first.store.delete(objectKey);
+  });
+
+  it.each([
+    ['in one piece', [9 * MIB]],
+    ['behind another chunk', [9 * MIB, 9 * MIB]],
+  ])('whose digest differs go on and end well: large, %s', async (_what, sizes) => {
+    const session = await first.start();
+    const chunks = sizes.map((size) => randomBytes(size));
+    const sent = Buffer.concat(chunks);
+    for (const chunk of chunks.slice(0, -1)) await first.send(session, chunksOf(...pieces(chunk)));
+    const wrong = { digest: digestOf(Buffer.from('other')) };
+    await first.send(session, chunksOf(...pieces(chunks.at(-1)!)), wrong);
+    const refused = first.complete.run({ repository: REPOSITORY, sessionId: session, ...wrong });
+    expect(await failureOf(refused)).toMatchObject({ code: 'DIGEST_INVALID' });
+    expect(await first.offsetOf(session)).toBe(sent.length);
+    const rest = randomBytes(1_000);
+    await first.send(session, chunksOf(rest), { start: sent.length });
+    const whole = Buffer.concat([sent, rest]);
+    const { objectKey } = await first.finish(session, whole);
+    expect(await stored(first, objectKey)).toBe(digestOf(whole));
+    expect(await first.keys()).toEqual([objectKey]);
+    await first.store.delete(objectKey);
+  });
+
+  it('that have their last byte take no more, say so, and can still be completed', async () => {
+    const session = await first.start();
+    const [one, two] = [randomBytes(9 * MIB), randomBytes(9 * MIB)];
+    const whole = Buffer.concat([one, two]);
+    await first.send(session, chunksOf(...pieces(one)));
+    await first.send(session, chunksOf(...pieces(two)), { digest: digestOf(whole) });
+    const refused = asRegistryError(await failureOf(second.send(session, chunksOf('more'))));
+    expect(refused).toMatchObject({ code: 'BLOB_UPLOAD_INVALID', status: 416 });
+    expect(await second.offsetOf(session)).toBe(whole.length);
+    const { objectKey } = await second.finish(session, whole);
+    expect(await stored(first, objectKey)).toBe(digestOf(whole));
     await first.store.delete(objectKey);
   });
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
-import { BlobStore, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
+import { BlobStore, ObjectEnded, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
 import { BytesBody, type ObjectBody, StreamBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
 import { PartBuffers } from '../part-buffers.js';
@@ -120,7 +120,7 @@ export class S3BlobStore extends BlobStore {
     let first = true;
     for await (const chunk of body) {
       if (chunk.length === 0) continue;
-      if (first && previous.upload?.ended) throw new TypeError(`appended behind the last byte of ${previous.key}`);
+      if (first && previous.upload?.ended) throw new ObjectEnded(previous.key);
       if (first) yield* this.carried(previous);
       first = false;
       yield chunk;

@@ -229,6 +229,16 @@ export class Settings {
   @Max(32 * 1024 * 1024)
   maxManifestBytes!: number;
 
+  @Setting('BERTH_MAX_BLOB_BYTES', {
+    type: 'integer',
+    default: '0',
+    doc: 'Larger blobs are answered 413, while their bytes arrive; 0: any size. The same for gateway and storage.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  maxBlobBytes!: number;
+
   @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
   @IsInt()
   @Min(60)
