@@ -3,7 +3,8 @@ import { manifestInvalid } from './errors.js';
 /** A JSON object as `JSON.parse` made it: `__proto__` is a plain own key of it, if the client sent one. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-const MAX_MEDIA_TYPE_LENGTH = 255;
+/** The longest media type that a manifest may name: what RFC 6838 section 4.2 allows. */
+export const MAX_MEDIA_TYPE_LENGTH = 255;
 
 /** Whether `value` is a JSON object, not a list and not null. */
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -26,9 +27,16 @@ export function optionalText(object: JsonObject, key: string, where: string): st
 
 /** The media type under `key`: 1 to 255 characters, in whatever form (clients invent). Throws MANIFEST_INVALID. */
 export function requiredMediaType(object: JsonObject, key: string, where: string): string {
+  const mediaType = optionalMediaType(object, key, where);
+  if (mediaType === undefined) throw manifestInvalid('a media type is missing', { field: `${where}.${key}` });
+  return mediaType;
+}
+
+/** As `requiredMediaType`, undefined when absent or empty. */
+export function optionalMediaType(object: JsonObject, key: string, where: string): string | undefined {
   const mediaType = optionalText(object, key, where);
-  if (mediaType === undefined || mediaType.length > MAX_MEDIA_TYPE_LENGTH) {
-    throw manifestInvalid('a media type is missing or too long', { field: `${where}.${key}` });
+  if (mediaType !== undefined && mediaType.length > MAX_MEDIA_TYPE_LENGTH) {
+    throw manifestInvalid('a media type is too long', { field: `${where}.${key}` });
   }
   return mediaType;
 }

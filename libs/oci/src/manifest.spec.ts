@@ -96,6 +96,8 @@ describe(parseManifest.name, () => {
     it('prefers its own artifactType to the type of its config', () => {
       expect(parse(image({ artifactType: 'a/sbom' })).artifactType).toBe('a/sbom');
       expect(parse(image({ artifactType: '' })).artifactType).toBe(OCI_IMAGE_CONFIG);
+      const longest = `a/${'b'.repeat(253)}`;
+      expect(parse(image({ artifactType: longest })).artifactType).toBe(longest);
     });
 
     it.each([[[]], [null], [undefined]])('may have the layers %j', (layers) => {
@@ -143,6 +145,7 @@ describe(parseManifest.name, () => {
       ['with a text for a subject', { subject: CONFIG.digest }],
       ['with annotations that are not texts', { annotations: { a: 1 } }],
       ['with an artifactType that is no text', { artifactType: 1 }],
+      ['with an artifactType of 256 characters', { artifactType: `a/${'b'.repeat(254)}` }],
       ['without schemaVersion', { schemaVersion: undefined }],
       ['with schemaVersion 3', { schemaVersion: 3 }],
       ['with schemaVersion "2"', { schemaVersion: '2' }],

@@ -1,7 +1,7 @@
 import { type Descriptor, parseDescriptor } from './descriptor.js';
 import { type Digest, digestOf } from './digest.js';
 import { manifestInvalid } from './errors.js';
-import { hasField, type JsonObject, list, optionalText, optionalTextMap } from './json-field.js';
+import { hasField, type JsonObject, list, optionalMediaType, optionalText, optionalTextMap } from './json-field.js';
 import { parseManifestJson } from './manifest-json.js';
 import {
   bareMediaType,
@@ -36,7 +36,7 @@ export interface ParsedManifest {
   readonly manifests: readonly Descriptor[];
   /** The manifest this one refers to; it need not exist. */
   readonly subject?: Descriptor;
-  /** As the referrers list shows it: the manifest's own, else an image's config type, else none. */
+  /** As the referrers list shows it: the manifest's own, else an image's config type, else none. At most 255 characters. */
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -74,7 +74,7 @@ type Contents = Omit<ParsedManifest, 'digest' | 'mediaType' | 'size' | 'kind'>;
 function contents(body: JsonObject, kind: ManifestKind): Contents {
   const references = kind === 'opaque' ? { layers: [], blobs: [], manifests: [] } : tracedReferences(body, kind);
   const annotations = kind === 'opaque' ? undefined : optionalTextMap(body, 'annotations', 'manifest');
-  const artifactType = kind === 'opaque' ? undefined : optionalText(body, 'artifactType', 'manifest');
+  const artifactType = kind === 'opaque' ? undefined : optionalMediaType(body, 'artifactType', 'manifest');
   const effective = artifactType ?? references.config?.mediaType;
   return {
     ...references,
