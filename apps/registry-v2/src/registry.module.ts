@@ -1,4 +1,12 @@
-import { Database, ManifestStore, OutboxStore, RepositoryBlobStore, RepositoryStore, TagStore } from '@berth/metadata';
+import {
+  Database,
+  ManifestStore,
+  OutboxStore,
+  ReferrerStore,
+  RepositoryBlobStore,
+  RepositoryStore,
+  TagStore,
+} from '@berth/metadata';
 import { Settings } from '@berth/platform';
 import { Module } from '@nestjs/common';
 import { BlobController } from './blob/blob.controller.js';
@@ -7,13 +15,14 @@ import { Events } from './event/events.js';
 import { ManifestController } from './manifest/manifest.controller.js';
 import { ManifestService } from './manifest/manifest.service.js';
 import { PutManifest } from './manifest/put-manifest.js';
+import { ReferrerController } from './referrer/referrer.controller.js';
 import { EnsureRepository } from './repository/ensure-repository.js';
 import { TagController } from './tag/tag.controller.js';
 import { CommitUpload } from './upload/commit-upload.js';
 import { StartUpload } from './upload/start-upload.js';
 import { UploadController } from './upload/upload.controller.js';
 
-const STORES = [ManifestStore, OutboxStore, RepositoryStore, TagStore].map((store) => ({
+const STORES = [ManifestStore, OutboxStore, ReferrerStore, RepositoryStore, TagStore].map((store) => ({
   provide: store,
   useFactory: (database: Database) => new store(database),
   inject: [Database],
@@ -27,7 +36,7 @@ const BLOB_STORE = {
 };
 
 @Module({
-  controllers: [BlobController, ManifestController, TagController, UploadController],
+  controllers: [BlobController, ManifestController, ReferrerController, TagController, UploadController],
   providers: [
     ...STORES,
     BLOB_STORE,

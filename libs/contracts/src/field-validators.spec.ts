@@ -1,5 +1,5 @@
 import { validateSync } from 'class-validator';
-import { IsDigest, IsReference, IsRepositoryName } from './field-validators.js';
+import { IsDigest, IsEntityTag, IsReference, IsRepositoryName, IsTag } from './field-validators.js';
 
 const SHA256 = `sha256:${'a'.repeat(64)}`;
 const SHA512 = `sha512:${'b'.repeat(128)}`;
@@ -14,6 +14,12 @@ class Fields {
 
   @IsReference()
   reference: unknown = 'latest';
+
+  @IsTag()
+  tag: unknown = 'latest';
+
+  @IsEntityTag()
+  entityTag: unknown = '*';
 
   @IsDigest({ each: true })
   known: unknown = [SHA256];
@@ -83,4 +89,24 @@ describe('IsReference', () => {
       expect(failuresOf({ reference })).toEqual([['reference', 'reference is not a valid reference']]);
     },
   );
+});
+
+describe('IsTag', () => {
+  it.each(['latest', '1.0', '_x', 'a'.repeat(128)])('takes %s', (tag) => {
+    expect(failuresOf({ tag })).toEqual([]);
+  });
+
+  it.each(['', '.hidden', 'a b', 'a:b', SHA256, 'a'.repeat(129), 'latest\n', ...NOT_TEXT])('refuses %j', (tag) => {
+    expect(failuresOf({ tag })).toEqual([['tag', 'tag is not a valid tag']]);
+  });
+});
+
+describe('IsEntityTag', () => {
+  it.each(['*', SHA256, SHA512])('takes %s', (entityTag) => {
+    expect(failuresOf({ entityTag })).toEqual([]);
+  });
+
+  it.each(['', '**', 'latest', `"${SHA256}"`, `W/${SHA256}`, ...NOT_TEXT])('refuses %j', (entityTag) => {
+    expect(failuresOf({ entityTag })).toEqual([['entityTag', 'entityTag is not a valid entity tag']]);
+  });
 });

@@ -29,5 +29,11 @@ export const IsRepositoryName = validator('repository name', isCanonicalName);
 /** The field holds a digest of a known algorithm. */
 export const IsDigest = validator('digest', isDigest);
 
+/** The field holds a tag. */
+export const IsTag = validator('tag', isTag);
+
+/** The field holds an entity tag of a manifest without its quotes, which is a digest, or the `*` for any. */
+export const IsEntityTag = validator('entity tag', (value) => value === '*' || isDigest(value));
+
 /** The field holds a tag or a digest. */
 export const IsReference = validator('reference', (value) => isDigest(value) || isTag(value));

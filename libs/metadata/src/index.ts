@@ -9,10 +9,12 @@ export {
   type NewManifest,
   type PutManifestOutcome,
   type StoredManifest,
+  type TagCondition,
 } from './manifest.store.js';
 export { deployMigrations, schemaDrift } from './migrate.js';
 export { OrganisationStore, type EnsureOutcome } from './organisation.store.js';
 export { OutboxStore, type OutboxEvent } from './outbox.store.js';
+export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
 export {
   RepositoryBlobStore,
   type BlobTiming,

@@ -15,9 +15,17 @@ export interface NewManifest {
   repository: RepositoryName;
   manifest: ParsedManifest;
   payload: Buffer;
+  /** Each of them once. */
   tags: Tag[];
+  precondition?: TagCondition;
   /** Written to the outbox in the same transaction, so that it is published if and only if the push is true. */
   event: { subject: string; payload: object };
+}
+
+/** What one of the tags of a push must name at its moment; null is handed in where there is no such tag. */
+export interface TagCondition {
+  tag: Tag;
+  holds: (named: Digest | null) => boolean;
 }
 
 /** What the manifest refers to and the repository does not have. */
@@ -25,7 +33,7 @@ export interface MissingReferences {
   missing: { digest: Digest; mediaType: string }[];
 }
 
-export type PutManifestOutcome = 'stored' | 'repository-unknown' | MissingReferences;
+export type PutManifestOutcome = 'stored' | 'repository-unknown' | 'precondition-failed' | MissingReferences;
 
 export type DeleteManifestOutcome = 'deleted' | 'unknown' | 'referenced';
 
@@ -51,9 +59,16 @@ const PUT = {
       SELECT made.id, child FROM made, unnest($10::bigint[]) AS u(child) ORDER BY child ON CONFLICT DO NOTHING),
     tagged AS (INSERT INTO registry.tag (repository_id, name, manifest_id)
       SELECT $1, name, made.id FROM made, unnest($11::text[]) AS u(name) ORDER BY name
-      ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now())
-    INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made`,
+      ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now()
+      WHERE registry.tag.name IS DISTINCT FROM $14::text RETURNING name),
+    told AS (INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made)
+    SELECT name FROM tagged`,
 };
+const LOCK_TAG = {
+  name: 'manifest-lock-tag',
+  text: `SELECT manifest_id FROM registry.tag WHERE repository_id = $1 AND name = $2 FOR UPDATE`,
+};
+const NAMED = { name: 'manifest-named', text: `SELECT digest FROM registry.manifest WHERE id = $1` };
 const FOUND_COLUMNS = `m.digest, m.media_type, m.size, m.subject_digest,
   CASE WHEN m.digest = ANY($3) THEN NULL ELSE m.payload END AS payload`;
 const FIND_BY_TAG = {
@@ -75,22 +90,28 @@ const DELETE = {
 };
 const ATTEMPTS = 3;
 
+/** Undoes a push whose tag was made by another one in between. */
+class TagWasMade extends Error {}
+
 /** Manifests of repositories, with their references. Written by registry-v2; removed by registry-v2 and gc-worker. */
 export class ManifestStore {
   constructor(private readonly database: Database) {}
 
   /**
    * One transaction: manifest, references, tags and event, or nothing. The foreign keys lock what is referenced, in
-   * digest order, and fail where garbage collection was faster: then the missing references are looked up again.
+   * digest order, and fail where garbage collection was faster: then the missing references are looked up again. A
+   * precondition is judged under a lock of its tag, so that of pushes that expect the same only one is stored.
    */
   async put(push: NewManifest): Promise<PutManifestOutcome> {
     for (let attempt = 1; ; attempt++) {
       const references = await this.resolve(push);
       if (references === 'repository-unknown' || 'missing' in references) return references;
       try {
-        await this.insert(push, references);
+        if (push.precondition) return await this.insertIfItHolds(push, references, push.precondition);
+        await this.insert(this.database.rows.bind(this.database), push, references, null);
         return 'stored';
       } catch (error) {
+        if (error instanceof TagWasMade) return 'precondition-failed';
         if (!isForeignKeyViolation(error) || attempt === ATTEMPTS) throw error;
       }
     }
@@ -146,8 +167,30 @@ export class ManifestStore {
     };
   }
 
-  private async insert({ manifest, payload, tags, event }: NewManifest, references: References): Promise<void> {
-    await this.database.rows(PUT, [
+  /** A tag that is not there cannot be locked: then it is made, and nothing else, and that it was shows who was first. */
+  private insertIfItHolds(
+    push: NewManifest,
+    references: References,
+    { tag, holds }: TagCondition,
+  ): Promise<'stored' | 'precondition-failed'> {
+    return this.database.transaction(async (rows) => {
+      const [found] = await rows<{ manifest_id: string }>(LOCK_TAG, [references.repositoryId, tag]);
+      const [named] = found ? await rows<{ digest: Digest }>(NAMED, [found.manifest_id]) : [];
+      if (!holds(named?.digest ?? null)) return 'precondition-failed';
+      const tagged = await this.insert(rows, push, references, named ? null : tag);
+      if (!tagged.includes(tag)) throw new TagWasMade();
+      return 'stored';
+    });
+  }
+
+  /** Gives the tags that were set; `onlyNew` is not, where it is there already. */
+  private async insert(
+    rows: Database['rows'],
+    { manifest, payload, tags, event }: NewManifest,
+    references: References,
+    onlyNew: Tag | null,
+  ): Promise<Tag[]> {
+    const tagged = await rows<{ name: Tag }>(PUT, [
       references.repositoryId,
       manifest.digest,
       manifest.mediaType,
@@ -161,7 +204,9 @@ export class ManifestStore {
       tags,
       event.subject,
       JSON.stringify(event.payload),
+      onlyNew,
     ]);
+    return tagged.map(({ name }) => name);
   }
 }
 

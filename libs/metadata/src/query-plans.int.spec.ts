@@ -6,14 +6,26 @@ import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
 import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
+import { ReferrerStore } from './referrer.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
-import { blobEntry, EVENT, imageOf, indexOf, onDatabase, RegistryFixture } from './testing/registry-fixture.js';
+import {
+  blobEntry,
+  EVENT,
+  imageOf,
+  indexOf,
+  newManifest,
+  onDatabase,
+  RegistryFixture,
+} from './testing/registry-fixture.js';
 import type { TestDatabase } from './testing/test-databases.js';
 
 /** Enough rows that reading a whole table is never the cheapest plan for a few of them. */
 const ROWS = 20_000;
 const REPOSITORIES = 2_000;
+/** Of one subject. */
+const REFERRERS = 100_000;
+const SUBJECT = `sha256:${'5'.repeat(64)}` as Digest;
 /** PostgreSQL may change from plans for the values at hand to one for all values at the sixth execution. */
 const EXECUTIONS = 7;
 
@@ -50,6 +62,10 @@ const SEED = [
   `INSERT INTO registry.manifest (repository_id, digest, media_type, size, payload, subject_digest)
    SELECT repository_id, 'sha256:' || encode(sha256(digest::bytea), 'hex'), 'application/json', 10, '{}',
      CASE WHEN random() < 0.1 THEN digest END FROM registry.repository_blob`,
+  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, payload, subject_digest, artifact_type)
+   SELECT (SELECT id FROM registry.repository WHERE path = 'org77/app'), 'sha256:' || encode(sha256(('referrer' || n)::bytea), 'hex'),
+     'application/json', 10, '{}', '${SUBJECT}', CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'usual' END
+   FROM generate_series(1, ${REFERRERS}) n`,
   `INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
    SELECT m.id, rb.repository_id, rb.digest FROM registry.repository_blob rb JOIN registry.manifest m
      ON m.repository_id = rb.repository_id AND m.digest = 'sha256:' || encode(sha256(rb.digest::bytea), 'hex')`,
@@ -73,8 +89,8 @@ describe('the statements of the stores', () => {
   let registry: RegistryFixture;
   let database: Database;
 
-  /** Runs `work` often enough, and gives the queries whose plan reads a whole table. */
-  const readingWholeTables = async (work: () => Promise<unknown>) => {
+  /** Runs `work` often enough, and gives the plans of all its queries. */
+  const plansOf = async (work: () => Promise<unknown>) => {
     const mark = randomUUID();
     await database.rows({ name: `mark-${mark}`, text: `SELECT '${mark}'` }, []);
     for (let n = 0; n < EXECUTIONS; n++) await work();
@@ -84,10 +100,10 @@ describe('the statements of the stores', () => {
       .split(/LOG: {2}duration: .* plan:/)
       .slice(1);
     expect(plans.length).toBeGreaterThanOrEqual(EXECUTIONS);
-    return plans
-      .filter((plan) => WHOLE_TABLE.test(plan))
-      .map((plan) => plan.replace(/\s+\[?\d{4}-\d\d-\d\d [\s\S]*/, '').trim());
+    return plans.map((plan) => plan.replace(/\s+\[?\d{4}-\d\d-\d\d [\s\S]*/, '').trim());
   };
+  const readingWholeTables = async (work: () => Promise<unknown>) =>
+    (await plansOf(work)).filter((plan) => WHOLE_TABLE.test(plan));
 
   beforeAll(async () => {
     test = await on.databases.fresh();
@@ -104,6 +120,25 @@ describe('the statements of the stores', () => {
     const unserved = { name: 'unserved', text: `SELECT * FROM registry.blob WHERE size = $1` };
     const [plan] = await readingWholeTables(() => database.rows(unserved, [5]));
     expect(plan).toContain('Seq Scan on blob');
+  });
+
+  it.each([
+    ['all', undefined],
+    ['those of one type', 'rare'],
+  ])('read a page of %s of a subject from the index in its order, however many there are', async (_which, type) => {
+    const repository = parseRepositoryName('org77/app');
+    const store = new ReferrerStore(database);
+    const page = { repository, subject: SUBJECT, artifactType: type, limit: 10 };
+    const after = (await store.list({ ...page, after: '' })).referrers.at(-1)!.digest;
+    const plans = await plansOf(() => store.list({ ...page, after }));
+    for (const plan of plans) {
+      expect(plan).not.toMatch(WHOLE_TABLE);
+      // The index, and not a sort of what it found, gives the order; and it is entered behind the page before.
+      expect(plan).not.toMatch(/->\s+(Incremental )?Sort[\s\S]*on manifest/);
+      expect(plan).toMatch(/Index Scan using manifest_repository_id_subject_digest_\w*digest_idx on manifest m/);
+      expect(plan).toMatch(/Index Cond: .*subject_digest = .*digest > /);
+      if (type) expect(plan).toMatch(/Index Cond: .*artifact_type = /);
+    }
   });
 
   it('are served by indexes, and so are the triggers and foreign keys behind them', async () => {
@@ -148,6 +183,9 @@ describe('the statements of the stores', () => {
         const image = await registry.push(repository, imageOf([blobs[0]!], { subject }), [`image${n}`]);
         const index = await registry.push(repository, indexOf([image, blobEntry(blobs[1]!)]), [`index${n}`]);
         await registry.push(repository, imageOf([blobs[2]!]), [`index${n}`]);
+        const conditional = newManifest(repository, imageOf([blobs[2]!]), [`image${n}`]);
+        const precondition = { tag: `image${n}` as Tag, holds: () => true };
+        await registry.manifests.put({ ...conditional, precondition });
         await registry.manifests.find(repository, parseReference(`image${n}`), []);
         await registry.manifests.find(repository, parseReference(index.digest), []);
         for (const each of [index, subject, image]) await registry.remove(repository, each.digest);

@@ -1,5 +1,6 @@
 import {
   COMMIT_UPLOAD,
+  DELETE_BLOB,
   DELETE_MANIFEST,
   GET_MANIFEST,
   LIST_TAGS,
@@ -122,6 +123,118 @@ describe(PutManifest, () => {
         expect(await registry.count('registry.manifest')).toBe(before);
       },
     );
+  });
+
+  describe('with tags beside a digest', () => {
+    const tagsOf = async (repository: RepositoryName) =>
+      (await registry.bus.request(LIST_TAGS, { repository, after: '', limit: 1_000 })).tags;
+
+    it('sets all of them at once, each once', async () => {
+      const { repository, manifest } = await anApp();
+      const tags = Array.from({ length: 100 }, (_, n) => `v${String(n).padStart(3, '0')}`);
+      const some = tags.slice(0, 10);
+      await put(repository, manifest, manifest.digest, { tags: [...some, ...some] });
+      expect(await tagsOf(repository)).toEqual(some);
+      await put(repository, manifest, manifest.digest, { tags });
+      expect(await tagsOf(repository)).toEqual(tags);
+      for (const tag of [tags[0]!, tags[99]!]) expect((await get(repository, tag)).digest).toBe(manifest.digest);
+    });
+
+    it('sets none where the manifest is refused, and moves those that are there', async () => {
+      const { repository, manifest } = await anApp();
+      await put(repository, manifest, 'v1');
+      const broken = aManifest({ config: randomBlob(1) });
+      expect(await failureOf(put(repository, broken, broken.digest, { tags: ['v1', 'v2'] }))).toMatchObject({
+        code: 'MANIFEST_BLOB_UNKNOWN',
+      });
+      expect(await tagsOf(repository)).toEqual(['v1']);
+      const next = aManifest({ config: JSON.parse(manifest.bytes.toString()).config, layers: [] });
+      await put(repository, next, next.digest, { tags: ['v1', 'v2'] });
+      for (const tag of ['v1', 'v2']) expect((await get(repository, tag)).digest).toBe(next.digest);
+    });
+  });
+
+  describe('with a precondition', () => {
+    const failed = { code: 'MANIFEST_INVALID', status: 412 };
+    /** A repository where v1 names the first of two manifests. */
+    async function tagged() {
+      const { repository, manifest } = await anApp();
+      await put(repository, manifest);
+      const next = aManifest({ config: JSON.parse(manifest.bytes.toString()).config, layers: [] });
+      const attempt = (precondition: object, reference = 'v1') =>
+        put(repository, next, reference, { precondition }).then(
+          () => 'stored',
+          (error: unknown) => error,
+        );
+      return { repository, manifest, next, attempt };
+    }
+
+    it.each([
+      ['If-None-Match: *', { ifNoneMatch: ['*'] }],
+      ['If-None-Match of what the tag names', { ifNoneMatch: [someDigest(), 'named'] }],
+      ['If-Match of something else', { ifMatch: [someDigest()] }],
+      ['If-Match of nothing of ours', { ifMatch: [] }],
+      ['both, of which one fails', { ifMatch: ['*'], ifNoneMatch: ['named'] }],
+    ])('that fails is 412 and changes nothing: %s', async (_what, precondition) => {
+      const { repository, manifest, next, attempt } = await tagged();
+      const named = (tags?: string[]) => tags?.map((tag) => (tag === 'named' ? manifest.digest : tag));
+      const { ifMatch, ifNoneMatch } = precondition as { ifMatch?: string[]; ifNoneMatch?: string[] };
+      const filled = {
+        ...(ifMatch && { ifMatch: named(ifMatch) }),
+        ...(ifNoneMatch && { ifNoneMatch: named(ifNoneMatch) }),
+      };
+      expect(await attempt(filled)).toMatchObject(failed);
+      expect((await get(repository, 'v1')).digest).toBe(manifest.digest);
+      expect(await failureOf(get(repository, next.digest))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+    });
+
+    it('that holds is stored', async () => {
+      const { repository, manifest, next, attempt } = await tagged();
+      expect(await attempt({ ifMatch: [someDigest(), manifest.digest] })).toBe('stored');
+      expect((await get(repository, 'v1')).digest).toBe(next.digest);
+      expect(await attempt({ ifMatch: ['*'] })).toBe('stored');
+      expect(await attempt({ ifNoneMatch: [manifest.digest] })).toBe('stored');
+      expect(await attempt({ ifNoneMatch: ['*'] }, 'v2')).toBe('stored');
+      expect(await attempt({ ifMatch: ['*'] }, 'v3')).toMatchObject(failed);
+    });
+
+    it('that fails as the first push makes no repository', async () => {
+      const repository = parseRepositoryName(`fresh-${crypto.randomUUID()}/app`);
+      const lone = jsonManifest(MEDIA_TYPE.ociIndex, { schemaVersion: 2, manifests: [] });
+      const precondition = { ifMatch: ['*'] };
+      expect(await failureOf(put(repository, lone, 'v1', { precondition }))).toMatchObject(failed);
+      expect(registry.manage.asked).toEqual([]);
+      await put(repository, lone, 'v1', { precondition: { ifNoneMatch: ['*'] } });
+      expect((await get(repository, 'v1')).digest).toBe(lone.digest);
+    });
+
+    it('means nothing with a digest, whose bytes are the same', async () => {
+      const { next, attempt } = await tagged();
+      expect(await attempt({ ifNoneMatch: ['*'] }, next.digest)).toBe('stored');
+      expect(await attempt({ ifNoneMatch: ['*'] }, next.digest)).toBe('stored');
+    });
+  });
+
+  it("takes BuildKit's cache, an index of plain blobs, and keeps them as long as it is there", async () => {
+    const repository = await registry.repository(`team/cache-${crypto.randomUUID()}`);
+    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.dockerLayer, 'application/vnd.buildkit.cacheconfig.v0'];
+    const blobs = await Promise.all(types.map(() => pushBlob(repository, randomBlob(20))));
+    const entries = blobs.map(({ digest, size }, n) => ({ mediaType: types[n], digest, size }));
+    const cacheOf = (manifests: object[]) =>
+      jsonManifest(MEDIA_TYPE.ociIndex, { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests });
+    const missing = { ...entries[0], digest: someDigest() };
+    expect(await failureOf(put(repository, cacheOf([...entries, missing]), 'buildcache'))).toMatchObject({
+      code: 'MANIFEST_BLOB_UNKNOWN',
+      detail: [{ digest: missing.digest }],
+    });
+    const cache = cacheOf(entries);
+    await put(repository, cache, 'buildcache');
+    const remove = (digest: string) => registry.bus.request(DELETE_BLOB, { repository, digest: digest as never });
+    for (const { digest } of blobs) {
+      expect(await failureOf(remove(digest))).toMatchObject({ code: 'DENIED', status: 405 });
+    }
+    await registry.bus.request(DELETE_MANIFEST, { repository, reference: cache.digest });
+    for (const { digest } of blobs) expect(await remove(digest)).toEqual({ digest });
   });
 
   describe('with references', () => {

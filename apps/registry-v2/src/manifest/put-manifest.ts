@@ -1,6 +1,7 @@
-import { MANIFEST_PUSHED, type PutManifestV1, type StoredManifestV1 } from '@berth/contracts';
+import { MANIFEST_PUSHED, type PutManifestV1, type StoredManifestV1, type TagPrecondition } from '@berth/contracts';
 import { ManifestStore, type NewManifest } from '@berth/metadata';
 import {
+  type Digest,
   digestAlgorithm,
   digestOf,
   type ParsedManifest,
@@ -14,8 +15,9 @@ import { Events } from '../event/events.js';
 import { EnsureRepository } from '../repository/ensure-repository.js';
 
 /**
- * Parses and validates, then one transaction: manifest, references, tag, subject link and event, or nothing at all.
- * What is missing is MANIFEST_BLOB_UNKNOWN; a subject may be missing. Spec: end-7.
+ * Parses and validates, then one transaction: manifest, references, tags, subject link and event, or nothing at all.
+ * What is missing is MANIFEST_BLOB_UNKNOWN; a subject may be missing. A precondition is judged in that transaction, and is
+ * void where the reference is a digest: whatever is there has the same bytes. Spec: end-7a, end-7b.
  */
 @Injectable()
 export class PutManifest {
@@ -25,14 +27,16 @@ export class PutManifest {
     private readonly events: Events,
   ) {}
 
-  async run({ repository, reference, contentType, payload, userId }: PutManifestV1): Promise<StoredManifestV1> {
-    const bytes = Buffer.from(payload, 'base64');
-    const target = parseReference(reference);
-    const manifest = underDigest(parseManifest(bytes, contentType), bytes, target);
-    const tags = target.kind === 'tag' ? [target.tag] : [];
+  async run(push: PutManifestV1): Promise<StoredManifestV1> {
+    const { repository, userId } = push;
+    const bytes = Buffer.from(push.payload, 'base64');
+    const target = parseReference(push.reference);
+    const manifest = underDigest(parseManifest(bytes, push.contentType), bytes, target);
+    const tags = [...new Set([...(target.kind === 'tag' ? [target.tag] : []), ...(push.tags ?? [])])];
     const { digest, mediaType } = manifest;
     const event = { subject: MANIFEST_PUSHED.subject, payload: { repository, digest, mediaType, tags } };
-    await this.store({ repository, manifest, payload: bytes, tags, event }, userId);
+    const condition = preconditionOf(target, push.precondition);
+    await this.store({ repository, manifest, payload: bytes, tags, event, ...condition }, userId);
     this.events.nudge();
     return { digest, subject: manifest.subject?.digest ?? null };
   }
@@ -44,10 +48,12 @@ export class PutManifest {
       if (push.manifest.blobs.length + push.manifest.manifests.length > 0) {
         throw missing([...push.manifest.blobs, ...push.manifest.manifests]);
       }
+      if (push.precondition?.holds(null) === false) throw preconditionFailed();
       await this.ensureRepository.run(push.repository, userId);
       outcome = await this.manifests.put(push);
     }
     if (outcome === 'repository-unknown') throw registryError('NAME_UNKNOWN', { name: push.repository });
+    if (outcome === 'precondition-failed') throw preconditionFailed();
     if (outcome !== 'stored') throw missing(outcome.missing);
   }
 }
@@ -59,6 +65,26 @@ function underDigest(manifest: ParsedManifest, bytes: Buffer, target: Reference)
   if (digest !== target.digest) throw registryError('DIGEST_INVALID', { provided: target.digest, computed: digest });
   return { ...manifest, digest };
 }
+
+/** Spec: RFC 9110 section 13.1.1 and 13.1.2. An entity tag that If-Match compares is never a weak one here. */
+function preconditionOf(
+  target: Reference,
+  precondition: TagPrecondition | undefined,
+): Pick<NewManifest, 'precondition'> {
+  if (target.kind === 'digest' || !precondition) return {};
+  const { ifMatch, ifNoneMatch } = precondition;
+  const isAmong = (named: Digest | null, entityTags: string[]) =>
+    named !== null && (entityTags.includes('*') || entityTags.includes(named));
+  const holds = (named: Digest | null) =>
+    (!ifMatch || isAmong(named, ifMatch)) && !(ifNoneMatch && isAmong(named, ifNoneMatch));
+  return { precondition: { tag: target.tag, holds } };
+}
+
+const preconditionFailed = () =>
+  registryError('MANIFEST_INVALID', undefined, {
+    status: 412,
+    message: 'precondition failed: the tag does not name what If-Match or If-None-Match expect',
+  });
 
 const DETAIL_LIMIT = 20;
 
