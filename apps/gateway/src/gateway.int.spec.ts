@@ -4,6 +4,7 @@ import {
   GET_MANIFEST,
   GRANT_APPEND,
   ISSUE_TOKEN,
+  LIST_REFERRERS,
   LIST_SIGNING_KEYS,
   LIST_TAGS,
   PUT_MANIFEST,
@@ -96,7 +97,8 @@ describe(`${GatewayModule.name} in open mode`, () => {
         const answer = (await ask('GET', path, { 'if-none-match': `"other", W/${etag}` })).expect(304);
         expect(answer.bytes).toHaveLength(0);
         expect(answer.header('etag')).toBe(etag);
-        (await ask('GET', path, { 'if-none-match': '"other"' })).expect(200);
+        (await ask('HEAD', path, { 'if-none-match': etag })).expect(304);
+        for (const method of ['GET', 'HEAD']) (await ask(method, path, { 'if-none-match': '"other"' })).expect(200);
       },
     );
 
@@ -114,6 +116,45 @@ describe(`${GatewayModule.name} in open mode`, () => {
     });
   });
 
+  describe('a list of referrers', () => {
+    const path = `/v2/a/referrers/${digest}`;
+
+    it('has the type of an index and nothing behind it, and the same for HEAD', async () => {
+      answering(gateway.bus, LIST_REFERRERS, () => ({ referrers: [], more: false }));
+      const [get, head] = [(await ask('GET', path)).expect(200), (await ask('HEAD', path)).expect(200)];
+      for (const answer of [get, head]) {
+        expect(answer.header('content-type')).toBe('application/vnd.oci.image.index.v1+json');
+        expect(answer.header('content-length')).toBe(String(get.bytes.length));
+      }
+      expect(head.bytes).toHaveLength(0);
+    });
+
+    it('of what is no digest is 400', async () => {
+      expect((await ask('GET', '/v2/a/referrers/sha256:x')).expect(400).codes).toEqual(['DIGEST_INVALID']);
+    });
+  });
+
+  it('has no extensions, of its own and of a repository', async () => {
+    for (const path of ['/v2/_oci/ext/discover', '/v2/a/_oci/ext/discover']) {
+      const answer = (await ask('GET', path)).expect(200);
+      expect(answer.header('content-type')).toMatch(/^application\/json/);
+      expect(answer.json()).toEqual({ extensions: [] });
+      expect((await ask('HEAD', path)).expect(200).bytes).toHaveLength(0);
+    }
+  });
+
+  it('names a repository in an error as it was asked for', async () => {
+    answering(gateway.bus, GET_MANIFEST, ({ repository, reference }) => {
+      throw registryError('MANIFEST_UNKNOWN', { name: repository, reference });
+    });
+    for (const name of ['busybox', 'library/busybox', 'a/b']) {
+      const answer = (await ask('GET', `/v2/${name}/manifests/v1`)).expect(404);
+      expect(answer.json()).toMatchObject({
+        errors: [{ code: 'MANIFEST_UNKNOWN', detail: { name, reference: 'v1' } }],
+      });
+    }
+  });
+
   describe('method not allowed', () => {
     it.each([
       ['POST', '/v2/', 'GET, HEAD'],
@@ -122,6 +163,8 @@ describe(`${GatewayModule.name} in open mode`, () => {
       ['POST', `/v2/a/blobs/uploads/${SESSION}`, 'PATCH, PUT, GET, HEAD, DELETE'],
       ['GET', '/v2/a/blobs/uploads/', 'POST'],
       ['DELETE', '/v2/a/tags/list', 'GET, HEAD'],
+      ['PUT', `/v2/a/referrers/${digest}`, 'GET, HEAD'],
+      ['POST', '/v2/_oci/ext/discover', 'GET, HEAD'],
       ['OPTIONS', '/v2/a/manifests/v1', 'GET, HEAD, PUT, DELETE'],
     ])('%s %s is 405 and says what is', async (method, path, allow) => {
       const answer = (await ask(method, path)).expect(405);
@@ -253,7 +296,7 @@ describe(`${GatewayModule.name} in open mode`, () => {
   });
 
   it('answers what is no endpoint with 404 in the registry’s dialect', async () => {
-    for (const path of ['/v2/a', '/v2/a/referrers/x', '/v2/a/b/c', '/v2/a/tags/']) {
+    for (const path of ['/v2/a', '/v2/a/referrers', '/v2/a/b/c', '/v2/a/tags/']) {
       expect((await ask('GET', path)).expect(404).codes).toEqual(['NAME_UNKNOWN']);
     }
   });
@@ -303,6 +346,21 @@ describe(`${GatewayModule.name} with tokens`, () => {
     expect(upload.expect(202).header('location')).toBe(`https://hub.example/v2/busybox/blobs/uploads/${SESSION}`);
     const put = await exchange({ method: 'PUT', url: `${url}busybox/manifests/v1`, headers, body: payload });
     expect(put.expect(201).header('location')).toBe(`https://hub.example/v2/busybox/manifests/${digest}`);
+    await gateway.stop();
+  });
+
+  it('asks for a token before it says which extensions there are, and for pull before those of a repository', async () => {
+    const gateway = await startGateway();
+    const key = await aKey();
+    answering(gateway.bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
+    const headers = { authorization: `Bearer ${await aToken(key, { access: [] })}` };
+    const ask = (path: string, sent = {}) => exchange({ method: 'GET', url: gateway.address + path, headers: sent });
+    (await ask('/v2/_oci/ext/discover')).expect(401);
+    (await ask('/v2/_oci/ext/discover', headers)).expect(200);
+    for (const path of ['/v2/a/b/_oci/ext/discover', `/v2/a/b/referrers/${digest}`]) {
+      const refused = (await ask(path, headers)).expect(401);
+      expect(refused.header('www-authenticate')).toContain('scope="repository:a/b:pull"');
+    }
     await gateway.stop();
   });
 

@@ -11,6 +11,7 @@ import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { ManifestCache } from './registry/manifest-cache.js';
 import { ManifestRoutes } from './registry/manifest.routes.js';
+import { ReferrerRoutes } from './registry/referrer.routes.js';
 import { RegistryController } from './registry/registry.controller.js';
 import { RegistryRoutes } from './registry/registry-routes.js';
 import { TagRoutes } from './registry/tag.routes.js';
@@ -29,6 +30,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     ManifestRoutes,
     ObjectReader,
     PublicUrl,
+    ReferrerRoutes,
     RegistryRoutes,
     RequestLog,
     TagRoutes,

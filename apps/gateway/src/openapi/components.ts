@@ -3,7 +3,7 @@ import type { Header, Parameter, Schema } from './openapi-document.js';
 
 const COMPONENT = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*';
 const DIGEST = '(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})';
-const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
+export const TAG = '[A-Za-z0-9_][A-Za-z0-9._-]{0,127}';
 
 const text = (description: string, schema: Schema = {}): Header => ({
   description,
@@ -23,7 +23,9 @@ export const HEADERS = {
   Location: text('Where the content is, or the upload goes on. Relative unless BERTH_PUBLIC_URL is set.', {
     format: 'uri-reference',
   }),
+  'OCI-Filters-Applied': text('`artifactType` where the list was filtered by it.', { const: 'artifactType' }),
   'OCI-Subject': text('The subject that the manifest names.', { pattern: `^${DIGEST}$` }),
+  'OCI-Tag': text('The tags of the query that name the manifest now, with commas between them.'),
   Range: text('`0-last` of the bytes that are durable; `0-0` before the first as well.', { pattern: '^0-\\d+$' }),
   'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'integer' } },
   'WWW-Authenticate': text('Where to get a token, and with which scope: Bearer realm, service, scope.'),
@@ -53,6 +55,25 @@ export const SCHEMAS: Record<string, Schema> = {
     ['code', 'message'],
   ),
   TagList: object({ name: { type: 'string' }, tags: { type: 'array', items: { type: 'string' } } }, ['name', 'tags']),
+  ReferrerList: object(
+    {
+      schemaVersion: { const: 2 },
+      mediaType: { const: 'application/vnd.oci.image.index.v1+json' },
+      manifests: { type: 'array', items: { $ref: '#/components/schemas/Referrer' } },
+    },
+    ['schemaVersion', 'mediaType', 'manifests'],
+  ),
+  Referrer: object(
+    {
+      mediaType: { type: 'string' },
+      digest: { type: 'string', pattern: `^${DIGEST}$` },
+      size: { type: 'integer' },
+      artifactType: { type: 'string', description: "The manifest's own, else the type of an image's config." },
+      annotations: { type: 'object', additionalProperties: { type: 'string' } },
+    },
+    ['mediaType', 'digest', 'size'],
+  ),
+  ExtensionList: object({ extensions: { type: 'array', items: { type: 'object' } } }, ['extensions']),
   Token: object(
     {
       token: { type: 'string', description: 'A JWT, for `Authorization: Bearer`.' },

@@ -1,5 +1,6 @@
 import type { Methods } from '../registry/registry-routes.js';
 import type { RegistryPath } from '../registry/route-grammar.js';
+import { TAG } from './components.js';
 import type { Answer, EndpointDocumentation, HeaderName, NarrowedError } from './endpoint-documentation.js';
 import type { Parameter, RequestBody, Schema } from './openapi-document.js';
 
@@ -11,6 +12,9 @@ export const PATH_TEMPLATES: Record<RegistryPath['kind'], string> = {
   uploads: '/v2/{name}/blobs/uploads/',
   upload: '/v2/{name}/blobs/uploads/{sessionId}',
   tags: '/v2/{name}/tags/list',
+  referrers: '/v2/{name}/referrers/{digest}',
+  extensions: '/v2/_oci/ext/discover',
+  repositoryExtensions: '/v2/{name}/_oci/ext/discover',
 };
 
 type RegistryDocumentation = {
@@ -116,6 +120,47 @@ const TAGS: EndpointDocumentation = {
   errors: ['PAGINATION_NUMBER_INVALID', 'NAME_UNKNOWN'],
 };
 
+const REFERRERS: EndpointDocumentation = {
+  summary: 'Lists the manifests whose subject is this digest, in digest order.',
+  description:
+    'Also for a digest or a repository that is not there: then the list is empty. A page ends before its annotations are more than 2 MiB. Lists that clients keep under the fallback tag name nothing that is not here.',
+  parameters: [
+    inQuery('artifactType', 'Only referrers of this type.', { maxLength: 255 }),
+    inQuery('n', 'Referrers on this page at most; 1,000 is the largest page.', {
+      type: 'integer',
+      minimum: 0,
+      default: 1000,
+    }),
+    inQuery('last', 'Referrers behind this digest, which need not exist.'),
+  ],
+  answers: {
+    200: {
+      description: 'A page, as an image index.',
+      headers: ['Link', 'OCI-Filters-Applied'],
+      content: {
+        'application/vnd.oci.image.index.v1+json': { schema: { $ref: '#/components/schemas/ReferrerList' } },
+      },
+    },
+  },
+  errors: [
+    'DIGEST_INVALID',
+    'PAGINATION_NUMBER_INVALID',
+    { code: 'UNSUPPORTED', status: 400, when: 'artifactType is longer than 255 characters, or holds a NUL' },
+  ],
+};
+
+const DISCOVER: EndpointDocumentation = {
+  summary: 'Lists extensions of the API.',
+  answers: {
+    200: {
+      description: 'There are none.',
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/ExtensionList' } } },
+    },
+  },
+  errors: [],
+};
+const DISCOVER_OF_REPOSITORY = { ...DISCOVER, summary: 'Lists extensions of the API for one repository.' };
+
 /** What the document says about each endpoint of the registry. One that a path has and this has not does not compile. */
 export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
   base: { GET: PING, HEAD: PING },
@@ -144,7 +189,8 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     HEAD: {
       summary: 'Asks whether the repository has a blob.',
       description: 'What is answered 200 may be referenced by a manifest for the length of a lease.',
-      answers: { 200: { description: 'It has.', headers: [...CONTENT, 'Accept-Ranges'] } },
+      parameters: [IF_NONE_MATCH],
+      answers: { 200: { description: 'It has.', headers: [...CONTENT, 'Accept-Ranges'] }, 304: NOT_MODIFIED },
       errors: ['DIGEST_INVALID', 'BLOB_UNKNOWN'],
     },
     DELETE: {
@@ -163,16 +209,36 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     PUT: {
       summary: 'Pushes a manifest, and moves the tag to it where the reference is one.',
       description:
-        'All that it references must be in the repository, except for its subject. Otherwise nothing is stored.',
+        'All that it references must be in the repository, except for its subject. Otherwise nothing is stored. With a condition that does not hold nothing is stored either, and of two pushes that expect the same one is refused.',
+      parameters: [
+        inQuery(
+          'tag',
+          'Moved to the manifest in the same transaction; may be repeated, 100 times at most. By digest only.',
+          {
+            pattern: `^${TAG}$`,
+          },
+        ),
+        inHeader(
+          'If-Match',
+          'ETags of manifests, one of which the tag must name now; `*`: it must exist. By tag only.',
+        ),
+        inHeader('If-None-Match', 'ETags that the tag must not name now; `*`: it must not exist. By tag only.'),
+      ],
       body: MANIFEST_BODY,
       answers: {
         201: {
           description: 'The manifest is stored.',
-          headers: ['Location', 'Docker-Content-Digest', 'OCI-Subject'],
+          headers: ['Location', 'Docker-Content-Digest', 'OCI-Subject', 'OCI-Tag'],
         },
       },
       errors: [
-        'MANIFEST_INVALID',
+        { code: 'MANIFEST_INVALID', when: 'manifest or tag are malformed, or a condition is no list of ETags' },
+        {
+          code: 'MANIFEST_INVALID',
+          status: 412,
+          when: 'the tag names another manifest than If-Match or If-None-Match want',
+        },
+        { code: 'UNSUPPORTED', status: 414, when: 'there are more than 100 tags in the query' },
         { code: 'MANIFEST_INVALID', status: 413, when: 'it is larger than BERTH_MAX_MANIFEST_BYTES' },
         'MANIFEST_BLOB_UNKNOWN',
         { code: 'DIGEST_INVALID', when: 'the reference is a malformed digest, or not that of the body' },
@@ -256,6 +322,9 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     },
   },
   tags: { GET: TAGS, HEAD: TAGS },
+  referrers: { GET: REFERRERS, HEAD: REFERRERS },
+  extensions: { GET: DISCOVER, HEAD: DISCOVER },
+  repositoryExtensions: { GET: DISCOVER_OF_REPOSITORY, HEAD: DISCOVER_OF_REPOSITORY },
 };
 
 function inQuery(name: string, description: string, schema: Schema = {}): Parameter {

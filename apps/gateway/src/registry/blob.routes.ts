@@ -17,6 +17,7 @@ export class BlobRoutes {
 
   async head(request: RegistryRequest, digest: Digest): Promise<void> {
     const { size } = await this.bus.request(FIND_BLOB, { repository: request.name.repository, digest, lease: true });
+    if (isNotModified(request, digest)) return void (await immutable(request.reply, digest).status(304).send());
     immutable(request.reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
     await request.reply.status(200).header('content-length', size).send();
   }

@@ -162,6 +162,51 @@ describe(ManifestRoutes, () => {
       expect(reply.headers['oci-subject']).toBe(digestOf(two));
     });
 
+    it('hands on the tags beside a digest, each once, and names them when they are set', async () => {
+      const { manifests, asked } = put();
+      const { request, reply } = aRequest({ method: 'PUT', body: one });
+      for (const name of ['b', 'a', 'b', '1.0']) request.query.append('tag', name);
+      await manifests.put(request, byDigest);
+      expect(asked[0]).toMatchObject({ reference: digestOf(one), tags: ['b', 'a', '1.0'] });
+      expect(reply.headers['oci-tag']).toBe('b, a, 1.0');
+    });
+
+    it('takes no tags beside a tag, and says so by naming none', async () => {
+      const { manifests, asked } = put();
+      const { request, reply } = aRequest({ method: 'PUT', body: one, query: { tag: 'other' } });
+      await manifests.put(request, tag);
+      expect(asked[0]).not.toHaveProperty('tags');
+      expect(reply.headers).not.toHaveProperty('oci-tag');
+    });
+
+    it.each([
+      ['a malformed one among them', ['a', '-b'], { code: 'MANIFEST_INVALID', status: 400 }],
+      ['an empty one among them', ['a', ''], { code: 'MANIFEST_INVALID', status: 400 }],
+      ['101', Array.from({ length: 101 }, (_, n) => `v${n}`), { code: 'UNSUPPORTED', status: 414 }],
+    ])('refuses tags with %s, and asks nobody', async (_what, tags, error) => {
+      const { manifests, asked } = put();
+      const { request } = aRequest({ method: 'PUT', body: one });
+      for (const name of tags) request.query.append('tag', name);
+      await expect(manifests.put(request, byDigest)).rejects.toMatchObject(error);
+      expect(asked).toEqual([]);
+    });
+
+    it('hands on a condition of a tag, and none of a digest', async () => {
+      const headers = { 'if-match': `"${digestOf(two)}"`, 'if-none-match': '*' };
+      const { manifests, asked } = put();
+      await manifests.put(aRequest({ method: 'PUT', body: one, headers }).request, tag);
+      await manifests.put(aRequest({ method: 'PUT', body: one, headers }).request, byDigest);
+      expect(asked[0]).toMatchObject({ precondition: { ifMatch: [digestOf(two)], ifNoneMatch: ['*'] } });
+      expect(asked[1]).not.toHaveProperty('precondition');
+    });
+
+    it('refuses a condition that it does not understand, and asks nobody', async () => {
+      const { manifests, asked } = put();
+      const { request } = aRequest({ method: 'PUT', body: one, headers: { 'if-match': digestOf(two) } });
+      await expect(manifests.put(request, tag)).rejects.toMatchObject({ code: 'MANIFEST_INVALID', status: 400 });
+      expect(asked).toEqual([]);
+    });
+
     it('refuses a longer one than the setting allows, and asks nobody', async () => {
       const { manifests, asked } = put({ BERTH_MAX_MANIFEST_BYTES: '1024' });
       const { request } = aRequest({ method: 'PUT', body: Buffer.alloc(1025) });

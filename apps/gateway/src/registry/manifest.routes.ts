@@ -1,11 +1,12 @@
-import { DELETE_MANIFEST, GET_MANIFEST, PUT_MANIFEST } from '@berth/contracts';
+import { DELETE_MANIFEST, GET_MANIFEST, MAX_TAGS_PER_PUSH, PUT_MANIFEST } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import type { Digest, Reference } from '@berth/oci';
+import { type Digest, parseTag, type Reference, registryError, type Tag } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { PublicUrl } from '../http/public-url.js';
 import { readBody } from '../http/read-body.js';
 import { contentDigest, immutable, isNotModified } from './content-headers.js';
+import { preconditionOf } from './entity-tags.js';
 import { ManifestCache } from './manifest-cache.js';
 import { header, type RegistryRequest } from './registry-request.js';
 
@@ -33,18 +34,24 @@ export class ManifestRoutes {
     await reply.send(request.raw.method === 'HEAD' ? undefined : payload);
   }
 
+  /** `tag` in the query is for a push by digest (end-7b); with a tag in the path it means nothing, and is answered by nothing. */
   async put(request: RegistryRequest, reference: Reference): Promise<void> {
     const { name, caller, reply } = request;
+    const tags = reference.kind === 'digest' ? tagsOf(request.query) : [];
+    const precondition = reference.kind === 'tag' ? preconditionOf(request) : undefined;
     const payload = await readBody(request.raw, this.settings.maxManifestBytes);
     const { digest, subject } = await this.bus.request(PUT_MANIFEST, {
       repository: name.repository,
       reference: text(reference),
       contentType: (header(request, 'content-type') ?? '').slice(0, CONTENT_TYPE_MATTERS),
       payload: payload.toString('base64'),
+      ...(tags.length > 0 && { tags }),
+      ...(precondition && { precondition }),
       ...(caller.userId !== undefined && { userId: caller.userId }),
     });
     reply.header('location', this.publicUrl.location(`/v2/${name.spelled}/manifests/${digest}`));
     if (subject) reply.header('oci-subject', subject);
+    if (tags.length > 0) reply.header('oci-tag', tags.join(', '));
     await reply.status(201).header('docker-content-digest', digest).header('content-length', 0).send();
   }
 
@@ -73,6 +80,19 @@ interface FoundManifest {
   mediaType: string;
   size: number;
   payload: Buffer | undefined;
+}
+
+/** Each tag once. Throws MANIFEST_INVALID for one that is malformed, and UNSUPPORTED (414) for too many. */
+function tagsOf(query: URLSearchParams): Tag[] {
+  const tags = query.getAll('tag');
+  if (tags.length > MAX_TAGS_PER_PUSH) {
+    throw registryError(
+      'UNSUPPORTED',
+      { tags: tags.length },
+      { status: 414, message: `more than ${MAX_TAGS_PER_PUSH} tags in one push` },
+    );
+  }
+  return [...new Set(tags.map(parseTag))];
 }
 
 const text = (reference: Reference): string => (reference.kind === 'digest' ? reference.digest : reference.tag);

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { Action } from '../auth/caller.js';
 import { BlobRoutes } from './blob.routes.js';
+import { EXTENSIONS } from './extensions.js';
 import { ManifestRoutes } from './manifest.routes.js';
 import type { RegistryRequest } from './registry-request.js';
 import type { RegistryPath } from './route-grammar.js';
+import { ReferrerRoutes } from './referrer.routes.js';
 import { TagRoutes } from './tag.routes.js';
 import { UploadRoutes } from './upload.routes.js';
 
@@ -22,6 +24,9 @@ export interface Methods {
   uploads: 'POST';
   upload: 'PATCH' | 'PUT' | 'GET' | 'HEAD' | 'DELETE';
   tags: 'GET' | 'HEAD';
+  referrers: 'GET' | 'HEAD';
+  extensions: 'GET' | 'HEAD';
+  repositoryExtensions: 'GET' | 'HEAD';
 }
 
 type PathOf<Kind extends RegistryPath['kind']> = Extract<RegistryPath, { kind: Kind }>;
@@ -32,8 +37,15 @@ type Table = { [Kind in RegistryPath['kind']]: Record<Methods[Kind], Route<PathO
 export class RegistryRoutes {
   private readonly table: Map<string, Map<string, Route>>;
 
-  constructor(blobs: BlobRoutes, manifests: ManifestRoutes, tags: TagRoutes, uploads: UploadRoutes) {
+  constructor(
+    blobs: BlobRoutes,
+    manifests: ManifestRoutes,
+    tags: TagRoutes,
+    uploads: UploadRoutes,
+    referrers: ReferrerRoutes,
+  ) {
     const nothing = async () => undefined;
+    const discover = async ({ reply }: RegistryRequest) => void (await reply.send(EXTENSIONS));
     const table: Table = {
       base: {
         GET: { id: 'end-1', actions: [], handle: nothing },
@@ -87,6 +99,18 @@ export class RegistryRoutes {
       tags: {
         GET: { id: 'end-8', actions: ['pull'], handle: (request) => tags.list(request) },
         HEAD: { id: 'end-8', actions: ['pull'], handle: (request) => tags.list(request) },
+      },
+      referrers: {
+        GET: { id: 'end-12', actions: ['pull'], handle: (request, { digest }) => referrers.list(request, digest) },
+        HEAD: { id: 'end-12', actions: ['pull'], handle: (request, { digest }) => referrers.list(request, digest) },
+      },
+      extensions: {
+        GET: { id: 'ext-discover', actions: [], handle: nothing },
+        HEAD: { id: 'ext-discover', actions: [], handle: nothing },
+      },
+      repositoryExtensions: {
+        GET: { id: 'ext-discover', actions: ['pull'], handle: discover },
+        HEAD: { id: 'ext-discover', actions: ['pull'], handle: discover },
       },
     };
     this.table = new Map(

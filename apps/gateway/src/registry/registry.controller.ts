@@ -1,11 +1,12 @@
-import { registryError } from '@berth/oci';
+import { RegistryError, registryError } from '@berth/oci';
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Authorizer } from '../auth/authorizer.js';
 import { answerError } from '../http/error-answer.js';
+import { EXTENSIONS } from './extensions.js';
 import { RegistryRoutes, type Route } from './registry-routes.js';
 import type { RegistryRequest } from './registry-request.js';
-import { parseRegistryPath, type RegistryPath } from './route-grammar.js';
+import { parseRegistryPath, type PathName, type RegistryPath } from './route-grammar.js';
 
 const BASE = '/v2/';
 /** A request may name its target as a whole URL; whose host that is does not matter. RFC 9112 section 3.2.2. */
@@ -38,14 +39,18 @@ export class RegistryController {
       throw registryError('NAME_UNKNOWN', undefined, { message: 'no such endpoint of the registry API' });
     const route = this.routeOf(path, request.method);
     reply.registryRoute = route.id;
-    if (path.kind === 'base') {
+    if (path.kind === 'base' || path.kind === 'extensions') {
       await this.authorizer.authenticate(raw);
-      return void (await reply.send({}));
+      return void (await reply.send(path.kind === 'base' ? {} : EXTENSIONS));
     }
     const caller = await this.authorizer.authorize(raw, path.name, route.actions);
     const query = new URLSearchParams(end < 0 ? '' : url.slice(end + 1));
     const authorised: RegistryRequest = { name: path.name, caller, query, raw, reply };
-    await route.handle(authorised, path);
+    try {
+      await route.handle(authorised, path);
+    } catch (error) {
+      throw spelledAsAsked(error, path.name);
+    }
   }
 
   private routeOf(path: RegistryPath, method: string): Route {
@@ -54,4 +59,14 @@ export class RegistryController {
     if (!route) throw registryError('UNSUPPORTED', undefined, { headers: { allow: [...routes.keys()].join(', ') } });
     return route;
   }
+}
+
+/** Whoever asks for `busybox` is not told of `library/busybox`, which is what it is called behind this door. */
+function spelledAsAsked(error: unknown, { spelled, repository }: PathName): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  const { code, status, message, headers } = error;
+  const detail = error.detail as { name?: unknown } | undefined;
+  if (detail?.name !== repository || spelled === repository) return error;
+  const options = { status, message, cause: error, ...(headers && { headers }) };
+  return registryError(code, { ...detail, name: spelled }, options);
 }

@@ -30,6 +30,9 @@ describe(parseRegistryPath, () => {
       reference: { kind: 'digest', digest: SHA256 },
     });
     expect(parseRegistryPath(`a/b/blobs/${SHA512}`)).toEqual({ kind: 'blob', name, digest: SHA512 });
+    expect(parseRegistryPath(`a/b/referrers/${SHA512}`)).toEqual({ kind: 'referrers', name, digest: SHA512 });
+    expect(parseRegistryPath('_oci/ext/discover')).toEqual({ kind: 'extensions' });
+    expect(parseRegistryPath('a/b/_oci/ext/discover')).toEqual({ kind: 'repositoryExtensions', name });
     expect(parseRegistryPath('a/b/blobs/uploads/')).toEqual({ kind: 'uploads', name });
     expect(parseRegistryPath('a/b/blobs/uploads')).toEqual({ kind: 'uploads', name });
     expect(parseRegistryPath(`a/b/blobs/uploads/${SESSION}`)).toEqual({ kind: 'upload', name, sessionId: SESSION });
@@ -51,12 +54,16 @@ describe(parseRegistryPath, () => {
       'a/tags/list',
       'a/blobs/uploads',
       'blobs/uploads',
+      'a/referrers',
+      'ext/discover',
       'tags',
     ])('reads %s from the right', (spelled) => {
       const name = expect.objectContaining({ spelled }) as unknown;
       expect(parseRegistryPath(`${spelled}/tags/list`)).toEqual({ kind: 'tags', name });
       expect(parseRegistryPath(`${spelled}/manifests/v1`)).toMatchObject({ kind: 'manifest', name });
       expect(parseRegistryPath(`${spelled}/blobs/${SHA256}`)).toMatchObject({ kind: 'blob', name });
+      expect(parseRegistryPath(`${spelled}/referrers/${SHA256}`)).toMatchObject({ kind: 'referrers', name });
+      expect(parseRegistryPath(`${spelled}/_oci/ext/discover`)).toEqual({ kind: 'repositoryExtensions', name });
       expect(parseRegistryPath(`${spelled}/blobs/uploads/`)).toEqual({ kind: 'uploads', name });
       expect(parseRegistryPath(`${spelled}/blobs/uploads/${SESSION}`)).toMatchObject({ kind: 'upload', name });
     });
@@ -77,7 +84,10 @@ describe(parseRegistryPath, () => {
     '_catalog',
     'a/tags/list/',
     'a/tags/all',
-    'a/referrers/x',
+    'a/referrers',
+    'a/_oci/ext',
+    'a/_oci/ext/other',
+    'a/ext/discover',
     '/',
   ])('knows no endpoint at %s', (path) => expect(parseRegistryPath(path)).toBeNull());
 
@@ -128,6 +138,7 @@ describe(parseRegistryPath, () => {
       ['nothing', ''],
     ])('%s', (_what, digest) => {
       expect(codeOf(`a/blobs/${digest}`)).toBe('DIGEST_INVALID');
+      expect(codeOf(`a/referrers/${digest}`)).toBe('DIGEST_INVALID');
       if (digest.includes(':')) expect(codeOf(`a/manifests/${digest}`)).toBe('DIGEST_INVALID');
     });
   });

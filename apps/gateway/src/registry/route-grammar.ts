@@ -11,6 +11,9 @@ import {
 /** What a path below `/v2/` names. Identifiers of the spec in brackets. */
 export type RegistryPath =
   | { kind: 'base' }
+  | { kind: 'extensions' }
+  | { kind: 'repositoryExtensions'; name: PathName }
+  | { kind: 'referrers'; name: PathName; digest: Digest }
   | { kind: 'tags'; name: PathName }
   | { kind: 'manifest'; name: PathName; reference: Reference }
   | { kind: 'blob'; name: PathName; digest: Digest }
@@ -26,12 +29,16 @@ export interface PathName {
 /** A UUID of version 4, as storage makes them: no other can be one of ours. */
 const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
+/** Of the registry, and behind a name of one repository. Spec: extensions/_oci.md. */
+const DISCOVER_EXTENSIONS = '_oci/ext/discover';
+
 /**
  * Reads the path behind `/v2/`, still percent-encoded. Names hold slashes, and may hold the words of the grammar, so it is
  * read from the right. Null where it is no path of the registry; NAME_INVALID and DIGEST_INVALID where it would be one.
  */
 export function parseRegistryPath(path: string): RegistryPath | null {
   if (path === '') return { kind: 'base' };
+  if (path === DISCOVER_EXTENSIONS) return { kind: 'extensions' };
   const segments = path.split('/').map(decodeSegment);
   const last = segments.at(-1)!;
   const before = segments.at(-2);
@@ -43,6 +50,10 @@ export function parseRegistryPath(path: string): RegistryPath | null {
     if (last === '') return { kind: 'uploads', name };
     if (!SESSION_ID.test(last)) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: last });
     return { kind: 'upload', name, sessionId: last };
+  }
+  if (before === 'referrers') return { kind: 'referrers', name: nameOf(segments, 2), digest: parseDigest(last) };
+  if (segments.slice(-3).join('/') === DISCOVER_EXTENSIONS) {
+    return { kind: 'repositoryExtensions', name: nameOf(segments, 3) };
   }
   if (before === 'blobs' && last === 'uploads') return { kind: 'uploads', name: nameOf(segments, 2) };
   if (before === 'blobs') return { kind: 'blob', name: nameOf(segments, 2), digest: parseDigest(last) };

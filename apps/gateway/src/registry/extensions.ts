@@ -1,0 +1,2 @@
+/** What the registry, and each repository, offers beyond the spec's own endpoints: nothing. Spec: extensions/_oci.md. */
+export const EXTENSIONS = { extensions: [] };
