@@ -3,6 +3,7 @@ import { requireOrSkip } from '@berth/testing';
 import { describeBadInput } from './raw-protocol/bad-input.js';
 import { describeBlobs } from './raw-protocol/blobs.js';
 import { describeManifests } from './raw-protocol/manifests.js';
+import { describeReferrers } from './raw-protocol/referrers.js';
 import { describeTags } from './raw-protocol/tags.js';
 import { describeTokens } from './raw-protocol/tokens.js';
 import { describeUploads } from './raw-protocol/uploads.js';
@@ -22,6 +23,7 @@ requireOrSkip(`the raw protocol against ${mode}`, reasonAgainst(mode))(`the raw 
   describeBlobs(() => stack);
   describeManifests(() => stack);
   describeTags(() => stack);
+  describeReferrers(() => stack);
   describeBadInput(() => stack);
   if (!isForeignRegistry()) describeTokens(() => stack);
 });

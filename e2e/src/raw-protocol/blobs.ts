@@ -24,6 +24,13 @@ export function describeBlobs(stack: () => Stack): void {
       expect(answer.bytes.equals(blob.bytes)).toBe(true);
     });
 
+    it('answers 304 to GET and HEAD of a client that has it', async () => {
+      const etag = (await client().headBlob(name, blob.digest)).header('etag')!;
+      const options = { headers: { 'if-none-match': etag } };
+      expect((await client().getBlob(name, blob.digest, options)).expect(304).bytes).toHaveLength(0);
+      (await client().headBlob(name, blob.digest, options)).expect(304);
+    });
+
     it.each([
       { range: 'bytes=0-0', from: 0, to: 0 },
       { range: 'bytes=100-199', from: 100, to: 199 },

@@ -1,4 +1,14 @@
-import { aManifest, anImage, blobOf, EMPTY_CONFIG, jsonManifest, MEDIA_TYPE, randomBlob } from '@berth/testing';
+import {
+  aManifest,
+  anImage,
+  blobOf,
+  descriptorOf,
+  EMPTY_CONFIG,
+  jsonManifest,
+  type Manifest,
+  MEDIA_TYPE,
+  randomBlob,
+} from '@berth/testing';
 
 import type { Stack } from '../stack.js';
 
@@ -115,6 +125,123 @@ export function describeManifests(stack: () => Stack): void {
       await client().pushManifest('raw/large', manifest, 'v1');
       expect((await client().getManifest('raw/large', 'v1')).bytes.equals(manifest.bytes)).toBe(true);
     });
+  });
+
+  describe('PUT /v2/:name/manifests/:digest?tag=', () => {
+    const put = (name: string, reference: string, manifest: Manifest, tag: string[]) =>
+      client().putManifest(name, reference, manifest, { query: { tag } });
+    const tagsOf = async (name: string) => (await client().listTags(name)).expect(200).json<{ tags: string[] }>().tags;
+    const name = 'raw/tag-parameters';
+
+    it('sets every tag and names it', async () => {
+      await client().pushBlob(name, EMPTY_CONFIG);
+      const manifest = aManifest();
+      const tags = Array.from({ length: 20 }, (_, n) => `v1.${String(n).padStart(2, '0')}`);
+      const answer = (await put(name, manifest.digest, manifest, [...tags, tags[0]!])).expect(201);
+      expect(answer.header('oci-tag')!.split(/, */).sort()).toEqual(tags);
+      expect(answer.header('docker-content-digest')).toBe(manifest.digest);
+      expect(await tagsOf(name)).toEqual(tags);
+      for (const tag of tags) {
+        expect((await client().headManifest(name, tag)).header('docker-content-digest')).toBe(manifest.digest);
+      }
+    });
+
+    it('takes 100 of the longest tags, and answers 414 to one more', async () => {
+      const longest = 'raw/tag-parameters-longest';
+      await client().pushBlob(longest, EMPTY_CONFIG);
+      const manifest = aManifest();
+      const tags = Array.from({ length: 101 }, (_, n) => `${String(n).padStart(3, '0')}-`.padEnd(128, 'x'));
+      expect((await put(longest, manifest.digest, manifest, tags)).expect(414).codes).toEqual(['UNSUPPORTED']);
+      (await client().getManifest(longest, manifest.digest)).expect(404);
+      (await put(longest, manifest.digest, manifest, tags.slice(1))).expect(201);
+      expect(await tagsOf(longest)).toEqual(tags.slice(1));
+    });
+
+    it('moves nothing and stores nothing where one tag is malformed, or the manifest', async () => {
+      const refused = 'raw/tag-parameters-refused';
+      await client().pushBlob(refused, EMPTY_CONFIG);
+      const [kept, next] = [aManifest(), aManifest({ annotations: { n: '2' } })];
+      await client().pushManifest(refused, kept, 'kept');
+      for (const tag of ['-x', '', 'a'.repeat(129), 'a/b', 'a%b']) {
+        const answer = (await put(refused, next.digest, next, ['kept', 'new', tag])).expect(400);
+        expect(answer.codes).toEqual(['MANIFEST_INVALID']);
+      }
+      const broken = aManifest({ layers: [randomBlob(10)] });
+      (await put(refused, broken.digest, broken, ['kept', 'new'])).expect(400, 404);
+      expect(await tagsOf(refused)).toEqual(['kept']);
+      expect((await client().headManifest(refused, 'kept')).header('docker-content-digest')).toBe(kept.digest);
+      (await client().getManifest(refused, next.digest)).expect(404);
+    });
+
+    it('means nothing where the path names a tag, and no header says otherwise', async () => {
+      const byTag = 'raw/tag-parameters-by-tag';
+      await client().pushBlob(byTag, EMPTY_CONFIG);
+      const answer = (await put(byTag, 'v1', aManifest(), ['v2'])).expect(201);
+      expect(answer.header('oci-tag')).toBeUndefined();
+      expect(await tagsOf(byTag)).toEqual(['v1']);
+    });
+  });
+
+  describe('PUT /v2/:name/manifests/:tag with a condition', () => {
+    const put = (name: string, manifest: Manifest, headers: Record<string, string>) =>
+      client().putManifest(name, 'list', manifest, { headers });
+    const numbered = (n: number) => aManifest({ annotations: { n: String(n) } });
+    const digestIn = async (name: string) =>
+      (await client().headManifest(name, 'list')).header('docker-content-digest');
+
+    it('is stored where it holds, and is 412 and nothing else where it does not', async () => {
+      const name = 'raw/conditional';
+      await client().pushBlob(name, EMPTY_CONFIG);
+      const [first, second] = [numbered(1), numbered(2)];
+      expect((await put(name, first, { 'if-match': '*' })).expect(412).codes).toEqual(['MANIFEST_INVALID']);
+      (await put(name, first, { 'if-none-match': '*' })).expect(201);
+      const etag = (await client().getManifest(name, 'list')).header('etag')!;
+      for (const headers of [
+        { 'if-none-match': '*' },
+        { 'if-none-match': etag },
+        { 'if-match': `"${second.digest}"` },
+        { 'if-match': `W/${etag}` },
+      ]) {
+        (await put(name, second, headers)).expect(412);
+      }
+      expect((await put(name, second, { 'if-match': first.digest })).expect(400).codes).toEqual(['MANIFEST_INVALID']);
+      (await client().getManifest(name, second.digest)).expect(404);
+      expect(await digestIn(name)).toBe(first.digest);
+      (await put(name, second, { 'if-match': etag })).expect(201);
+      expect(await digestIn(name)).toBe(second.digest);
+    });
+
+    it.each([
+      ['makes', undefined],
+      ['updates', 'before'],
+    ])('lets exactly one client win that %s a tag', async (what, before) => {
+      const name = `raw/conditional-${what}`;
+      await client().pushBlob(name, EMPTY_CONFIG);
+      const start = numbered(0);
+      if (before) await client().pushManifest(name, start, 'list');
+      const headers: Record<string, string> = before ? { 'if-match': `"${start.digest}"` } : { 'if-none-match': '*' };
+      const manifests = Array.from({ length: 12 }, (_, n) => numbered(n + 1));
+      const answers = await Promise.all(manifests.map((manifest) => put(name, manifest, headers)));
+      const stored = manifests.filter((_, n) => answers[n]!.expect(201, 412).status === 201);
+      expect(stored).toHaveLength(1);
+      expect(await digestIn(name)).toBe(stored[0]!.digest);
+    });
+  });
+
+  it("takes BuildKit's cache, an index of plain blobs, and keeps them while it is there", async () => {
+    const name = 'raw/buildkit-cache';
+    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.ociLayer, 'application/vnd.buildkit.cacheconfig.v0'];
+    const blobs = types.map((mediaType) => ({ ...randomBlob(100), mediaType }));
+    for (const blob of blobs) await client().pushBlob(name, blob);
+    const cache = jsonManifest(MEDIA_TYPE.ociIndex, {
+      schemaVersion: 2,
+      mediaType: MEDIA_TYPE.ociIndex,
+      manifests: blobs.map(descriptorOf),
+    });
+    await client().pushManifest(name, cache, 'cache');
+    for (const { digest } of blobs) (await client().deleteBlob(name, digest)).expect(400, 405);
+    (await client().deleteManifest(name, cache.digest)).expect(202);
+    for (const { digest } of blobs) (await client().deleteBlob(name, digest)).expect(202);
   });
 
   describe('DELETE /v2/:name/manifests/:reference', () => {

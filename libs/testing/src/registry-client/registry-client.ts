@@ -95,7 +95,11 @@ export class RegistryClient {
     return this.inRepository('GET', name, 'tags/list', { query });
   }
 
-  referrers(name: string, digest: string, query: { artifactType?: string } = {}): Promise<HttpAnswer> {
+  referrers(
+    name: string,
+    digest: string,
+    query: { artifactType?: string; n?: number | string; last?: string } = {},
+  ): Promise<HttpAnswer> {
     return this.inRepository('GET', name, `referrers/${digest}`, { query });
   }
 
