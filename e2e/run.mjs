@@ -26,9 +26,9 @@ for (const mode of named.length ? named : MODES) {
       jest,
       '-c',
       join(here, 'jest.config.mjs'),
+      ...LEFT_OUT[mode], // takes every word up to the next option
       '--runInBand',
       '--verbose',
-      ...LEFT_OUT[mode],
       ...jestArguments,
     ],
     { stdio: 'inherit', env: { ...process.env, E2E_MODE: mode } },

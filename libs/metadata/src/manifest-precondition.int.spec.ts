@@ -94,6 +94,21 @@ describe(`a push to ${ManifestStore.name} with a precondition`, () => {
     expect(await named()).toBeUndefined();
   });
 
+  it('meets the deletion of the manifest that the tag names, and neither caller sees a deadlock', async () => {
+    await push(0, absent);
+    const gate = await test.session();
+    await gate.rows('BEGIN');
+    await gate.rows('SELECT 1 FROM registry.tag FOR UPDATE');
+    const moved = push(1, names(0));
+    await test.untilWaiting(1);
+    const deleted = registry.remove(repository, digestOf(0));
+    await test.untilWaiting(2);
+    await gate.rows('COMMIT');
+    expect(await deleted).toBe('deleted');
+    // Whoever was first: the tag was moved away before, or went with the manifest that it was to name.
+    expect(await moved).toBe((await named()) === digestOf(1) ? 'stored' : 'precondition-failed');
+  });
+
   it('names what is missing rather than judging', async () => {
     const missing = imageOf([await registry.blob(await registry.repository())]);
     const put = newManifest(repository, missing, [LATEST]);

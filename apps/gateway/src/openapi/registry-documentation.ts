@@ -211,13 +211,11 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
       description:
         'All that it references must be in the repository, except for its subject. Otherwise nothing is stored. With a condition that does not hold nothing is stored either, and of two pushes that expect the same one is refused.',
       parameters: [
-        inQuery(
-          'tag',
-          'Moved to the manifest in the same transaction; may be repeated, 100 times at most. By digest only.',
-          {
-            pattern: `^${TAG}$`,
-          },
-        ),
+        inQuery('tag', 'Moved to the manifest in the same transaction. By digest only.', {
+          type: 'array',
+          items: { type: 'string', pattern: `^${TAG}$` },
+          maxItems: 100,
+        }),
         inHeader(
           'If-Match',
           'ETags of manifests, one of which the tag must name now; `*`: it must exist. By tag only.',
