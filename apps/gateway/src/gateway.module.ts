@@ -4,9 +4,11 @@ import { APP_FILTER } from '@nestjs/core';
 import { Authorizer } from './auth/authorizer.js';
 import { TokenController } from './auth/token.controller.js';
 import { TokenVerifier } from './auth/token-verifier.js';
+import { ClientAddress } from './http/client-address.js';
 import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
+import { RateLimits } from './limit/rate-limits.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { ManifestCache } from './registry/manifest-cache.js';
@@ -26,10 +28,12 @@ import { ObjectReader } from './transfer/object-reader.js';
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     Authorizer,
     BlobRoutes,
+    ClientAddress,
     ManifestCache,
     ManifestRoutes,
     ObjectReader,
     PublicUrl,
+    RateLimits,
     ReferrerRoutes,
     RegistryRoutes,
     RequestLog,

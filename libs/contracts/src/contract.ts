@@ -20,6 +20,12 @@ export interface EventContract<Event extends object> {
   readonly event: MessageClass<Event>;
 }
 
+/** What the replicas of a service tell each other: heard by all that listen now, lost where nobody does. */
+export interface BroadcastContract<Message extends object> {
+  readonly subject: string;
+  readonly message: MessageClass<Message>;
+}
+
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 export function defineRequest<Request extends object, Reply>(
@@ -32,4 +38,11 @@ export function defineRequest<Request extends object, Reply>(
 
 export function defineEvent<Event extends object>(subject: string, event: MessageClass<Event>): EventContract<Event> {
   return { subject, event };
+}
+
+export function defineBroadcast<Message extends object>(
+  subject: string,
+  message: MessageClass<Message>,
+): BroadcastContract<Message> {
+  return { subject, message };
 }

@@ -5,6 +5,7 @@ interface Contract {
   subject: string;
   request?: new () => object;
   event?: new () => object;
+  message?: new () => object;
   timeoutMs?: number;
 }
 
@@ -12,8 +13,10 @@ const CONTRACTS = Object.entries(contracts as Record<string, unknown>).filter(
   (entry): entry is [string, Contract] => typeof (entry[1] as Contract | null)?.subject === 'string',
 );
 
-/** Owners of contracts: the services, by the name of their PostgreSQL schema. */
-const OWNERS = ['auth', 'manage', 'registry', 'storage', 'gc'];
+const messageOf = ({ request, event, message }: Contract) => (request ?? event ?? message)!;
+
+/** Owners of contracts: the services, by the name of their PostgreSQL schema where they have one. */
+const OWNERS = ['auth', 'manage', 'registry', 'storage', 'gc', 'gateway'];
 
 describe('the contracts', () => {
   it('are all here', () => {
@@ -30,15 +33,16 @@ describe('the contracts', () => {
     expect(OWNERS).toContain(subject.split('.')[0]);
   });
 
-  it.each(CONTRACTS)('%s has a message class of its own, of the same version', (_name, { subject, request, event }) => {
-    const message = (request ?? event)!;
+  it.each(CONTRACTS)('%s has a message class of its own, of the same version', (_name, contract) => {
+    const { subject } = contract;
+    const message = messageOf(contract);
     expect(message.name).toMatch(new RegExp(`V${subject.split('.v')[1]}$`));
-    expect(CONTRACTS.filter(([, other]) => (other.request ?? other.event) === message)).toHaveLength(1);
+    expect(CONTRACTS.filter(([, other]) => messageOf(other) === message)).toHaveLength(1);
     expect((contracts as Record<string, unknown>)[message.name]).toBe(message);
   });
 
-  it.each(CONTRACTS)('%s refuses a field that it does not know', (_name, { request, event }) => {
-    const message = Object.assign(new (request ?? event)!(), { surprise: true });
+  it.each(CONTRACTS)('%s refuses a field that it does not know', (_name, contract) => {
+    const message = Object.assign(new (messageOf(contract))(), { surprise: true });
     const failures = validateSync(message, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
     expect(failures.map(({ property }) => property)).toContain('surprise');
   });

@@ -1,6 +1,15 @@
-export { defineEvent, defineRequest, type EventContract, type MessageClass, type RequestContract } from './contract.js';
+export {
+  type BroadcastContract,
+  defineBroadcast,
+  defineEvent,
+  defineRequest,
+  type EventContract,
+  type MessageClass,
+  type RequestContract,
+} from './contract.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
+export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
 export {
   ENSURE_ORGANISATION,
   EnsureOrganisationV1,

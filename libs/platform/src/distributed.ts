@@ -1,4 +1,11 @@
-import { JetStreamEventStream, DrainingNatsServer, NatsBus, NatsLink, type NatsSettings } from '@berth/messaging';
+import {
+  JetStreamEventStream,
+  DrainingNatsServer,
+  NatsBroadcast,
+  NatsBus,
+  NatsLink,
+  type NatsSettings,
+} from '@berth/messaging';
 import { MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -68,7 +75,8 @@ async function createHost(service: Service, settings: Settings): Promise<Service
     user: settings.natsUser,
     password: settings.natsPassword,
   };
-  const bus = new NatsBus(await openLink(nats, settings));
+  const link = await openLink(nats, settings);
+  const bus = new NatsBus(link);
   const replicas = settings.natsStreamReplicas;
   const events = new JetStreamEventStream(await NatsLink.open(nats), {
     stream: STREAM,
@@ -85,6 +93,7 @@ async function createHost(service: Service, settings: Settings): Promise<Service
     health,
     bus: new MeasuredBus(bus, metrics),
     events,
+    broadcast: new NatsBroadcast(link),
     database,
     transport: (name) => new DrainingNatsServer(nats, name, settings.shutdownSeconds * 1000),
   };

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
-import { InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
+import { InProcessBroadcast, InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
 import { Body, Controller, Module, Post } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HealthChecks } from './health/health-checks.js';
@@ -31,6 +31,7 @@ function aHost(): ServiceHost {
     health: new HealthChecks(),
     bus,
     events: new InProcessEventStream(),
+    broadcast: new InProcessBroadcast(),
     database: null,
     transport: () => new InProcessServer(bus, 0),
   };

@@ -1,4 +1,4 @@
-import { InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
+import { InProcessBroadcast, InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
 import type { INestMicroservice, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthChecks } from './health/health-checks.js';
@@ -23,6 +23,7 @@ export function createInProcessHost(name: string, settings: Settings, bus = new 
     health,
     bus: new MeasuredBus(bus, metrics),
     events: new InProcessEventStream(),
+    broadcast: new InProcessBroadcast(),
     database,
     transport: () => new InProcessServer(bus, settings.shutdownSeconds * 1000),
   };

@@ -1,4 +1,4 @@
-import { EventStream, MessageBus } from '@berth/messaging';
+import { Broadcast, EventStream, MessageBus } from '@berth/messaging';
 import { Database } from '@berth/metadata';
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { HealthController } from './health/health.controller.js';
@@ -17,6 +17,7 @@ export class PlatformModule {
       { provide: Settings, useValue: host.settings },
       { provide: MessageBus, useValue: host.bus },
       { provide: EventStream, useValue: host.events },
+      { provide: Broadcast, useValue: host.broadcast },
       { provide: Database, useValue: host.database },
       { provide: Metrics, useValue: host.metrics },
       { provide: HealthChecks, useValue: host.health },

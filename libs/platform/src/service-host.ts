@@ -1,4 +1,4 @@
-import type { EventStream, MessageBus } from '@berth/messaging';
+import type { Broadcast, EventStream, MessageBus } from '@berth/messaging';
 import type { Database } from '@berth/metadata';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { Logger } from 'pino';
@@ -14,6 +14,7 @@ export interface ServiceHost {
   health: HealthChecks;
   bus: MessageBus;
   events: EventStream;
+  broadcast: Broadcast;
   /** Null in the gateway, which keeps no state. */
   database: Database | null;
   /** The transport on which the service of this name answers. */

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { LIST_SIGNING_KEYS } from '@berth/contracts';
-import { InProcessBus } from '@berth/messaging';
+import { InProcessBroadcast, InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, RegistryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
+import { HttpAdapterHost } from '@nestjs/core';
+import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
+import { RateLimits } from '../limit/rate-limits.js';
 import { answering } from '@berth/platform/testing';
 import { aKey, aToken, nowSeconds, type TestKey } from '../testing/signing.js';
 import { Authorizer } from './authorizer.js';
@@ -19,8 +22,10 @@ function authorizer(env: Record<string, string> = {}) {
   const bus = new InProcessBus();
   const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
   const settings = loadSettings(env);
+  const broadcast = new InProcessBroadcast();
+  const limits = new RateLimits(settings, new ClientAddress(settings), broadcast, new HttpAdapterHost());
   return {
-    authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings),
+    authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings, limits),
     asked,
     bus,
   };

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { formatScope, RegistryError, registryError, type Scope } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
+import { RateLimits } from '../limit/rate-limits.js';
 import { PublicUrl } from '../http/public-url.js';
 import { type Action, ANYBODY, type Caller, NOBODY } from './caller.js';
 import { TokenVerifier } from './token-verifier.js';
@@ -17,6 +18,7 @@ export class Authorizer {
     private readonly tokens: TokenVerifier,
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
+    private readonly limits: RateLimits,
   ) {}
 
   /** For `/v2/`: any valid token will do. Without one: 401 with the challenge. */
@@ -36,6 +38,12 @@ export class Authorizer {
   }
 
   private async callerOf(request: IncomingMessage, scopes: Scope[]): Promise<Caller> {
+    const caller = await this.identify(request, scopes);
+    this.limits.countCaller(request, caller.userId);
+    return caller;
+  }
+
+  private async identify(request: IncomingMessage, scopes: Scope[]): Promise<Caller> {
     if (this.settings.open) return ANYBODY;
     const authorization = request.headers.authorization;
     if (authorization === undefined) return NOBODY;

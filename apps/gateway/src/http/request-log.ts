@@ -3,6 +3,7 @@ import { runInRequestContext } from '@berth/messaging';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { ClientAddress } from './client-address.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -15,6 +16,7 @@ export class RequestLog implements OnModuleInit {
   constructor(
     private readonly adapters: HttpAdapterHost,
     private readonly metrics: Metrics,
+    private readonly addresses: ClientAddress,
   ) {}
 
   onModuleInit(): void {
@@ -32,7 +34,7 @@ export class RequestLog implements OnModuleInit {
   }
 
   private record(request: FastifyRequest, reply: FastifyReply): void {
-    const { method, url, ip } = request;
+    const { method, url } = request;
     const { statusCode: status, elapsedTime } = reply;
     const route = reply.registryRoute ?? request.routeOptions.url ?? 'none';
     this.metrics.httpRequests.observe({ route, method, status }, elapsedTime / 1000);
@@ -43,7 +45,7 @@ export class RequestLog implements OnModuleInit {
       route,
       status,
       ms: Math.round(elapsedTime * 10) / 10,
-      ip,
+      ip: this.addresses.of(request.raw),
       requestId: reply.getHeader('x-request-id'),
     });
   }

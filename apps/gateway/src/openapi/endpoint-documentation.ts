@@ -27,8 +27,15 @@ export type HeaderName = keyof typeof HEADERS;
 /** A code of the catalogue; its status and its reason where they are narrower than the catalogue's. */
 export type ErrorCase = RegistryErrorCode | NarrowedError;
 
-/** What is our fault, wherever something behind the gateway is asked. */
+export const TOO_MANY_REQUESTS: ErrorCase = {
+  code: 'TOOMANYREQUESTS',
+  when: 'the user or the address has made more requests in a minute than the operator allows',
+  headers: ['Retry-After'],
+};
+
+/** What may come wherever something behind the gateway is asked: too much of it, and what is our fault. */
 export const FAULTS: ErrorCase[] = [
+  TOO_MANY_REQUESTS,
   { code: 'UNAVAILABLE', when: 'something behind the gateway is away', headers: ['Retry-After'] },
   'UNKNOWN',
 ];

@@ -1,5 +1,5 @@
 import { TOKEN_PATH } from '../auth/authorizer.js';
-import { type EndpointDocumentation, FAULTS } from './endpoint-documentation.js';
+import { type EndpointDocumentation, FAULTS, TOO_MANY_REQUESTS } from './endpoint-documentation.js';
 
 /** The endpoints besides the registry's, by path and method. A test holds them against the gateway's controllers. */
 export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocumentation>> = {
@@ -67,7 +67,7 @@ export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocume
         },
         304: { description: 'The client has it: If-None-Match names it.', headers: ['ETag', 'Cache-Control'] },
       },
-      errors: [],
+      errors: [TOO_MANY_REQUESTS],
     },
   },
 };

@@ -1,6 +1,12 @@
 import { BytesBody, type ObjectBody } from '@berth/blob-store';
 import { GRANT_READ } from '@berth/contracts';
-import { InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
+import {
+  type Broadcast,
+  InProcessBroadcast,
+  InProcessBus,
+  InProcessEventStream,
+  InProcessServer,
+} from '@berth/messaging';
 import type { ByteRange } from '@berth/oci';
 import {
   createHttpApp,
@@ -53,7 +59,10 @@ export interface GatewayUnderTest {
   stop(): Promise<void>;
 }
 
-export async function startGateway(env: Record<string, string> = {}): Promise<GatewayUnderTest> {
+export async function startGateway(
+  env: Record<string, string> = {},
+  broadcast: Broadcast = new InProcessBroadcast(),
+): Promise<GatewayUnderTest> {
   const bus = new InProcessBus();
   const transport = new TestTransport();
   answering(bus, GRANT_READ, ({ objectKey }) => ({ url: objectKey, expiresIn: 60 }));
@@ -64,6 +73,7 @@ export async function startGateway(env: Record<string, string> = {}): Promise<Ga
     health: new HealthChecks(),
     bus,
     events: new InProcessEventStream(),
+    broadcast,
     database: null,
     transport: () => new InProcessServer(bus, 1_000),
   };

@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { COMPLETE_UPLOAD, CREATE_UPLOAD, FIND_UPLOAD, GRANT_APPEND, GRANT_READ } from '@berth/contracts';
-import { InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
+import { InProcessBroadcast, InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
 import { Database, deployMigrations } from '@berth/metadata';
 import { digestOf, parseRepositoryName, registryError } from '@berth/oci';
 import {
@@ -43,6 +43,7 @@ describe(DataPlaneController, () => {
       health: new HealthChecks(),
       bus,
       events: new InProcessEventStream(),
+      broadcast: new InProcessBroadcast(),
       database,
       transport: () => new InProcessServer(bus, 5_000),
     };

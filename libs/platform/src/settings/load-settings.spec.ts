@@ -52,6 +52,11 @@ describe(loadSettings.name, () => {
     });
   });
 
+  it('reads addresses and ranges of both families', () => {
+    const trustedProxies = ['10.0.0.1', '192.168.0.0/16', '::1', 'fd00::/8'];
+    expect(loadSettings({ BERTH_TRUSTED_PROXIES: trustedProxies.join(', ') })).toMatchObject({ trustedProxies });
+  });
+
   it('takes an empty variable for one that is not set', () => {
     expect(loadSettings({ BERTH_PORT: '', BERTH_NATS_URL: '' })).toMatchObject({ port: 5000 });
     expect(loadSettings({ BERTH_NATS_URL: '' }).natsUrl).toBeUndefined();
@@ -87,6 +92,16 @@ describe(loadSettings.name, () => {
       ['BERTH_TOKEN_SECONDS', '59'],
       ['BERTH_TOKEN_SERVICE', 'my "berth"'],
       ['BERTH_MAX_MANIFEST_BYTES', '1023'],
+      ['BERTH_MAX_BLOB_BYTES', '-1'],
+      ['BERTH_MAX_BLOB_BYTES', '9007199254740992'],
+      ['BERTH_RATE_LIMIT_USER', '-1'],
+      ['BERTH_RATE_LIMIT_ADDRESS', '1.5'],
+      ['BERTH_TRUSTED_PROXIES', 'proxy.example'],
+      ['BERTH_TRUSTED_PROXIES', '10.0.0.0/33'],
+      ['BERTH_TRUSTED_PROXIES', '0.0.0.0/0'],
+      ['BERTH_TRUSTED_PROXIES', '10.0.0.0/8/8'],
+      ['BERTH_TRUSTED_PROXIES', 'fe80::1%eth0'],
+      ['BERTH_TRUSTED_PROXIES', '10.0.0.1,'],
       ['BERTH_READ_GRANT_SECONDS', '0'],
       ['BERTH_UPLOAD_IDLE_SECONDS', '0'],
       ['BERTH_UPLOAD_IDLE_SECONDS', '999999999999'],

@@ -11,10 +11,12 @@ import {
   Min,
   MinLength,
 } from 'class-validator';
+import { IsAddressRange } from './address-range.js';
 import { Setting } from './setting.js';
 
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
 const DAY = 86_400;
+const MOST_REQUESTS = 1_000_000_000;
 /** Beyond it the dates that come of it are none that PostgreSQL knows. */
 const TEN_YEARS = 3_650 * DAY;
 
@@ -40,6 +42,34 @@ export class Settings {
   @IsOptional()
   @IsUrl(HTTP_URL)
   publicUrl?: string;
+
+  @Setting('BERTH_TRUSTED_PROXIES', {
+    type: 'list',
+    doc: "Addresses and ranges (10.0.0.0/8) of the proxies in front, separated by commas: from them, and only for a client's address, X-Forwarded-For is believed.",
+  })
+  @IsOptional()
+  @IsAddressRange({ each: true, message: 'each must be an address, or a range such as 10.0.0.0/8' })
+  trustedProxies?: string[];
+
+  @Setting('BERTH_RATE_LIMIT_USER', {
+    type: 'integer',
+    default: '0',
+    doc: 'Requests to the registry that a user may make in a minute, at all gateways together; who is not logged in counts by address. Beyond it: 429. 0: no limit.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MOST_REQUESTS)
+  rateLimitUser!: number;
+
+  @Setting('BERTH_RATE_LIMIT_ADDRESS', {
+    type: 'integer',
+    default: '0',
+    doc: 'Requests that may come from an address in a minute, logged in or not, logins included; of IPv6, from a /64 network. Beyond it: 429. 0: no limit.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MOST_REQUESTS)
+  rateLimitAddress!: number;
 
   @Setting('BERTH_OPEN', {
     type: 'boolean',
