@@ -18,6 +18,7 @@ import { RegistryController } from './registry/registry.controller.js';
 import { RegistryRoutes } from './registry/registry-routes.js';
 import { TagRoutes } from './registry/tag.routes.js';
 import { UploadRoutes } from './registry/upload.routes.js';
+import { BlobRedirects } from './transfer/blob-redirects.js';
 import { BlobTransport } from './transfer/blob-transport.js';
 import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
@@ -27,6 +28,7 @@ import { ObjectReader } from './transfer/object-reader.js';
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     Authorizer,
+    BlobRedirects,
     BlobRoutes,
     ClientAddress,
     ManifestCache,

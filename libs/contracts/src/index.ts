@@ -47,3 +47,4 @@ export { DELETE_OBJECTS, type DeletedObjectsV1, DeleteObjectsV1 } from './storag
 export { FIND_UPLOAD, FindUploadV1 } from './storage/find-upload.v1.js';
 export { type AppendedV1, type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
 export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.v1.js';
+export { PRESIGN_READ, type PresignedReadV1, PresignReadV1 } from './storage/presign-read.v1.js';

@@ -179,6 +179,11 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
           content: ANY_BYTES,
         },
         304: NOT_MODIFIED,
+        307: {
+          description:
+            'The object store serves it, the part too, at the Location, for some minutes and without credentials. Where BERTH_REDIRECT allows that.',
+          headers: ['Location', 'Docker-Content-Digest', 'ETag', 'Cache-Control'],
+        },
       },
       errors: [
         'DIGEST_INVALID',

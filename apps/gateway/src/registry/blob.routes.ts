@@ -3,8 +3,10 @@ import { MessageBus } from '@berth/messaging';
 import { type Digest, parseRange, registryError } from '@berth/oci';
 import { sendBody } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { BlobRedirects } from '../transfer/blob-redirects.js';
 import { ObjectReader } from '../transfer/object-reader.js';
-import { immutable, isNotModified } from './content-headers.js';
+import { contentDigest, immutable, isNotModified } from './content-headers.js';
 import { header, type RegistryRequest } from './registry-request.js';
 
 /** Blobs: end-2, end-10. */
@@ -13,6 +15,7 @@ export class BlobRoutes {
   constructor(
     private readonly bus: MessageBus,
     private readonly reader: ObjectReader,
+    private readonly redirects: BlobRedirects,
   ) {}
 
   async head(request: RegistryRequest, digest: Digest): Promise<void> {
@@ -29,6 +32,8 @@ export class BlobRoutes {
     const ranges = header(request, 'range');
     const range = ranges === undefined ? null : parseRange(ranges, blob.size);
     if (range === 'unsatisfiable') throw unsatisfiable(blob.size, digest);
+    const url = await this.redirects.urlFor(request.raw, blob);
+    if (url !== null) return redirect(reply, digest, url);
     const body = await this.reader.read(blob, range ?? undefined);
     // Not before there is something to send: nobody may keep a failure for a year.
     immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
@@ -41,6 +46,12 @@ export class BlobRoutes {
     await this.bus.request(DELETE_BLOB, { repository: request.name.repository, digest });
     await request.reply.status(202).header('content-length', 0).send();
   }
+}
+
+/** The store answers the client's Range itself. The URL is nobody's to keep: it ends, and whoever has it may read. */
+async function redirect(reply: FastifyReply, digest: Digest, url: string): Promise<void> {
+  contentDigest(reply, digest).header('location', url).header('cache-control', 'no-store');
+  await reply.status(307).header('content-length', 0).send();
 }
 
 const unsatisfiable = (size: number, digest: Digest) =>

@@ -15,7 +15,8 @@ export const BLOB_STORE = {
 
 const filesystem = ({ dataDir }: Settings): BlobStore => new FilesystemBlobStore({ folder: join(dataDir, 'blobs') });
 
-function s3({ s3Endpoint, s3AccessKey, s3SecretKey, s3Region, s3Bucket }: Settings): BlobStore {
+function s3(settings: Settings): BlobStore {
+  const { s3Endpoint, s3PublicEndpoint, s3AccessKey, s3SecretKey, s3Region, s3Bucket } = settings;
   if (s3Endpoint === undefined || s3AccessKey === undefined || s3SecretKey === undefined) {
     throw new Error(
       'BERTH_S3_ENDPOINT, BERTH_S3_ACCESS_KEY and BERTH_S3_SECRET_KEY are needed, or BERTH_BLOB_STORE=filesystem',
@@ -23,6 +24,7 @@ function s3({ s3Endpoint, s3AccessKey, s3SecretKey, s3Region, s3Bucket }: Settin
   }
   return new S3BlobStore({
     endpoint: s3Endpoint,
+    ...(s3PublicEndpoint !== undefined && { publicEndpoint: s3PublicEndpoint }),
     accessKey: s3AccessKey,
     secretKey: s3SecretKey,
     region: s3Region,

@@ -5,9 +5,13 @@ import {
   DeleteObjectsV1,
   GRANT_READ,
   GrantReadV1,
+  PRESIGN_READ,
+  type PresignedReadV1,
+  PresignReadV1,
   type ReadGrantV1,
 } from '@berth/contracts';
 import { Answers } from '@berth/messaging';
+import { Settings } from '@berth/platform';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { ReadGrants } from '../data-plane/read-grants.js';
@@ -19,11 +23,18 @@ export class ObjectController {
   constructor(
     private readonly grants: ReadGrants,
     private readonly store: BlobStore,
+    private readonly settings: Settings,
   ) {}
 
   @Answers(GRANT_READ)
   grantRead(@Payload() { objectKey, size }: GrantReadV1): ReadGrantV1 {
     return this.grants.issue({ objectKey, size });
+  }
+
+  @Answers(PRESIGN_READ)
+  async presignRead(@Payload() { objectKey }: PresignReadV1): Promise<PresignedReadV1> {
+    const expiresIn = this.settings.readGrantSeconds;
+    return { url: await this.store.presignRead(objectKey, expiresIn), expiresIn };
   }
 
   @Answers(DELETE_OBJECTS)

@@ -161,7 +161,12 @@ requireOrSkip('minio', findMinio().reason)(`${S3BlobStore.name} on MinIO`, () =>
     const bytes = randomBytes(1000);
     const key = await storeWhole(store, bytes);
     const url = await store.presignRead(key, 2);
-    expect(hashOf(Buffer.from(await (await fetch(url)).arrayBuffer()))).toBe(hashOf(bytes));
+    const answer = await fetch(url);
+    expect(hashOf(Buffer.from(await answer.arrayBuffer()))).toBe(hashOf(bytes));
+    expect(answer.headers.get('content-type')).toBe('application/octet-stream');
+    expect(answer.headers.get('content-disposition')).toBe('attachment');
+    const part = await fetch(url, { headers: { range: 'bytes=10-19' } });
+    expect([part.status, Buffer.from(await part.arrayBuffer())]).toEqual([206, bytes.subarray(10, 20)]);
     await sleep(3000);
     expect((await fetch(url)).status).toBe(403);
     const outside = new S3BlobStore({ ...options, publicEndpoint: 'https://blobs.example.org' });

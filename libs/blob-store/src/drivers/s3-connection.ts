@@ -12,6 +12,11 @@ const RETRIES = 2;
 const FIRST_RETRY_MS = 100;
 const MOST_FREE_SOCKETS = 64;
 
+/** What a blob holds, its pusher chose: no browser shall show it as a page of the store. */
+const SERVED_AS = {
+  'response-content-type': 'application/octet-stream',
+  'response-content-disposition': 'attachment',
+};
 const MISSING = new Set(['NoSuchKey', 'NotFound']);
 const LOST = new Set(['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']);
 
@@ -113,7 +118,7 @@ export class S3Connection {
   }
 
   async presignGet(key: string, seconds: number): Promise<string> {
-    return this.presigner.presignedGetObject(this.bucket, key, seconds);
+    return this.presigner.presignedGetObject(this.bucket, key, seconds, SERVED_AS);
   }
 
   /** Makes the bucket where it is missing. Tries once and for three seconds at most: who probes wants to know now. */

@@ -203,6 +203,14 @@ export class Settings {
   @IsUrl(HTTP_URL)
   s3Endpoint?: string;
 
+  @Setting('BERTH_S3_PUBLIC_ENDPOINT', {
+    type: 'text',
+    doc: 'What clients that are redirected reach the object store by, as http(s)://host:port. Default: BERTH_S3_ENDPOINT.',
+  })
+  @IsOptional()
+  @Matches(/^https?:\/\/[^/?#@]+\/?$/, { message: 'must be http:// or https:// and a host, without a path' })
+  s3PublicEndpoint?: string;
+
   @Setting('BERTH_S3_REGION', { type: 'text', default: 'us-east-1', doc: 'Region of the bucket.' })
   @IsString()
   s3Region!: string;
@@ -238,6 +246,32 @@ export class Settings {
   @Min(1)
   @Max(7 * DAY)
   readGrantSeconds!: number;
+
+  @Setting('BERTH_REDIRECT', {
+    type: 'boolean',
+    default: 'false',
+    doc: 'Clients that pull a blob are sent to the object store, by a URL that is valid for BERTH_READ_GRANT_SECONDS at most. Needs S3 that clients can reach.',
+  })
+  @IsBoolean()
+  redirect!: boolean;
+
+  @Setting('BERTH_REDIRECT_MIN_BYTES', {
+    type: 'integer',
+    default: String(1024 * 1024),
+    doc: 'Smaller blobs are served by the gateway all the same.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  redirectMinBytes!: number;
+
+  @Setting('BERTH_REDIRECT_EXCEPT', {
+    type: 'list',
+    doc: 'Clients that are never redirected: beginnings of their User-Agent, separated by commas, in any case.',
+  })
+  @IsOptional()
+  @IsNotEmpty({ each: true })
+  redirectExcept?: string[];
 
   @Setting('BERTH_UPLOAD_IDLE_SECONDS', {
     type: 'integer',
