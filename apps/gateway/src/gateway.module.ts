@@ -16,6 +16,7 @@ import { ManifestRoutes } from './registry/manifest.routes.js';
 import { ReferrerRoutes } from './registry/referrer.routes.js';
 import { RegistryController } from './registry/registry.controller.js';
 import { RegistryRoutes } from './registry/registry-routes.js';
+import { Schema1Images } from './registry/schema1-images.js';
 import { TagRoutes } from './registry/tag.routes.js';
 import { UploadRoutes } from './registry/upload.routes.js';
 import { BlobRedirects } from './transfer/blob-redirects.js';
@@ -39,6 +40,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     ReferrerRoutes,
     RegistryRoutes,
     RequestLog,
+    Schema1Images,
     TagRoutes,
     TokenVerifier,
     UploadRoutes,

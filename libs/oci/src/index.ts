@@ -1,3 +1,4 @@
+export { acceptedMediaRanges } from './accept.js';
 export { type ByteRange, parseContentRange, parseRange } from './content-range.js';
 export { type Descriptor, parseDescriptor, type Platform } from './descriptor.js';
 export {
@@ -31,6 +32,7 @@ export {
   bareMediaType,
   DOCKER_FOREIGN_LAYER_GZIP,
   DOCKER_IMAGE_CONFIG,
+  DOCKER_LAYER,
   DOCKER_LAYER_GZIP,
   DOCKER_MANIFEST,
   DOCKER_MANIFEST_LIST,
@@ -63,5 +65,14 @@ export {
   repositoryRest,
   type RepositoryName,
 } from './repository-name.js';
+export {
+  SCHEMA1_EMPTY_LAYER,
+  SCHEMA1_EMPTY_LAYER_DIGEST,
+  schema1Child,
+  schema1Config,
+  type Schema1Source,
+  toSchema1,
+} from './schema1.js';
+export { generateSchema1Key, signSchema1 } from './schema1-signature.js';
 export { formatScope, parseScope, parseScopes, type Scope } from './scope.js';
 export { isTag, parseTag, type Tag } from './tag.js';

@@ -37,8 +37,17 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * differential, the class of CVE-2021-41190).
  */
 export function parseManifestJson(bytes: Uint8Array): JsonObject {
+  return parseScanned(bytes, true);
+}
+
+/** The JSON object in bytes that are no manifest, such as a config: as `parseManifestJson`, whatever its keys are. */
+export function parseJsonObject(bytes: Uint8Array): JsonObject {
+  return parseScanned(bytes, false);
+}
+
+function parseScanned(bytes: Uint8Array, watchesKeys: boolean): JsonObject {
   const text = decode(bytes);
-  new KeyScan(text).run();
+  new KeyScan(text, watchesKeys).run();
   const value = parse(text);
   if (!isJsonObject(value)) throw manifestInvalid('not a JSON object');
   return value;
@@ -67,7 +76,10 @@ class KeyScan {
   private readonly manifestSeen = new Set<string>();
   private readonly descriptorSeen = new Set<string>();
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    private readonly watchesKeys: boolean,
+  ) {}
 
   run(): void {
     for (let at = 0; at < this.text.length; at++) {
@@ -88,7 +100,7 @@ class KeyScan {
   private skipString(start: number): number {
     const end = endOfString(this.text, start);
     if (end < 0) return this.text.length;
-    if (isBeforeColon(this.text, end)) this.seeKey(start, end);
+    if (this.watchesKeys && isBeforeColon(this.text, end)) this.seeKey(start, end);
     return end;
   }
 

@@ -2,7 +2,7 @@ export { eventually, GiveUp, type EventuallyOptions } from './eventually.js';
 export { firstReason, missingLine, requireOrSkip } from './missing.js';
 export { CommandFailed, runCommand, tryCommand, type CommandResult, type RunOptions } from './run-command.js';
 export { tempFolder, type TempFolder } from './temp-folder.js';
-export { startDockerRegistry, type TestDockerRegistry } from './servers/docker-registry.js';
+export { type DockerRegistryOptions, startDockerRegistry, type TestDockerRegistry } from './servers/docker-registry.js';
 export { findDockerd, startDockerd, type DockerdOptions, type TestDockerd } from './servers/dockerd.js';
 export { findProgram, programAt, programCache, requireProgram, type Found } from './servers/find-program.js';
 export { freePort } from './servers/free-port.js';

@@ -28,6 +28,7 @@ export const HEADERS = {
   'OCI-Tag': text('The tags of the query that name the manifest now, with commas between them.'),
   Range: text('`0-last` of the bytes that are durable; `0-0` before the first as well.', { pattern: '^0-\\d+$' }),
   'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'integer' } },
+  Vary: text('`accept`, where a tag was asked for.'),
   'WWW-Authenticate': text('Where to get a token, and with which scope: Bearer realm, service, scope.'),
   'X-Request-Id': text("The request's id in every log line; the client's own where it sent one."),
 } satisfies Record<string, Header>;

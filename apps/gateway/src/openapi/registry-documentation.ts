@@ -50,6 +50,11 @@ const MANIFEST_BODY: RequestBody = {
   },
 };
 
+const MANIFEST_CONTENT = {
+  '*/*': { schema: {} },
+  'application/vnd.docker.distribution.manifest.v1+prettyjws': { schema: {} },
+};
+
 const BODY_ENDED: NarrowedError = {
   code: 'BLOB_UPLOAD_INVALID',
   when: 'the body ended early; what arrived is kept, and the upload can go on behind it',
@@ -85,10 +90,11 @@ const PING: EndpointDocumentation = {
 
 const MANIFEST_GET: EndpointDocumentation = {
   summary: 'Pulls a manifest.',
-  description: 'The exact bytes that were pushed, in the type that was pushed, whatever Accept says.',
+  description:
+    'The exact bytes that were pushed, in the type that was pushed, whatever Accept says. One exception: where Accept names a type of Docker schema 1 and neither the stored type nor `*/*`, a tag of an image is answered in schema 1, signed by a key that nobody need trust; of an index that is its image for linux/amd64. The digest is then that of the payload without the signature, and not one that can be asked for. BERTH_SCHEMA1_DEFAULT makes that the answer to every client that names no newer type.',
   parameters: [IF_NONE_MATCH],
   answers: {
-    200: { description: 'The manifest.', headers: CONTENT, content: { '*/*': { schema: {} } } },
+    200: { description: 'The manifest.', headers: [...CONTENT, 'Vary'], content: MANIFEST_CONTENT },
     304: NOT_MODIFIED,
   },
   errors: [BAD_REFERENCE, 'DIGEST_INVALID', 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN'],
@@ -167,6 +173,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
   blob: {
     GET: {
       summary: 'Pulls a blob, or a part of it.',
+      description: 'The empty layer of Docker schema 1 is in every repository, for GET alone.',
       parameters: [
         inHeader('Range', 'One range of bytes. Several, or another unit: the whole blob is answered.'),
         IF_NONE_MATCH,

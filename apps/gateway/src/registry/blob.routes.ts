@@ -1,6 +1,15 @@
+import type { IncomingMessage } from 'node:http';
+import { BytesBody, type ObjectBody } from '@berth/blob-store';
 import { DELETE_BLOB, FIND_BLOB } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type Digest, parseRange, registryError } from '@berth/oci';
+import {
+  type ByteRange,
+  type Digest,
+  parseRange,
+  registryError,
+  SCHEMA1_EMPTY_LAYER,
+  SCHEMA1_EMPTY_LAYER_DIGEST,
+} from '@berth/oci';
 import { sendBody } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -27,14 +36,14 @@ export class BlobRoutes {
 
   async get(request: RegistryRequest, digest: Digest): Promise<void> {
     const { reply } = request;
-    const blob = await this.bus.request(FIND_BLOB, { repository: request.name.repository, digest, lease: false });
+    const blob = await this.open(request, digest);
     if (isNotModified(request, digest)) return void (await immutable(reply, digest).status(304).send());
     const ranges = header(request, 'range');
     const range = ranges === undefined ? null : parseRange(ranges, blob.size);
     if (range === 'unsatisfiable') throw unsatisfiable(blob.size, digest);
-    const url = await this.redirects.urlFor(request.raw, blob);
+    const url = await blob.urlFor(request.raw);
     if (url !== null) return redirect(reply, digest, url);
-    const body = await this.reader.read(blob, range ?? undefined);
+    const body = await blob.read(range ?? undefined);
     // Not before there is something to send: nobody may keep a failure for a year.
     immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
     if (range) reply.header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
@@ -46,6 +55,20 @@ export class BlobRoutes {
     await this.bus.request(DELETE_BLOB, { repository: request.name.repository, digest });
     await request.reply.status(202).header('content-length', 0).send();
   }
+
+  /**
+   * The empty layer of schema 1 is in every repository: a manifest that was made here refers to it. Not so for a HEAD,
+   * which would promise that a manifest may refer to it.
+   */
+  private async open({ name }: RegistryRequest, digest: Digest): Promise<ReadableBlob> {
+    if (digest === SCHEMA1_EMPTY_LAYER_DIGEST) return EMPTY_LAYER;
+    const blob = await this.bus.request(FIND_BLOB, { repository: name.repository, digest, lease: false });
+    return {
+      size: blob.size,
+      urlFor: (client) => this.redirects.urlFor(client, blob),
+      read: (range) => this.reader.read(blob, range),
+    };
+  }
 }
 
 /** The store answers the client's Range itself. The URL is nobody's to keep: it ends, and whoever has it may read. */
@@ -53,6 +76,20 @@ async function redirect(reply: FastifyReply, digest: Digest, url: string): Promi
   contentDigest(reply, digest).header('location', url).header('cache-control', 'no-store');
   await reply.status(307).header('content-length', 0).send();
 }
+
+interface ReadableBlob {
+  size: number;
+  /** Where the client is sent instead; null where it is served here. */
+  urlFor(client: IncomingMessage): Promise<string | null>;
+  read(range?: ByteRange): Promise<ObjectBody>;
+}
+
+const EMPTY_LAYER: ReadableBlob = {
+  size: SCHEMA1_EMPTY_LAYER.length,
+  urlFor: async () => null,
+  read: async ({ start, end } = { start: 0, end: SCHEMA1_EMPTY_LAYER.length }) =>
+    new BytesBody(SCHEMA1_EMPTY_LAYER.subarray(start, end + 1)),
+};
 
 const unsatisfiable = (size: number, digest: Digest) =>
   registryError(

@@ -1,13 +1,16 @@
 import { DELETE_MANIFEST, GET_MANIFEST, PUT_MANIFEST } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
-import { type Digest, digestOf, parseReference, registryError } from '@berth/oci';
+import { type Digest, digestOf, DOCKER_SCHEMA1_SIGNED, parseReference, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { bearer } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { answering } from '@berth/platform/testing';
+import { TestTransport } from '../testing/gateway-under-test.js';
 import { aRequest } from '../testing/recorded-reply.js';
+import { ObjectReader } from '../transfer/object-reader.js';
 import { ManifestCache } from './manifest-cache.js';
 import { ManifestRoutes } from './manifest.routes.js';
+import { Schema1Images } from './schema1-images.js';
 
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const one = Buffer.from('{"one":1}');
@@ -27,7 +30,9 @@ function routes(stored: () => Buffer | null = () => one, env: Record<string, str
   });
   const cache = new ManifestCache();
   const settings = loadSettings(env);
-  return { routes: new ManifestRoutes(bus, cache, new PublicUrl(settings), settings), asked, cache, bus };
+  const schema1 = new Schema1Images(bus, new ObjectReader(bus, new TestTransport()), settings);
+  const manifests = new ManifestRoutes(bus, cache, new PublicUrl(settings), settings, schema1);
+  return { routes: manifests, asked, cache, bus, schema1 };
 }
 
 describe(ManifestRoutes, () => {
@@ -41,7 +46,39 @@ describe(ManifestRoutes, () => {
         'content-length': one.length,
         'docker-content-digest': digestOf(one),
         etag: `"${digestOf(one)}"`,
+        vary: 'accept',
       });
+    });
+
+    it('answers schema 1 instead to a tag, with headers of its own, to HEAD as to GET', async () => {
+      const { routes: manifests, schema1 } = routes();
+      const digest = digestOf(two);
+      const image = { digest, mediaType: DOCKER_SCHEMA1_SIGNED, size: two.length, payload: two };
+      jest.spyOn(schema1, 'insteadOf').mockResolvedValue(image);
+      const [get, head] = [aRequest(), aRequest({ method: 'HEAD' })];
+      await manifests.get(get.request, tag);
+      await manifests.get(head.request, tag);
+      expect(get.reply.headers).toEqual({
+        'content-type': DOCKER_SCHEMA1_SIGNED,
+        'content-length': two.length,
+        'docker-content-digest': digest,
+        etag: `W/"${digest}"`,
+        vary: 'accept',
+      });
+      expect(head.reply.headers).toEqual(get.reply.headers);
+      expect([get.reply.body, head.reply.body]).toEqual([two, undefined]);
+      const known = aRequest({ headers: { 'if-none-match': `W/"${digest}"` } });
+      await manifests.get(known.request, tag);
+      expect(known.reply.statusCode).toBe(304);
+    });
+
+    it('answers what is asked for by digest as it is stored', async () => {
+      const { routes: manifests, schema1 } = routes();
+      const asked = jest.spyOn(schema1, 'insteadOf');
+      const { request, reply } = aRequest({ headers: { accept: DOCKER_SCHEMA1_SIGNED } });
+      await manifests.get(request, byDigest);
+      expect(reply.body).toEqual(one);
+      expect(asked).not.toHaveBeenCalled();
     });
 
     it('says that a digest names the same bytes for ever, and a tag not', async () => {

@@ -1,6 +1,6 @@
 import { DELETE_MANIFEST, GET_MANIFEST, MAX_TAGS_PER_PUSH, PUT_MANIFEST } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type Digest, parseTag, type Reference, registryError, type Tag } from '@berth/oci';
+import { parseTag, type Reference, registryError, type Tag } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { PublicUrl } from '../http/public-url.js';
@@ -9,6 +9,7 @@ import { contentDigest, immutable, isNotModified } from './content-headers.js';
 import { preconditionOf } from './entity-tags.js';
 import { ManifestCache } from './manifest-cache.js';
 import { header, type RegistryRequest } from './registry-request.js';
+import { type ManifestAtHand, Schema1Images } from './schema1-images.js';
 
 /** A media type is far shorter; of its parameters nothing is kept. */
 const CONTENT_TYPE_MATTERS = 256;
@@ -21,14 +22,22 @@ export class ManifestRoutes {
     private readonly cache: ManifestCache,
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
+    private readonly schema1: Schema1Images,
   ) {}
 
-  /** GET, and HEAD without the body. The stored type is answered whatever Accept says: nothing is ever converted. */
+  /**
+   * GET, and HEAD without the body. The stored type is answered whatever Accept says, except that a tag may be answered in
+   * schema 1: what is asked for by digest must hash to it.
+   */
   async get(request: RegistryRequest, reference: Reference): Promise<void> {
     const { reply } = request;
-    const { digest, mediaType, size, payload } = await this.find(request, reference);
+    const stored = await this.find(request, reference);
+    const schema1 = reference.kind === 'tag' ? await this.schema1.insteadOf(stored, request, reference.tag) : null;
+    const { digest, mediaType, size, payload } = schema1 ?? stored;
     if (reference.kind === 'digest') immutable(reply, digest);
-    else contentDigest(reply, digest);
+    else contentDigest(reply, digest).header('vary', 'accept');
+    // Weak: two gateways sign the same payload with two keys.
+    if (schema1) reply.header('etag', `W/"${digest}"`);
     if (isNotModified(request, digest)) return void (await reply.status(304).send());
     reply.status(200).header('content-type', mediaType).header('content-length', size);
     await reply.send(request.raw.method === 'HEAD' ? undefined : payload);
@@ -62,7 +71,7 @@ export class ManifestRoutes {
   }
 
   /** One question: whether the repository has it now. The bytes come along only where they are not known by their digest. */
-  private async find({ name, raw }: RegistryRequest, reference: Reference): Promise<FoundManifest> {
+  private async find({ name, raw }: RegistryRequest, reference: Reference): Promise<ManifestAtHand> {
     const { repository } = name;
     const known = this.cache.knownFor(repository, reference);
     const found = await this.bus.request(GET_MANIFEST, { repository, reference: text(reference), known });
@@ -73,13 +82,6 @@ export class ManifestRoutes {
     const again = await this.bus.request(GET_MANIFEST, { repository, reference: found.digest, known: [] });
     return { ...found, payload: Buffer.from(again.payload ?? '', 'base64') };
   }
-}
-
-interface FoundManifest {
-  digest: Digest;
-  mediaType: string;
-  size: number;
-  payload: Buffer | undefined;
 }
 
 /** Each tag once. Throws MANIFEST_INVALID for one that is malformed, and UNSUPPORTED (414) for too many. */

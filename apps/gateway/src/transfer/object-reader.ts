@@ -32,17 +32,20 @@ export class ObjectReader {
 
   async read(blob: FoundBlobV1, range?: ByteRange): Promise<ObjectBody> {
     if (blob.size > SMALL) return this.readByGrant(blob, range);
-    const bytes = this.small.get(blob.objectKey) ?? (await this.fetchSmall(blob));
+    const bytes = await this.readWhole(blob);
     return new BytesBody(range ? bytes.subarray(range.start, range.end + 1) : bytes);
   }
 
-  private async fetchSmall(blob: FoundBlobV1): Promise<Buffer> {
+  /** The bytes of a blob in memory, all of them or UNAVAILABLE. How large a blob may be is the caller's matter. */
+  async readWhole(blob: FoundBlobV1): Promise<Buffer> {
+    const known = this.small.get(blob.objectKey);
+    if (known) return known;
     const chunks: Uint8Array[] = [];
     for await (const chunk of await this.readByGrant(blob)) chunks.push(chunk);
     const bytes = Buffer.concat(chunks);
     // Kept, they would be served for ever.
     if (bytes.length !== blob.size) throw registryError('UNAVAILABLE', undefined, { cause: 'the object came short' });
-    this.small.set(blob.objectKey, bytes);
+    if (blob.size <= SMALL) this.small.set(blob.objectKey, bytes);
     return bytes;
   }
 

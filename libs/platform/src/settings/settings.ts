@@ -303,6 +303,14 @@ export class Settings {
   @Max(Number.MAX_SAFE_INTEGER)
   maxBlobBytes!: number;
 
+  @Setting('BERTH_SCHEMA1_DEFAULT', {
+    type: 'boolean',
+    default: 'false',
+    doc: 'A tag of an image is answered in Docker schema 1 unless Accept names schema 2 or an OCI type. Without it only where Accept asks for schema 1 and excludes what is stored.',
+  })
+  @IsBoolean()
+  schema1Default!: boolean;
+
   @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
   @IsInt()
   @Min(60)

@@ -14,8 +14,15 @@ export interface TestDockerRegistry {
   stop(): Promise<void>;
 }
 
+export interface DockerRegistryOptions {
+  /** Takes manifests of schema 1, and makes them for clients that know no other. */
+  schema1?: boolean;
+}
+
 /** Debian's docker-registry (CNCF distribution 2.8): the peer against which the kit itself is tested. No authentication. */
-export async function startDockerRegistry(): Promise<TestDockerRegistry> {
+export async function startDockerRegistry({
+  schema1 = false,
+}: DockerRegistryOptions = {}): Promise<TestDockerRegistry> {
   const file = requireProgram('docker-registry');
   const port = await freePort();
   const folder = tempFolder('berth-peer');
@@ -29,6 +36,7 @@ export async function startDockerRegistry(): Promise<TestDockerRegistry> {
       `  filesystem: { rootdirectory: ${join(folder.path, 'data')} }`,
       '  delete: { enabled: true }',
       `http: { addr: "127.0.0.1:${port}", secret: kit }`,
+      `compatibility: { schema1: { enabled: ${schema1} } }`,
       '',
     ].join('\n'),
   );
