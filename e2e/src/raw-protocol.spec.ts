@@ -2,6 +2,7 @@ import { requireOrSkip } from '@berth/testing';
 
 import { describeBadInput } from './raw-protocol/bad-input.js';
 import { describeBlobs } from './raw-protocol/blobs.js';
+import { describeContentNegotiation } from './raw-protocol/content-negotiation.js';
 import { describeManifests } from './raw-protocol/manifests.js';
 import { describeReferrers } from './raw-protocol/referrers.js';
 import { describeTags } from './raw-protocol/tags.js';
@@ -22,6 +23,7 @@ requireOrSkip(`the raw protocol against ${mode}`, reasonAgainst(mode))(`the raw 
   describeUploads(() => stack);
   describeBlobs(() => stack);
   describeManifests(() => stack);
+  describeContentNegotiation(() => stack);
   describeTags(() => stack);
   describeReferrers(() => stack);
   describeBadInput(() => stack);

@@ -146,6 +146,26 @@ requireOrSkip(`schema 1 against ${mode}`, reasonAgainst(mode) ?? findProgram('do
       expect(stored.header('content-type')).toBe(MEDIA_TYPE.ociIndex);
     });
 
+    it.each([
+      ['no JSON', 'config'],
+      ['nothing', ''],
+      ['an empty object', '{}'],
+      ['100,000 levels deep', `{"rootfs":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+      ['a million steps', `{"rootfs":{"diff_ids":["a"]},"history":[${'{},'.repeat(999_999)}{}]}`],
+      ['two steps for one layer', '{"rootfs":{"diff_ids":["a"]},"history":[{},{}]}'],
+      ['all in __proto__', '{"__proto__":{"rootfs":{"diff_ids":["a"]},"history":[{}]}}'],
+      ['of wrong types', '{"rootfs":{"diff_ids":["a"]},"history":[{"created_by":{"a":1}}],"architecture":[]}'],
+      ['larger than 4 MiB', `{"rootfs":{"diff_ids":["a"]},"a":"${'x'.repeat(4 * 1024 * 1024)}"}`],
+    ])('is not made of a config that is %s: the stored image is answered', async (_what, bytes) => {
+      const image = anImage({ layers: 1, format: 'docker' });
+      const config = blobOf(bytes, MEDIA_TYPE.dockerConfig);
+      const manifest = aManifest({ config, layers: image.layers, mediaType: MEDIA_TYPE.dockerManifest });
+      await client.push('schema1/bad', { ...image, config, manifest }, 'v1');
+      const answer = (await client.getManifest('schema1/bad', 'v1', ASKS)).expect(200);
+      expect(answer.bytes.equals(manifest.bytes)).toBe(true);
+      expect(answer.header('content-type')).toBe(MEDIA_TYPE.dockerManifest);
+    });
+
     it('is refused as a push, and says why', async () => {
       await client.push('schema1/push', anImage(), 'v1');
       const { bytes } = (await client.getManifest('schema1/push', 'v1', ASKS)).expect(200);
