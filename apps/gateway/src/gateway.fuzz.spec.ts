@@ -174,11 +174,7 @@ describe(TokenVerifier.name, () => {
     expect((await verifier.verify(token)).userId).toBe('u-1');
     // Of what a Bearer header may hold; the last character of the signature has bits that say nothing.
     const changed = fc
-      .tuple(
-        fc.nat(token.length - 2),
-        fc.nat(1),
-        fc.string({ unit: fc.constantFrom(...'aZ09._~-=+/'), maxLength: 2 }),
-      )
+      .tuple(fc.nat(token.length - 2), fc.nat(1), fc.string({ unit: fc.constantFrom(...'aZ09._~-=+/'), maxLength: 2 }))
       .map(([at, removed, put]) => token.slice(0, at) + put + token.slice(at + removed))
       .filter((text) => text !== token);
     const headers = fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url'));

@@ -10,6 +10,7 @@ export {
   type PutManifestOutcome,
   type StoredManifest,
   type TagCondition,
+  type WrongSizes,
 } from './manifest.store.js';
 export { deployMigrations, schemaDrift } from './migrate.js';
 export { OrganisationStore, type EnsureOutcome } from './organisation.store.js';

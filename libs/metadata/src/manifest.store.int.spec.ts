@@ -1,4 +1,4 @@
-import { type Digest, parseReference, parseRepositoryName, type RepositoryName, type Tag } from '@berth/oci';
+import { type Digest, digestOf, parseReference, parseRepositoryName, type RepositoryName, type Tag } from '@berth/oci';
 import { GarbageStore } from './garbage.store.js';
 import { ManifestStore } from './manifest.store.js';
 import { TagStore } from './tag.store.js';
@@ -90,6 +90,19 @@ describe(ManifestStore.name, () => {
       const outcome = await registry.put(repository, imageOf([present, ...missing]), ['latest']);
       expect(outcome).toEqual({ missing: missing.map((digest): unknown => expect.objectContaining({ digest })) });
       await nothingWasStored();
+    });
+
+    it('stores nothing where a size is not that of a blob, of a child, or of a blob that an index lists', async () => {
+      const [blob, child] = [blobEntry(await registry.blob(repository)), await pushedImage()];
+      const before = await registry.count('registry.manifest');
+      const wrong = ({ digest, size, mediaType }: Entry) => ({ digest, size: size + 1, mediaType });
+      const found = ({ digest, size }: Entry) => ({ digest, stated: size + 1, size });
+      const index = indexOf([child, wrong(child), blob, wrong(blob)]);
+      expect(await registry.put(repository, index)).toEqual({ wrongSizes: [found(child), found(blob)] });
+      const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, config: wrong(blob), layers: [wrong(blob)] }));
+      const image = { bytes, entry: { digest: digestOf(bytes), mediaType: MANIFEST_TYPE, size: bytes.length } };
+      expect(await registry.put(repository, image)).toEqual({ wrongSizes: [found(blob)] });
+      expect(await registry.count('registry.manifest')).toBe(before);
     });
 
     it("does not take another repository's blob for its own", async () => {

@@ -1,4 +1,4 @@
-import type { Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
+import type { Descriptor, Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 import { isManifestMediaType } from '@berth/oci';
 
@@ -33,17 +33,23 @@ export interface MissingReferences {
   missing: { digest: Digest; mediaType: string }[];
 }
 
-export type PutManifestOutcome = 'stored' | 'repository-unknown' | 'precondition-failed' | MissingReferences;
+/** What the manifest refers to by another size than it has. */
+export interface WrongSizes {
+  wrongSizes: { digest: Digest; stated: number; size: number }[];
+}
+
+export type PutManifestOutcome =
+  'stored' | 'repository-unknown' | 'precondition-failed' | MissingReferences | WrongSizes;
 
 export type DeleteManifestOutcome = 'deleted' | 'unknown' | 'referenced';
 
 const REFERENCED = {
   name: 'manifest-referenced',
-  text: `SELECT r.id AS repository_id, found.digest, found.child_id FROM registry.repository r LEFT JOIN LATERAL (
-      SELECT rb.digest, NULL::bigint AS child_id FROM registry.repository_blob rb
-      WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
+  text: `SELECT r.id AS repository_id, found.digest, found.size, found.child_id FROM registry.repository r LEFT JOIN LATERAL (
+      SELECT rb.digest, b.size, NULL::bigint AS child_id FROM registry.repository_blob rb
+      JOIN registry.blob b ON b.digest = rb.digest WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
       UNION ALL
-      SELECT m.digest, m.id FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
+      SELECT m.digest, m.size, m.id FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
     ) found ON true WHERE r.path = $1`,
 };
 const PUT = {
@@ -105,7 +111,9 @@ export class ManifestStore {
   async put(push: NewManifest): Promise<PutManifestOutcome> {
     for (let attempt = 1; ; attempt++) {
       const references = await this.resolve(push);
-      if (references === 'repository-unknown' || 'missing' in references) return references;
+      if (references === 'repository-unknown' || 'missing' in references || 'wrongSizes' in references) {
+        return references;
+      }
       try {
         if (push.precondition) return await this.insertIfItHolds(push, references, push.precondition);
         await this.insert(this.database.rows.bind(this.database), push, references, null);
@@ -144,13 +152,13 @@ export class ManifestStore {
   private async resolve({
     repository,
     manifest,
-  }: NewManifest): Promise<'repository-unknown' | MissingReferences | References> {
+  }: NewManifest): Promise<'repository-unknown' | MissingReferences | WrongSizes | References> {
     const blobs = manifest.blobs.map((descriptor) => descriptor.digest);
     const others = manifest.manifests.map((descriptor) => descriptor.digest);
     const found = await this.database.rows<ReferencedRow>(REFERENCED, [repository, [...blobs, ...others], others]);
     if (!found[0]) return 'repository-unknown';
-    const links = new Set(found.filter((row) => row.child_id === null).map((row) => row.digest));
-    const children = new Map(found.filter((row) => row.child_id !== null).map((row) => [row.digest, row.child_id!]));
+    const links = new Map(found.filter((row) => row.child_id === null).map((row) => [row.digest, Number(row.size)]));
+    const children = new Map(found.filter((row) => row.child_id !== null).map((row) => [row.digest, row]));
     // An entry of an index may be a plain blob, whatever its media type says (BuildKit's cache export).
     const missing = [
       ...manifest.blobs.filter(({ digest }) => !links.has(digest)),
@@ -159,11 +167,18 @@ export class ManifestStore {
       ),
     ];
     if (missing.length > 0) return { missing: missing.map(({ digest, mediaType }) => ({ digest, mediaType })) };
+    const wrongSizes = [
+      ...manifest.blobs.map((blob) => stating(blob, links.get(blob.digest)!)),
+      ...manifest.manifests.map((entry) =>
+        stating(entry, Number(children.get(entry.digest)?.size ?? links.get(entry.digest))),
+      ),
+    ].filter(({ stated, size }) => stated !== size);
+    if (wrongSizes.length > 0) return { wrongSizes };
     const entriesThatAreBlobs = others.filter((digest) => !children.has(digest));
     return {
       repositoryId: found[0].repository_id,
       blobs: [...new Set([...blobs, ...entriesThatAreBlobs])].sort(),
-      children: [...children.values()],
+      children: [...children.values()].map((row) => row.child_id!),
     };
   }
 
@@ -210,6 +225,8 @@ export class ManifestStore {
   }
 }
 
+const stating = ({ digest, size: stated }: Descriptor, size: number) => ({ digest, stated, size });
+
 interface References {
   repositoryId: string;
   /** In digest order, which is the order in which the foreign keys lock. */
@@ -220,6 +237,7 @@ interface References {
 interface ReferencedRow {
   repository_id: string;
   digest: Digest;
+  size: string;
   child_id: string | null;
 }
 

@@ -249,6 +249,21 @@ describe(PutManifest, () => {
       expect([await registry.count('registry.manifest'), await registry.count('registry.tag')]).toEqual(before);
     });
 
+    it.each([0, 29, 31, Number.MAX_SAFE_INTEGER])(
+      'whose size is stated as %d instead of 30 is refused, and nothing is stored',
+      async (stated) => {
+        const { repository, layer, manifest } = await anApp();
+        const { config } = JSON.parse(manifest.bytes.toString()) as { config: Blob };
+        const before = await registry.count('registry.manifest');
+        const error = await failureOf(put(repository, aManifest({ config, layers: [{ ...layer, size: stated }] })));
+        expect(error).toMatchObject({
+          ...{ code: 'MANIFEST_INVALID', status: 400 },
+          detail: [{ digest: layer.digest, stated, size: 30 }],
+        });
+        expect(await registry.count('registry.manifest')).toBe(before);
+      },
+    );
+
     it('that only another repository has are missing', async () => {
       const { manifest } = await anApp();
       const other = await registry.repository('team/other');

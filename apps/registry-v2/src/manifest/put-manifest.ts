@@ -16,8 +16,9 @@ import { EnsureRepository } from '../repository/ensure-repository.js';
 
 /**
  * Parses and validates, then one transaction: manifest, references, tags, subject link and event, or nothing at all.
- * What is missing is MANIFEST_BLOB_UNKNOWN; a subject may be missing. A precondition is judged in that transaction, and is
- * void where the reference is a digest: whatever is there has the same bytes. Spec: end-7a, end-7b.
+ * What is missing is MANIFEST_BLOB_UNKNOWN; a subject may be missing. What is there has the size that the manifest states, or
+ * clients could not pull it: MANIFEST_INVALID. A precondition is judged in that transaction, and is void where the
+ * reference is a digest: whatever is there has the same bytes. Spec: end-7a, end-7b.
  */
 @Injectable()
 export class PutManifest {
@@ -53,8 +54,9 @@ export class PutManifest {
       outcome = await this.manifests.put(push);
     }
     if (outcome === 'repository-unknown') throw registryError('NAME_UNKNOWN', { name: push.repository });
+    if (outcome === 'stored') return;
     if (outcome === 'precondition-failed') throw preconditionFailed();
-    if (outcome !== 'stored') throw missing(outcome.missing);
+    throw 'missing' in outcome ? missing(outcome.missing) : wrongSizes(outcome.wrongSizes);
   }
 }
 
@@ -93,3 +95,8 @@ const missing = (descriptors: { digest: string }[]) =>
     'MANIFEST_BLOB_UNKNOWN',
     descriptors.slice(0, DETAIL_LIMIT).map(({ digest }) => ({ digest })),
   );
+
+const wrongSizes = (found: { digest: string; stated: number; size: number }[]) =>
+  registryError('MANIFEST_INVALID', found.slice(0, DETAIL_LIMIT), {
+    message: 'manifest invalid: a descriptor states another size than its content has',
+  });
