@@ -1,19 +1,22 @@
-// Installs the servers and clients that the tests use, or says what is missing: Debian packages (as root) and Go programs.
-// What is there already stays as it is; a second run does nothing. Builtins only: it runs before npm ci.
+// Installs the servers and clients that the tests use, or says what is missing: Debian packages (as root), Go programs and
+// Python clients. What is there already stays as it is; a second run does nothing. Builtins only: it runs before npm ci.
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   accessSync,
   constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Debian package -> a program of it. */
 const PACKAGES = {
@@ -26,14 +29,32 @@ const PACKAGES = {
   umoci: '/usr/bin/umoci',
   'docker-registry': '/usr/bin/docker-registry',
   runc: '/usr/sbin/runc',
+  containerd: '/usr/bin/containerd',
+  'python3-pip': '/usr/bin/pip3',
+  curl: '/usr/bin/curl',
+  jq: '/usr/bin/jq',
 };
 
-/** Go programs, cheap ones first. MinIO is the last commit of its community edition. */
+/** Newer ones need modules that the public Go proxy does not serve. */
+const BUILDKIT = { module: 'github.com/moby/buildkit', version: 'v0.24.0' };
+
+/**
+ * Go programs, cheap ones first. MinIO is the last commit of its community edition. A program with a `package` is
+ * built from an empty module that asks for it: the go.mod of BuildKit excludes versions, and `go install` refuses that.
+ */
 const GO_PROGRAMS = [
   { name: 'crane', module: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.20.6' },
   { name: 'regctl', module: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
+  { name: 'buildctl', ...BUILDKIT, package: 'github.com/moby/buildkit/cmd/buildctl' },
+  { name: 'buildkitd', ...BUILDKIT, package: 'github.com/moby/buildkit/cmd/buildkitd' },
+  { name: 'helm', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' },
   { name: 'minio', module: 'github.com/minio/minio', version: 'v0.0.0-20260212201848-7aac2a2c5b7c' },
+  { name: 'cosign', module: 'github.com/sigstore/cosign/v2/cmd/cosign', version: 'v2.6.5' },
 ];
+
+/** Debian's Python, which may be another than the first on PATH; elsewhere the one on PATH. */
+const PYTHON = '/usr/bin/python3';
+const PYTHON_CLIENTS = join(dirname(fileURLToPath(import.meta.url)), 'python-clients.txt');
 
 /** A docker client newer than Debian's; nothing here can install one. */
 const NEW_DOCKER = '/usr/local/bin/docker';
@@ -105,7 +126,8 @@ function withoutStartingServices(install) {
 }
 
 /** Builds into `name@version` and points the link `name` at it, so that another version is built anew and kept beside it. */
-async function installGoProgram({ name, module, version }) {
+async function installGoProgram(program) {
+  const { name, version } = program;
   const target = join(cache, `${name}@${version}`);
   if (!isProgram(target)) {
     const go = onPath('go') ?? (isProgram('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined);
@@ -113,28 +135,56 @@ async function installGoProgram({ name, module, version }) {
       missing.push(`${name}: it is built with Go, which is not installed`);
       return;
     }
-    const failure = await build(go, name, `${module}@${version}`, target);
+    const failure = await build(go, program, target);
     if (failure) {
-      missing.push(`${name}: go install failed (${failure})`);
+      missing.push(`${name}: its build with Go failed (${failure})`);
       return;
     }
   } else {
     console.log(`${name} ${version}: is there`);
   }
+  pointAt(name, version);
+}
+
+/** Makes the link `name` lead to `name@version`, whatever it led to before. */
+function pointAt(name, version) {
   const link = join(cache, name);
   const fresh = `${link}.${process.pid}`;
   symlinkSync(`${name}@${version}`, fresh);
   renameSync(fresh, link);
 }
 
-function build(go, name, what, target) {
-  console.log(`${name}: go install ${what}`);
+/** Gives the reason when it fails. */
+async function build(go, { name, module, version, package: path }, target) {
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
   const folder = mkdtempSync(join(cache, `.${name}-`));
+  try {
+    const commands = path
+      ? [
+          ['mod', 'init', 'berth.local/clients'],
+          ['get', `${path}@${version}`],
+          ['build', '-v', '-o', name, path],
+        ]
+      : [['install', '-v', `${module}@${version}`]];
+    for (const args of commands) {
+      console.log(`${name}: go ${args.join(' ')}`);
+      const failure = await runGo(go, args, folder, (packages) => `${name}: ${packages} packages after ${seconds()} s`);
+      if (failure) return failure;
+    }
+    renameSync(join(folder, name), target);
+    console.log(`${name}: built in ${seconds()} s`);
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs go in a folder, where it also puts what it installs. Gives the reason when it fails. */
+function runGo(go, args, folder, progressLine) {
   const env = { ...process.env, GOBIN: folder };
   return new Promise((resolve) => {
-    const child = spawn(go, ['install', '-v', what], { env, stdio: ['ignore', 'inherit', 'pipe'] });
+    const child = spawn(go, args, { env, cwd: folder, stdio: ['ignore', 'inherit', 'pipe'] });
     let packages = 0;
     let tail = [];
     child.stderr.setEncoding('utf8');
@@ -143,15 +193,10 @@ function build(go, name, what, target) {
       packages += lines.length;
       tail = [...tail, ...lines].slice(-15);
     });
-    const progress = setInterval(() => console.log(`${name}: ${packages} packages after ${seconds()} s`), 15_000);
+    const progress = setInterval(() => console.log(progressLine(packages)), 15_000);
     const finish = (failure) => {
       clearInterval(progress);
       if (failure) console.log(tail.join('\n'));
-      else {
-        renameSync(join(folder, name), target);
-        console.log(`${name}: built in ${seconds()} s`);
-      }
-      rmSync(folder, { recursive: true, force: true });
       resolve(failure);
     };
     child.once('error', (error) => finish(error.message));
@@ -159,9 +204,41 @@ function build(go, name, what, target) {
   });
 }
 
+/**
+ * Installs the Python clients into a folder of their own, for one Python and one list, and writes the program
+ * `python-clients`, which is that Python with them. It is written last, so what it leads to is whole.
+ */
+function installPythonClients() {
+  const name = 'python-clients';
+  const python = isProgram(PYTHON) ? PYTHON : onPath('python3');
+  if (!python) return void missing.push(`${name}: they need python3, which is not installed`);
+  const asked = spawnSync(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' });
+  const list = createHash('sha256').update(readFileSync(PYTHON_CLIENTS)).digest('hex').slice(0, 12);
+  const version = `${asked.stdout.trim()}-${list}`;
+  const program = join(cache, `${name}@${version}`);
+  if (isProgram(program)) {
+    console.log(`${name} ${version}: are there`);
+  } else {
+    const folder = join(dirname(cache), 'python', version);
+    rmSync(folder, { recursive: true, force: true });
+    const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--only-binary=:all:', '--no-deps'];
+    const args = ['-m', 'pip', 'install', ...options, '--target', folder, '--requirement', PYTHON_CLIENTS];
+    console.log(`${name}: pip install --requirement ${PYTHON_CLIENTS}`);
+    const env = { ...process.env, PIP_ROOT_USER_ACTION: 'ignore' };
+    const { status } = spawnSync(python, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    if (status !== 0) return void missing.push(`${name}: pip install failed (exit code ${status})`);
+    const text = `#!/bin/sh\nPYTHONPATH='${folder}' exec '${python}' "$@"\n`;
+    const fresh = `${program}.${process.pid}`;
+    writeFileSync(fresh, text, { mode: 0o755 });
+    renameSync(fresh, program);
+  }
+  pointAt(name, version);
+}
+
 const started = Date.now();
 installPackages();
 mkdirSync(cache, { recursive: true });
+installPythonClients();
 for (const program of GO_PROGRAMS) await installGoProgram(program);
 if (!isProgram(NEW_DOCKER))
   missing.push(`a new docker client: none at ${NEW_DOCKER}, and none to be had from Debian or Go`);
