@@ -1,6 +1,9 @@
 // npm test: every check and test, each as a step with its time; all steps run, and the run fails at the end if one did.
 //   npm test -- --only unit,int      runs these steps only
 import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { ensureInstalled, environment, nodeProgram, ROOT } from './install.mjs';
 
@@ -10,6 +13,10 @@ const STREAM = '--output-style=stream';
 
 // No step takes half of this; one that does has hung, and CI has 90 minutes for all of them.
 const LIMIT_MINUTES = 25;
+
+/** The end-to-end steps write here which clients ran what. */
+const folder = mkdtempSync(join(tmpdir(), 'berth-test-'));
+const clientMatrix = join(folder, 'clients.txt');
 
 let running;
 let interrupted = false;
@@ -47,7 +54,11 @@ function runStep({ name, command }) {
   const started = Date.now();
   return new Promise((resolve) => {
     const [program, ...args] = command;
-    const env = environment({ NX_TUI: 'false', ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) });
+    const env = environment({
+      NX_TUI: 'false',
+      E2E_CLIENT_MATRIX: clientMatrix,
+      ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
+    });
     // A process group of its own, so that all of a step can be ended at once: by Ctrl-C, or when it hangs.
     const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     running = child;
@@ -127,6 +138,7 @@ function printSummary(results, seconds) {
     );
   }
   console.log(`all in ${seconds.toFixed(0)} s`);
+  if (existsSync(clientMatrix)) console.log(`\n${readFileSync(clientMatrix, 'utf8').trimEnd()}`);
   const missing = [...new Set(results.flatMap((result) => result.missing))].sort();
   if (missing.length) console.log(`\nNot run on this machine:\n${missing.map((line) => `  ${line}`).join('\n')}`);
   const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
@@ -152,7 +164,9 @@ async function main() {
   process.exitCode = !interrupted && results.every(({ ok }) => ok) ? 0 : 1;
 }
 
-main().catch((error) => {
-  console.error(error.message);
-  process.exitCode = 1;
-});
+main()
+  .catch((error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  })
+  .finally(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,10 @@
 export { eventually, GiveUp, type EventuallyOptions } from './eventually.js';
-export { firstReason, missingLine, requireOrSkip } from './missing.js';
+export { commandOf, recordUse, type RecordedProgram } from './client-record.js';
+export { firstReason, missingLine, requireOrSkip, whereProvided } from './missing.js';
 export { CommandFailed, runCommand, tryCommand, type CommandResult, type RunOptions } from './run-command.js';
 export { tempFolder, type TempFolder } from './temp-folder.js';
+export { findBuildkitd, startBuildkitd, type BuildkitdOptions, type TestBuildkitd } from './servers/buildkitd.js';
+export { findContainerd, startContainerd, type TestContainerd } from './servers/containerd.js';
 export { type DockerRegistryOptions, startDockerRegistry, type TestDockerRegistry } from './servers/docker-registry.js';
 export { findDockerd, startDockerd, type DockerdOptions, type TestDockerd } from './servers/dockerd.js';
 export { findProgram, programAt, programCache, requireProgram, type Found } from './servers/find-program.js';
@@ -33,6 +36,7 @@ export {
 export {
   allContent,
   dockerArchive,
+  layoutFiles,
   readDirLayout,
   readOciLayout,
   writeDirLayout,
@@ -52,9 +56,14 @@ export {
 } from './registry-client/token-flow.js';
 export { UploadSession, type PushForm } from './registry-client/upload-session.js';
 export { Buildah, findBuildah } from './clients/buildah.js';
+export { Buildctl, type Build, type BuildResult } from './clients/buildctl.js';
 export { ClientProgram } from './clients/client-program.js';
+export { Cosign, findCosign, type SignatureScheme } from './clients/cosign.js';
 export { Crane, findCrane } from './clients/crane.js';
+export { Ctr } from './clients/ctr.js';
 export { Docker, dockerClients, type DockerClient } from './clients/docker.js';
+export { findHelm, Helm, type Chart } from './clients/helm.js';
+export { findPythonClients, Oras, type ArtifactPush, type OrasAuth } from './clients/oras.js';
 export { findPodman, Podman } from './clients/podman.js';
 export { findRegctl, Regctl } from './clients/regctl.js';
 export { findSkopeo, Skopeo, type CopyOptions } from './clients/skopeo.js';

@@ -1,3 +1,4 @@
+import { recordMissing } from './client-record.js';
 import type { Found } from './servers/find-program.js';
 
 type Block = (name: string, body: () => void) => void;
@@ -16,7 +17,7 @@ interface JestGlobals {
 export function requireOrSkip(what: string, reason: string | undefined): Block {
   const { describe, it } = globalThis as unknown as JestGlobals;
   if (!reason) return describe;
-  process.stdout.write(missingLine(what, reason));
+  sayMissing(what, reason);
   if (!process.env.CI) return describe.skip;
   return (name) =>
     describe(name, () => {
@@ -24,6 +25,22 @@ export function requireOrSkip(what: string, reason: string | undefined): Block {
         throw new Error(`${what} is missing, and CI runs everything: ${reason}`);
       });
     });
+}
+
+/**
+ * As requireOrSkip, for a program that nothing can install and that a machine may be given: where it is missing that is
+ * said, and is no failure anywhere.
+ */
+export function whereProvided(what: string, reason: string | undefined): Block {
+  const { describe } = globalThis as unknown as JestGlobals;
+  if (!reason) return describe;
+  sayMissing(what, reason);
+  return describe.skip;
+}
+
+function sayMissing(what: string, reason: string): void {
+  process.stdout.write(missingLine(what, reason));
+  recordMissing(what, reason);
 }
 
 /** The line by which tools/test.mjs finds what was missing in the output of a run. */

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { runCommand, tryCommand, type CommandResult, type RunOptions } from '../run-command.js';
+import { recordUse } from '../client-record.js';
+import { CommandFailed, tryCommand, type CommandResult, type RunOptions } from '../run-command.js';
 import { tempFolder, type TempFolder } from '../temp-folder.js';
 
 const AUTH_FILE = 'auth.json';
@@ -23,13 +24,18 @@ export abstract class ClientProgram {
   }
 
   /** Runs the client and fails with all that it said when it does. */
-  run(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
-    return runCommand(this.program, [...this.globalArguments(), ...args], this.inHome(options));
+  async run(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+    const result = await this.try(args, options);
+    if (result.code !== 0) throw new CommandFailed(result);
+    return result;
   }
 
   /** Runs the client and leaves the judgement on its exit code to the test. */
-  try(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
-    return tryCommand(this.program, [...this.globalArguments(), ...args], this.inHome(options));
+  async try(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+    const result = await tryCommand(this.program, [...this.globalArguments(), ...args], this.inHome(options));
+    const { program: file, clientName: name, versionArguments } = this;
+    recordUse({ file, name, versionArguments }, args, result.code);
+    return result;
   }
 
   /** A reference in the registry under test: `reference('team/app:v1')`. */
@@ -44,6 +50,16 @@ export abstract class ClientProgram {
 
   async remove(): Promise<void> {
     this.home.remove();
+  }
+
+  /** What the table of clients calls it; undefined for the program's name. */
+  protected get clientName(): string | undefined {
+    return undefined;
+  }
+
+  /** Arguments with which the client prints its version. */
+  protected get versionArguments(): readonly string[] {
+    return ['--version'];
   }
 
   /** Arguments that go before every subcommand. */

@@ -63,6 +63,10 @@ export class Crane extends ClientProgram {
   validate(name: string): Promise<CommandResult> {
     return this.run(['validate', '--remote', this.reference(name)]);
   }
+
+  protected override get versionArguments(): readonly string[] {
+    return ['version'];
+  }
 }
 
 function lines(text: string): string[] {

@@ -1,4 +1,5 @@
-import type { CommandResult } from '../run-command.js';
+import { recordUse } from '../client-record.js';
+import { CommandFailed, type CommandResult } from '../run-command.js';
 import type { TestDockerd } from '../servers/dockerd.js';
 import { programAt, type Found } from '../servers/find-program.js';
 
@@ -27,12 +28,16 @@ export class Docker {
     readonly registry: string,
   ) {}
 
-  run(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
-    return this.engine.docker(this.client, args, { input });
+  async run(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
+    const result = await this.try(args, input);
+    if (result.code !== 0) throw new CommandFailed(result);
+    return result;
   }
 
-  try(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
-    return this.engine.docker(this.client, args, { input, mayFail: true });
+  async try(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
+    const result = await this.engine.docker(this.client, args, { input, mayFail: true });
+    recordUse({ file: this.client }, args, result.code);
+    return result;
   }
 
   login(user: string, password: string): Promise<CommandResult> {

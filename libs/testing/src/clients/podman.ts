@@ -57,10 +57,10 @@ export class Podman extends ClientProgram {
     return (JSON.parse(stdout) as { Id: string; Digest: string; RootFS: { Layers: string[] } }[])[0]!;
   }
 
-  /** Runs a container without a network. Debian's crun refuses the mixed control groups of some machines; runc runs. */
+  /** Runs a container without a network. */
   runContainer(image: string, ...command: string[]): Promise<CommandResult> {
     const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
-    return this.run(['--runtime', 'runc', 'run', '--rm', '--network', 'none', ...limits, image, ...command]);
+    return this.run(['run', '--rm', '--network', 'none', ...limits, image, ...command]);
   }
 
   override async remove(): Promise<void> {
@@ -72,7 +72,8 @@ export class Podman extends ClientProgram {
   protected override globalArguments(): readonly string[] {
     return [
       ...containerStorage(this.home.path),
-      ...['--cgroup-manager=cgroupfs', '--events-backend=file'],
+      // Debian's crun refuses the mixed control groups of some machines; runc runs.
+      ...['--cgroup-manager=cgroupfs', '--events-backend=file', '--runtime=runc'],
       ...['--tmpdir', this.path('libpod')],
     ];
   }

@@ -60,4 +60,8 @@ export class Regctl extends ClientProgram {
   layout(folder: string, tag = 'latest'): string {
     return `ocidir://${folder}:${tag}`;
   }
+
+  protected override get versionArguments(): readonly string[] {
+    return ['version'];
+  }
 }

@@ -7,13 +7,21 @@ import { tarArchive, type TarEntry } from './tar-archive.js';
 
 /** Writes an image or index as an OCI image layout, which skopeo (`oci:`), crane, regctl (`ocidir://`) and podman read. */
 export function writeOciLayout(folder: string, content: Image | Index, tag = 'latest'): void {
-  const blobs = join(folder, 'blobs/sha256');
-  mkdirSync(blobs, { recursive: true });
-  for (const { digest, bytes } of allContent(content))
-    writeFileSync(join(blobs, digest.slice('sha256:'.length)), bytes);
+  mkdirSync(join(folder, 'blobs/sha256'), { recursive: true });
+  for (const { path, content: bytes } of layoutFiles(content, tag)) writeFileSync(join(folder, path), bytes);
+}
+
+/** The files of an OCI image layout, for a folder or for an archive. */
+export function layoutFiles(content: Image | Index, tag = 'latest'): Required<Pick<TarEntry, 'path' | 'content'>>[] {
   const entry = { ...descriptorOf(content.manifest), annotations: { 'org.opencontainers.image.ref.name': tag } };
-  writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
+  return [
+    { path: 'oci-layout', content: JSON.stringify({ imageLayoutVersion: '1.0.0' }) },
+    { path: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests: [entry] }) },
+    ...allContent(content).map(({ digest, bytes }) => ({
+      path: `blobs/sha256/${digest.slice('sha256:'.length)}`,
+      content: bytes,
+    })),
+  ];
 }
 
 /** The manifest that the index of an OCI image layout names first, and the digests that its blobs really have. */
