@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { registryError } from '@berth/oci';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
@@ -23,6 +24,8 @@ export interface Statement {
 const CONNECT_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
 const DEADLOCK_ATTEMPTS = 5;
+/** Longer than the winner of a deadlock takes to wake up; not the same for all, so that victims do not meet again. */
+const deadlockPauseMs = () => 10 + Math.random() * 40;
 
 /**
  * The one pool of a process. `prisma` serves what is rare and shaped by the schema; `rows` runs prepared statements for
@@ -107,13 +110,19 @@ export class Database {
     }) as unknown as PrismaClient;
   }
 
-  /** PostgreSQL undid what it chose as the victim of a deadlock: nothing of it happened, so it runs again. */
+  /**
+   * PostgreSQL undid what it chose as the victim of a deadlock: nothing of it happened, so it runs again. Not at once: it
+   * would take the lock from under the one that waited for it, and be in the same deadlock.
+   */
   private async run<T>(attempt: () => Promise<T>): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       try {
         return await attempt();
       } catch (error) {
-        if (isDeadlock(error) && attempts < DEADLOCK_ATTEMPTS) continue;
+        if (isDeadlock(error) && attempts < DEADLOCK_ATTEMPTS) {
+          await setTimeout(deadlockPauseMs());
+          continue;
+        }
         throw isOutage(error) ? registryError('UNAVAILABLE', undefined, { cause: error }) : error;
       }
     }
