@@ -374,8 +374,11 @@ describe(`${GatewayModule.name} in open mode`, () => {
 });
 
 describe(`${GatewayModule.name} with tokens`, () => {
-  it('repeats the Host of the request, and believes nothing that is forwarded', async () => {
-    const gateway = await startGateway();
+  it.each([
+    ['and believes nothing that is forwarded', {}],
+    ['and nothing but the address that a trusted proxy forwards', { BERTH_TRUSTED_PROXIES: '127.0.0.1' }],
+  ])('repeats the Host of the request, %s', async (_what, env) => {
+    const gateway = await startGateway(env);
     const forwarded = {
       'x-forwarded-host': 'evil.example',
       'x-forwarded-proto': 'https',

@@ -58,11 +58,11 @@ describe('bytes that are no proper HTTP', () => {
 
   it.each([
     ['two hosts', [`Host: 127.0.0.1`, 'Host: evil.example']],
+    ['one host twice', [`Host: 127.0.0.1`, 'hOST: 127.0.0.1']],
     ['no host', []],
   ])('does not take %s for a request of this host', async (_what, headers) => {
     const said = await answers('GET /v2/ HTTP/1.1', ...headers, 'Connection: close', '', '');
-    expect(said).toHaveLength(1);
-    expect(['200', '400']).toContain(said[0]);
+    expect(said).toEqual(['400']);
   });
 
   it('refuses chunks that are none', async () => {

@@ -253,6 +253,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         'MANIFEST_BLOB_UNKNOWN',
         { code: 'DIGEST_INVALID', when: 'the reference is a malformed digest, or not that of the body' },
         { code: 'SIZE_INVALID', when: 'the body ended early' },
+        { code: 'UNSUPPORTED', status: 415, when: 'it has a Content-Encoding' },
         NO_ORGANISATION,
       ],
     },

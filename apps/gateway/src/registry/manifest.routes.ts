@@ -46,6 +46,7 @@ export class ManifestRoutes {
   /** `tag` in the query is for a push by digest (end-7b); with a tag in the path it means nothing, and is answered by nothing. */
   async put(request: RegistryRequest, reference: Reference): Promise<void> {
     const { name, caller, reply } = request;
+    refuseEncoded(request);
     const tags = reference.kind === 'digest' ? tagsOf(request.query) : [];
     const precondition = reference.kind === 'tag' ? preconditionOf(request) : undefined;
     const payload = await readBody(request.raw, this.settings.maxManifestBytes);
@@ -95,6 +96,14 @@ function tagsOf(query: URLSearchParams): Tag[] {
     );
   }
   return [...new Set(tags.map(parseTag))];
+}
+
+/** A manifest is the bytes that its digest is of: they are not unpacked, and packed they are none. */
+function refuseEncoded(request: RegistryRequest): void {
+  const encoding = header(request, 'content-encoding') ?? 'identity';
+  if (encoding.trim().toLowerCase() === 'identity') return;
+  const message = 'a manifest is sent as it is, without a Content-Encoding';
+  throw registryError('UNSUPPORTED', { encoding }, { status: 415, message });
 }
 
 const text = (reference: Reference): string => (reference.kind === 'digest' ? reference.digest : reference.tag);

@@ -97,6 +97,8 @@ describe(loadSettings.name, () => {
       ['BERTH_TOKEN_SECONDS', '59'],
       ['BERTH_TOKEN_SERVICE', 'my "berth"'],
       ['BERTH_MAX_MANIFEST_BYTES', '1023'],
+      ['BERTH_HTTP_HEADERS_SECONDS', '0'],
+      ['BERTH_HTTP_IDLE_SECONDS', '0'],
       ['BERTH_MAX_BLOB_BYTES', '-1'],
       ['BERTH_MAX_BLOB_BYTES', '9007199254740992'],
       ['BERTH_RATE_LIMIT_USER', '-1'],

@@ -105,6 +105,26 @@ export class Settings {
   @Max(65_535)
   internalPort?: number;
 
+  @Setting('BERTH_HTTP_HEADERS_SECONDS', {
+    type: 'integer',
+    default: '30',
+    doc: 'How long a client may take to send the headers of a request; then 408.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(3_600)
+  httpHeadersSeconds!: number;
+
+  @Setting('BERTH_HTTP_IDLE_SECONDS', {
+    type: 'integer',
+    default: '120',
+    doc: 'How long a client may neither send nor read what is its turn; then its connection ends. A slow transfer that goes on takes as long as it takes.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(DAY)
+  httpIdleSeconds!: number;
+
   @Setting('BERTH_LOG_LEVEL', {
     type: 'text',
     default: 'info',
