@@ -1,4 +1,7 @@
+import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import { deployMigrations, RepositoryStore, OrganisationStore } from '@berth/metadata';
 import { parseRepositoryName } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
@@ -8,6 +11,8 @@ import {
   anIndex,
   basic,
   claimsOf,
+  digestOf,
+  eventually,
   exchange,
   exchangeBytes,
   randomBlob,
@@ -22,6 +27,8 @@ import { type Standalone, startStandalone } from './standalone.js';
 jest.setTimeout(60_000);
 
 const ADMIN = { user: 'admin', password: 'correct horse battery' };
+
+const LARGEST_BLOB = 1_000_000;
 
 /** The six services in this process, with real rows, real files and real HTTP in front. */
 describe(startStandalone, () => {
@@ -43,6 +50,7 @@ describe(startStandalone, () => {
       BERTH_SECRET_KEY: 's'.repeat(32),
       BERTH_ADMIN_PASSWORD: ADMIN.password,
       BERTH_MAX_MANIFEST_BYTES: '100000',
+      BERTH_MAX_BLOB_BYTES: String(LARGEST_BLOB),
     });
     registry = await startStandalone(settings);
     admin = new RegistryClient(registry.address, ADMIN);
@@ -59,6 +67,13 @@ describe(startStandalone, () => {
     const rows = await registry.host.database!.rows<{ count: number }>({ name: `count-${table}`, text }, []);
     return rows[0]!.count;
   };
+
+  const pieces = (size: number) => {
+    const whole = Buffer.alloc(size, 'berth');
+    return Array.from({ length: Math.ceil(size / 65_536) }, (_, n) => whole.subarray(n * 65_536, (n + 1) * 65_536));
+  };
+  const filesBelow = async (folder: string) =>
+    (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).length;
 
   it('is ready, and says so', async () => {
     (await exchange({ method: 'GET', url: `${registry.address}/readyz` })).expect(200);
@@ -129,6 +144,35 @@ describe(startStandalone, () => {
         await expect(admin.pushBlob('team/app', blob, form)).rejects.toThrow('DIGEST_INVALID');
       }
       expect(await count('registry.blob')).toBe(before);
+    });
+
+    it('in one POST that fails leaves neither session nor bytes', async () => {
+      const before = [await count('storage.upload_session'), await filesBelow(temp.path)];
+      const blob = randomBlob(10_000);
+      const post = { query: { digest: randomBlob(1).digest }, body: blob.bytes };
+      expect((await admin.postUpload('team/app', post)).expect(400).codes).toEqual(['DIGEST_INVALID']);
+      const stream = { query: { digest: blob.digest }, body: () => Readable.from(pieces(LARGEST_BLOB + 1)) };
+      expect((await admin.postUpload('team/app', stream)).expect(413).codes).toEqual(['SIZE_INVALID']);
+      const after = async () => [await count('storage.upload_session'), await filesBelow(temp.path)];
+      await eventually(async () => isDeepStrictEqual(await after(), before), { what: 'all is as it was' });
+    });
+
+    it('that becomes too large is refused wherever it notices, and can go on or be cancelled', async () => {
+      const session = await admin.startUpload('team/app');
+      const bytes = Buffer.concat(pieces(LARGEST_BLOB));
+      (await session.patch(bytes.subarray(0, -10), 0)).expect(202);
+      const tooMuch = [
+        await session.stream(pieces(20)),
+        await session.patch(Buffer.alloc(20), LARGEST_BLOB - 10),
+        await session.finish(randomBlob(1).digest, Buffer.alloc(11)),
+        await session.patch(Buffer.alloc(LARGEST_BLOB + 1), 0),
+      ];
+      for (const answer of tooMuch) expect([answer.status, answer.codes]).toEqual([413, ['SIZE_INVALID']]);
+      expect((await session.status()).expect(204).header('range')).toBe(`0-${LARGEST_BLOB - 11}`);
+      (await session.finish(digestOf(bytes), bytes.subarray(-10))).expect(201);
+      const cancelled = await admin.startUpload('team/app');
+      (await cancelled.stream(pieces(LARGEST_BLOB + 1))).expect(413);
+      (await cancelled.cancel()).expect(204);
     });
   });
 

@@ -88,6 +88,28 @@ describe(HttpBlobTransport, () => {
     }
   });
 
+  it('throws what storage says before the body has ended, and reads no more of it', async () => {
+    const said = registryError('SIZE_INVALID', { limit: 1 }, { status: 413 });
+    handler = async (request, response) => {
+      await once(request, 'data');
+      request.resume();
+      json(response, said.status, said.toWire());
+    };
+    let released = false;
+    const endless = (async function* () {
+      try {
+        for (;;) yield await new Promise<Buffer>((resolve) => setImmediate(resolve, Buffer.alloc(10_000)));
+      } finally {
+        released = true;
+      }
+    })();
+    expect(await failureOf(transport.append(`${base}/data/uploads/g`, endless))).toMatchObject({
+      code: 'SIZE_INVALID',
+      status: 413,
+    });
+    await eventually(() => released, { what: 'the sender is let go' });
+  });
+
   it('is UNAVAILABLE where the answer is not of storage', async () => {
     handler = (_request, response) => void response.writeHead(502).end('<html>bad gateway</html>');
     expect(await failureOf(transport.read(`${base}/x`))).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
