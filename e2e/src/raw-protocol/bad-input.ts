@@ -1,4 +1,4 @@
-import { aManifest, EMPTY_CONFIG, exchangeBytes, type HttpAnswer, randomBlob } from '@berth/testing';
+import { aManifest, anImage, EMPTY_CONFIG, exchangeBytes, type HttpAnswer, randomBlob } from '@berth/testing';
 
 import type { Stack } from '../stack.js';
 
@@ -21,8 +21,35 @@ export function describeBadInput(stack: () => Stack): void {
 
   describe('malformed names', () => {
     const tooLong = `a/${'b'.repeat(300)}`;
-    const names = ['Upper/case', 'a//b', '-a/b', 'a/b-', 'a/.b', 'a/b..c', 'a/b%20c', 'a/___b', tooLong];
-    it.each(names.map((name) => ({ shown: name.slice(0, 12), name })))(
+    const names = [
+      ...['Upper/case', 'a//b', '-a/b', 'a/b-', 'a/b.', 'a/b_', 'a./b', 'a/.b', 'a/b..c', 'a/b%20c', 'a/___b', 'a/'],
+      ...[
+        'a/_uploads',
+        '_blobs/a',
+        'a/%5cb',
+        'a%5c..%5cb',
+        'a/b%00',
+        'a/b%0a',
+        'a%2fb',
+        'a/%252e%252e/b',
+        'a/b:c',
+        'a/b@c',
+      ],
+      ...[
+        'a/b%3ac',
+        'a/%F0%9F%98%80',
+        '%d0%b0/b',
+        'a/%ef%bd%82',
+        'a/b%c3%28',
+        'a/b%',
+        'a/b%zz',
+        'a/b+c',
+        'a/b~',
+        'a/*',
+      ],
+      ...['manage/a', 'manage', tooLong, `a/${'b'.repeat(254)}`, 'c'.repeat(248)],
+    ];
+    it.each(names.map((name) => ({ shown: name.slice(0, 16), name })))(
       'refuses to push to $shown',
       async ({ name }) => {
         expectRefusal(await client().call('POST', `/v2/${name}/blobs/uploads/`, scopes), 400, 404);
@@ -32,20 +59,89 @@ export function describeBadInput(stack: () => Stack): void {
       },
     );
 
-    it.each(['/v2/a/../b/tags/list', '/v2/%2e%2e/etc/tags/list', '/v2/a%2f..%2fb/tags/list', '/v2/a/%00/tags/list'])(
-      'does not leave its tree for %s',
-      async (path) => {
-        const answer = await exchangeBytes(
-          stack().host,
-          `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
-        );
-        expect(answer).toMatch(/^HTTP\/1\.1 (400|401|404) /);
-      },
-    );
+    const traversals = [
+      ...[
+        'a/../b',
+        '..',
+        '../..',
+        'a/..',
+        '%2e%2e/etc',
+        'a/%2e%2e',
+        'a/%2E./b',
+        'a%2f..%2fb',
+        'a/%252e%252e/b',
+        '/a',
+        'a//b',
+      ],
+      ...[
+        'a/./b',
+        'a\\b',
+        '..\\..\\etc',
+        'a%5c..%5cb',
+        'a/%00',
+        'a/\x01b',
+        '\u0430/b',
+        '$2e$2e/b',
+        'a$b',
+        'A/b',
+        'a/b/',
+        '',
+        '.',
+      ],
+    ];
+    const rests = ['tags/list', 'manifests/v1', 'blobs/uploads/', 'manifests/../v1', `blobs/sha256:${'0'.repeat(64)}`];
+    it.each(traversals)('does not leave its tree for "%s", sent as it is', async (name) => {
+      for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
+        for (const rest of rests) {
+          const head = `${method} /v2/${name}/${rest} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close`;
+          const answer = await exchangeBytes(stack().host, `${head}\r\n\r\n`);
+          expect(answer).toMatch(/^HTTP\/1\.1 (400|401|404|405) /);
+        }
+      }
+    });
+
+    it.each([
+      'raw/blobs',
+      'raw/manifests',
+      'raw/tags',
+      'raw/tags/list',
+      'raw/blobs/uploads',
+      'raw/uploads',
+      'blobs/uploads',
+    ])('takes %s for a name like others, though its words are those of paths', async (name) => {
+      const image = anImage({ layers: 1 });
+      await client().push(name, image, 'list');
+      await client().pullAndCompare(name, 'list', image);
+      expect((await client().listTags(name)).expect(200).json()).toEqual({ name, tags: ['list'] });
+    });
+
+    it('takes a name of 255 characters, and a tag of 128', async () => {
+      const name = `raw/${'n'.repeat(251)}`;
+      const [image, tag] = [anImage({ layers: 1 }), 'T'.repeat(128)];
+      await client().push(name, image, tag);
+      await client().pullAndCompare(name, tag, image);
+    });
   });
 
   describe('malformed references', () => {
-    const references = ['-leading', '.leading', 'a'.repeat(129), 'sp%20ace', 'a:b', 'sha256:short', 'ü'];
+    const references = [
+      ...[
+        '-leading',
+        '.leading',
+        '..',
+        '%2e%2e',
+        'a'.repeat(129),
+        'sp%20ace',
+        'a:b',
+        'ü',
+        'a%00',
+        'a%2fb',
+        'a%5cb',
+        'a+b',
+      ],
+      ...['a%0d%0aSet-Cookie:x', '@', `@sha256:${'0'.repeat(64)}`, 'sha256:short', `sha256:${'A'.repeat(64)}`],
+      ...[`sha1:${'0'.repeat(40)}`, `md5:${'0'.repeat(32)}`, `sha512:${'0'.repeat(64)}`, `sha256:${'0'.repeat(64)}:x`],
+    ];
     it.each(references.map((reference) => ({ shown: reference.slice(0, 12), reference })))(
       'stores no manifest as $shown',
       async ({ reference }) => {
@@ -57,14 +153,92 @@ export function describeBadInput(stack: () => Stack): void {
   });
 
   describe('malformed digests', () => {
-    it.each(['sha256:abc', `sha256:${'G'.repeat(64)}`, `sha256:${'a'.repeat(65)}`, 'sha256', `md5:${'0'.repeat(32)}`])(
-      'has no blob %s',
-      async (digest) => {
-        expectRefusal(await client().getBlob('raw/bad', digest), 400, 404);
-        expect([400, 404]).toContain((await client().headBlob('raw/bad', digest)).status);
-        expectRefusal(await client().deleteBlob('raw/bad', digest), 400, 404);
-      },
-    );
+    const digests = [
+      ...[
+        'sha256:abc',
+        `sha256:${'G'.repeat(64)}`,
+        `sha256:${'A'.repeat(64)}`,
+        `SHA256:${'a'.repeat(64)}`,
+        'sha256',
+        'sha256:',
+      ],
+      ...[
+        `sha256:${'a'.repeat(63)}`,
+        `sha256:${'a'.repeat(65)}`,
+        `sha256:${'a'.repeat(128)}`,
+        `sha512:${'a'.repeat(64)}`,
+      ],
+      ...[`sha512:${'a'.repeat(127)}`, `md5:${'0'.repeat(32)}`, `sha1:${'0'.repeat(40)}`, `sha384:${'0'.repeat(96)}`],
+      ...[
+        `blake3:${'0'.repeat(64)}`,
+        `sha256+b64:${'0'.repeat(64)}`,
+        `sha256:${'a'.repeat(64)}%2f..`,
+        `sha256:${'a'.repeat(64)}%00`,
+      ],
+      ...[
+        `sha256:${'a'.repeat(64)}%20`,
+        `sha256%3a%3a${'a'.repeat(64)}`,
+        `:${'a'.repeat(64)}`,
+        `%20sha256:${'a'.repeat(64)}`,
+      ],
+    ];
+    it.each(digests)('has no blob %s', async (digest) => {
+      expectRefusal(await client().getBlob('raw/bad', digest), 400, 404);
+      expect([400, 404]).toContain((await client().headBlob('raw/bad', digest)).status);
+      expectRefusal(await client().deleteBlob('raw/bad', digest), 400, 404);
+    });
+
+    it.each(digests)('commits no upload as %s', async (encoded) => {
+      const digest = decodeURIComponent(encoded);
+      const headers = { 'content-type': 'application/octet-stream' };
+      const single = await client().postUpload('raw/bad-digests', { query: { digest }, headers, body: 'bytes' });
+      expect(single.expect(400).codes).toEqual(['DIGEST_INVALID']);
+      const session = await client().startUpload('raw/bad-digests');
+      expect((await session.finish(digest, Buffer.from('bytes'))).expect(400).codes).toEqual(['DIGEST_INVALID']);
+    });
+
+    it('knows no path behind a digest', async () => {
+      const digest = `sha256:${'a'.repeat(64)}`;
+      for (const path of [`${digest}/`, `${digest}/x`, `${digest}/../x`, `x/${digest}`]) {
+        expect((await client().getBlob('raw/bad', path)).status).toBeGreaterThanOrEqual(400);
+        expect((await client().getBlob('raw/bad', path)).status).toBeLessThan(500);
+      }
+    });
+
+    it('commits no upload under one of two digests, in whatever order', async () => {
+      const [blob, other] = [randomBlob(5), randomBlob(5)];
+      for (const digest of [
+        [blob.digest, other.digest],
+        [other.digest, blob.digest],
+        [blob.digest, blob.digest],
+      ]) {
+        const headers = { 'content-type': 'application/octet-stream' };
+        const single = await client().postUpload('raw/bad-digests', { query: { digest }, headers, body: blob.bytes });
+        expect(single.expect(400).codes).toEqual(['DIGEST_INVALID']);
+        const session = await client().startUpload('raw/bad-digests');
+        const query = digest.map((value) => `digest=${value}`).join('&');
+        const answer = await client().call(
+          'PUT',
+          `${session.location}?${query}`,
+          ['repository:raw/bad-digests:pull,push'],
+          {
+            body: blob.bytes,
+          },
+        );
+        expect(answer.expect(400).codes).toEqual(['DIGEST_INVALID']);
+      }
+      expect((await client().headBlob('raw/bad-digests', blob.digest)).status).toBe(404);
+    });
+
+    it.each([
+      ['tags/list', 'GET', { n: ['1', '2'], last: ['a', 'b'] }, [200, 400, 404]],
+      ['blobs/uploads/', 'POST', { mount: ['x', 'y'], from: ['a/b', 'c/d'] }, [202]],
+      ['blobs/uploads/', 'POST', { 'digest-algorithm': ['sha512', 'md5'] }, [202, 400]],
+      ['blobs/uploads/', 'POST', { __proto__x: ['1'], constructor: ['2', '3'], '': [''] }, [202]],
+    ] as const)('answers a repeated parameter of %s, to %s %j', async (rest, method, query, statuses) => {
+      const answer = await client().inRepository(method, 'raw/bad-digests', rest, { query });
+      answer.expect(...statuses);
+    });
   });
 
   describe('malformed chunks', () => {

@@ -51,6 +51,16 @@ describe(createHttpApp.name, () => {
 
   const get = (url: string) => app.inject({ method: 'GET', url });
 
+  it.each(['/livez%', '/%zz', '/v2/a%c3%28/tags/list'])(
+    'refuses %s, which cannot be decoded, in the form of every error',
+    async (url) => {
+      const answer = await get(url);
+      expect(answer.statusCode).toBe(400);
+      expect(answer.headers['content-type']).toMatch(/^application\/json/);
+      expect(answer.json()).toEqual({ errors: [{ code: 'NAME_INVALID', message: expect.any(String) as unknown }] });
+    },
+  );
+
   it('is live as long as it answers', async () => {
     host.health.add('database', () => Promise.reject(new Error('down')));
     host.health.stop();

@@ -4,6 +4,7 @@ import { errorEnvelope, registryError } from '@berth/oci';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply } from 'fastify';
 import { NestLogger } from './logging/logger.js';
 import type { ServiceHost } from './service-host.js';
 
@@ -31,6 +32,13 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     forceCloseConnections: 'idle',
     // What arrives on an open connection while we stop is served, with Connection: close.
     return503OnClosing: false,
+    // A path that cannot be decoded ends before there is a handler, or a filter, that could answer it.
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
+      const refusal = registryError('NAME_INVALID', undefined, {
+        message: 'the path is not percent-encoded as it must be',
+      });
+      void reply.status(refusal.status).send(errorEnvelope(refusal));
+    },
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bodyParser: false,
