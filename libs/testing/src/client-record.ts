@@ -2,11 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** A program that speaks to the registry under test, and how it is asked for its version. */
+/** A program that speaks to the registry under test. */
 export interface RecordedProgram {
   file: string;
   /** As it reads in the table; the file's name by default. */
   name?: string;
+  /** Where the program cannot say it. */
+  version?: string;
+  /** How it is asked for its version; `--version` by default. */
   versionArguments?: readonly string[];
 }
 
@@ -54,7 +57,7 @@ export function recordUse(program: RecordedProgram, args: readonly string[], cod
   if (!process.env.E2E_CLIENT_RECORD) return;
   const { testPath: spec, currentTestName: test } = jestState();
   const client = program.name ?? basename(program.file);
-  append({ client, version: versionOf(program), command: commandOf(args), code, spec, test });
+  append({ client, version: program.version ?? versionOf(program), command: commandOf(args), code, spec, test });
 }
 
 /** Notes what a machine lacks, beside the clients that ran. */

@@ -67,3 +67,4 @@ export { findPythonClients, Oras, type ArtifactPush, type OrasAuth } from './cli
 export { findPodman, Podman } from './clients/podman.js';
 export { findRegctl, Regctl } from './clients/regctl.js';
 export { findSkopeo, Skopeo, type CopyOptions } from './clients/skopeo.js';
+export { findZb, runZb, type ZbOptions, type ZbTest } from './clients/zb.js';
