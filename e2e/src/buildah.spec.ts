@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Buildah, findBuildah, randomBlob, requireOrSkip } from '@berth/testing';
+import { anImage, Buildah, digestOf, findBuildah, randomBlob, requireOrSkip } from '@berth/testing';
 
 import { modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
+const ARM = { os: 'linux', architecture: 'arm64' };
 
 requireOrSkip(`buildah against ${mode}`, reasonAgainst(mode) ?? findBuildah().reason)(`buildah (${mode})`, () => {
   let stack: Stack;
@@ -18,6 +19,19 @@ requireOrSkip(`buildah against ${mode}`, reasonAgainst(mode) ?? findBuildah().re
   afterAll(async () => {
     await buildah?.remove();
     await stack?.stop();
+  });
+
+  it('pushes an index of images that are in the registry', async () => {
+    const images = [anImage(), anImage({ platform: ARM })];
+    for (const [position, image] of images.entries()) {
+      await stack.client().push('e2e/buildah/index', image, `image${position}`);
+    }
+    const names = ['e2e/buildah/index:image0', 'e2e/buildah/index:image1'];
+    const digest = await buildah.pushIndex(names, 'e2e/buildah/index:v1');
+    const answer = (await stack.client().getManifest('e2e/buildah/index', 'v1')).expect(200);
+    expect(digestOf(answer.bytes)).toBe(digest);
+    const { manifests } = answer.json<{ manifests: { digest: string }[] }>();
+    expect(manifests.map((entry) => entry.digest)).toEqual(images.map(({ manifest }) => manifest.digest));
   });
 
   it('builds an image from scratch, pushes it, and builds on what it pulled back', async () => {

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+
 import {
   allContent,
   anImage,
@@ -7,6 +9,7 @@ import {
   findCrane,
   readOciLayout,
   requireOrSkip,
+  tarArchive,
   writeOciLayout,
 } from '@berth/testing';
 
@@ -51,6 +54,36 @@ requireOrSkip(`crane against ${mode}`, reasonAgainst(mode) ?? findCrane().reason
     await stack.client().push('e2e/crane/source', image, 'v1');
     await crane.copy('e2e/crane/source:v1', 'e2e/crane/copy:v2');
     await stack.client().pullAndCompare('e2e/crane/copy', 'v2', image);
+  });
+
+  it('makes an image with another layer, one with a label, and an index of both', async () => {
+    const image = anImage();
+    await stack.client().push('e2e/crane/made', image, 'base');
+    writeFileSync(crane.path('more.tar'), tarArchive([{ path: 'more', content: 'more' }]));
+    await crane.append('e2e/crane/made:base', crane.path('more.tar'), 'e2e/crane/made:more');
+    await crane.label('e2e/crane/made:base', 'made.by=crane', 'e2e/crane/made:label');
+
+    const more = await stack.client().pull('e2e/crane/made', 'more');
+    expect([...more.blobs.keys()]).toEqual(expect.arrayContaining(image.layers.map(({ digest }) => digest)));
+    expect(more.blobs.size).toBe(image.layers.length + 2);
+    const { manifest, blobs } = await stack.client().pull('e2e/crane/made', 'label');
+    const { config } = JSON.parse(manifest.bytes.toString()) as { config: { digest: string } };
+    expect(JSON.parse(blobs.get(config.digest)!.toString())).toMatchObject({
+      config: { Labels: { 'made.by': 'crane' } },
+    });
+
+    await crane.index(['e2e/crane/made:more', 'e2e/crane/made:label'], 'e2e/crane/made:index');
+    await crane.validate('e2e/crane/made:index');
+    const { manifests } = JSON.parse((await crane.manifest('e2e/crane/made:index')).toString()) as {
+      manifests: { digest: string }[];
+    };
+    expect(manifests.map(({ digest }) => digest)).toEqual([more.manifest.digest, manifest.digest]);
+  });
+
+  it('lists the catalog', async () => {
+    for (const name of ['e2e/crane/catalog-a', 'e2e/crane/catalog-b']) await stack.client().push(name, anImage(), 'v1');
+    const listed = await crane.catalog();
+    expect(listed).toEqual(expect.arrayContaining(['e2e/crane/catalog-a', 'e2e/crane/catalog-b']));
   });
 
   it('tags, lists and deletes', async () => {

@@ -10,6 +10,7 @@ import {
   findDockerd,
   findSkopeo,
   firstReason,
+  MEDIA_TYPE,
   requireOrSkip,
   Skopeo,
   startDockerd,
@@ -100,6 +101,32 @@ requireOrSkip(`Docker Engine against ${mode}`, reason)(`Docker Engine (${mode})`
         expect(await docker.push(`${team}/second:v1`)).toBe(digest);
         const { blobs } = await stack.client().pull(`${team}/second`, 'v1');
         expect(blobs.size).toBe(3);
+      });
+
+      it('pushes and pulls every tag of a repository at once', async () => {
+        const name = `${team}/all`;
+        for (const tag of ['a', 'b']) {
+          await docker.importTar(tarArchive([{ path: 'tag', content: `${team} ${tag}` }]), `${name}:${tag}`);
+        }
+        await docker.pushAll(name);
+        const ids = [(await docker.inspect(`${name}:a`)).Id, (await docker.inspect(`${name}:b`)).Id];
+        await docker.removeImage(`${name}:a`, `${name}:b`);
+        await docker.pullAll(name);
+        expect([(await docker.inspect(`${name}:a`)).Id, (await docker.inspect(`${name}:b`)).Id]).toEqual(ids);
+      });
+
+      it('pushes a manifest list, and pulls the image of it that this machine runs', async () => {
+        const [ours, other] = [
+          anImage({ format: 'docker' }),
+          anImage({ format: 'docker', platform: { os: 'linux', architecture: 's390x' } }),
+        ];
+        await stack.client().push(`${team}/list`, ours, 'ours');
+        await stack.client().push(`${team}/list`, other, 'other');
+        const digest = await docker.pushList(`${team}/list:v1`, [`${team}/list:other`, `${team}/list:ours`]);
+        expect(await docker.pull(`${team}/list:v1`)).toBe(digest);
+        expect((await docker.inspect(`${team}/list:v1`)).Id).toBe(ours.config.digest);
+        const answer = (await stack.client().getManifest(`${team}/list`, 'v1')).expect(200);
+        expect(answer.header('content-type')).toBe(MEDIA_TYPE.dockerList);
       });
 
       it('says that an unknown tag is not there', async () => {

@@ -1,8 +1,18 @@
-import { anImage, findBusybox, findPodman, firstReason, Podman, requireOrSkip, writeOciLayout } from '@berth/testing';
+import {
+  anImage,
+  digestOf,
+  findBusybox,
+  findPodman,
+  firstReason,
+  Podman,
+  requireOrSkip,
+  writeOciLayout,
+} from '@berth/testing';
 
 import { modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
+const ARM = { os: 'linux', architecture: 'arm64' };
 const reason = reasonAgainst(mode) ?? firstReason(findPodman(), findBusybox());
 
 requireOrSkip(`podman against ${mode}`, reason)(`podman (${mode})`, () => {
@@ -47,6 +57,24 @@ requireOrSkip(`podman against ${mode}`, reason)(`podman (${mode})`, () => {
     expect(id).toBe(image.config.digest.slice('sha256:'.length));
     const { rootfs } = JSON.parse(image.config.bytes.toString()) as { rootfs: { diff_ids: string[] } };
     expect((await podman.inspect(id)).RootFS.Layers).toEqual(rootfs.diff_ids);
+  });
+
+  it('pushes an index of images that are in the registry', async () => {
+    const images = [anImage(), anImage({ platform: ARM })];
+    for (const [position, image] of images.entries()) {
+      await stack.client().push('e2e/podman/index', image, `image${position}`);
+    }
+    const names = ['e2e/podman/index:image0', 'e2e/podman/index:image1'];
+    const digest = await podman.pushIndex(names, 'e2e/podman/index:v1');
+    const answer = (await stack.client().getManifest('e2e/podman/index', 'v1')).expect(200);
+    expect(digestOf(answer.bytes)).toBe(digest);
+    const { manifests } = answer.json<{ manifests: { digest: string }[] }>();
+    expect(manifests.map((entry) => entry.digest)).toEqual(images.map(({ manifest }) => manifest.digest));
+  });
+
+  it('lists the tags of a repository', async () => {
+    for (const tag of ['a', 'b', 'c']) await stack.client().push('e2e/podman/tags', anImage(), tag);
+    expect(await podman.listTags('e2e/podman/tags')).toEqual(['a', 'b', 'c']);
   });
 
   it('says that an unknown image is not there', async () => {

@@ -65,6 +65,41 @@ requireOrSkip(`regctl against ${mode}`, reasonAgainst(mode) ?? findRegctl().reas
     expect(digestOf(await regctl.blob('e2e/regctl/blobs', blob.digest))).toBe(blob.digest);
   });
 
+  it('puts an artifact and gets it back', async () => {
+    const { bytes } = randomBlob(200_000);
+    await regctl.putArtifact('e2e/regctl/artifact:v1', 'application/vnd.example.model', bytes);
+    expect(await regctl.artifact('e2e/regctl/artifact:v1')).toEqual(bytes);
+  });
+
+  it('puts artifacts that refer to an image and lists them, all and by their type', async () => {
+    const image = anImage();
+    await stack.client().push('e2e/regctl/subject', image, 'v1');
+    const [bill, scan] = ['application/vnd.example.bill', 'application/vnd.example.scan'];
+    const bills = await regctl.putReferrer('e2e/regctl/subject:v1', bill, Buffer.from('{"bill":1}'));
+    const scans = await regctl.putReferrer('e2e/regctl/subject:v1', scan, Buffer.from('{"scan":1}'));
+    expect((await regctl.listReferrers('e2e/regctl/subject:v1')).sort()).toEqual([bills, scans].sort());
+    expect(await regctl.listReferrers('e2e/regctl/subject:v1', scan)).toEqual([scans]);
+    expect(await regctl.listTags('e2e/regctl/subject')).toEqual(['v1']);
+
+    await regctl.deleteManifest('e2e/regctl/subject', bills);
+    expect(await regctl.listReferrers('e2e/regctl/subject:v1')).toEqual([scans]);
+  });
+
+  it('copies an image with what refers to it', async () => {
+    const image = anImage();
+    await stack.client().push('e2e/regctl/signed', image, 'v1');
+    const type = 'application/vnd.example.signature';
+    const signature = await regctl.putReferrer('e2e/regctl/signed:v1', type, Buffer.from('signed'));
+    const [from, to] = ['e2e/regctl/signed:v1', 'e2e/regctl/moved:v1'].map((name) => regctl.reference(name));
+    await regctl.copy(from!, to!, '--referrers');
+    expect(await regctl.listReferrers('e2e/regctl/moved:v1')).toEqual([signature]);
+  });
+
+  it('lists the repositories', async () => {
+    for (const name of ['e2e/regctl/list-a', 'e2e/regctl/list-b']) await stack.client().push(name, anImage(), 'v1');
+    expect(await regctl.repositories()).toEqual(expect.arrayContaining(['e2e/regctl/list-a', 'e2e/regctl/list-b']));
+  });
+
   it('deletes one tag and keeps the other and the image', async () => {
     const image = anImage();
     for (const tag of ['gone', 'kept']) await stack.client().push('e2e/regctl/tags', image, tag);

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+
 import {
   anImage,
   anIndex,
@@ -47,6 +49,23 @@ requireOrSkip(`skopeo against ${mode}`, reasonAgainst(mode) ?? findSkopeo().reas
     for (const image of index.images) {
       expect(files.get(`${image.manifest.digest.slice(7)}.manifest.json`)).toBe(image.manifest.digest);
       for (const layer of image.layers) expect(files.get(layer.digest.slice(7))).toBe(layer.digest);
+    }
+  });
+
+  it('copies an index from one repository to another', async () => {
+    const index = anIndex();
+    await stack.client().push('e2e/skopeo/from', index, 'v1');
+    await skopeo.copy(skopeo.remote('e2e/skopeo/from:v1'), skopeo.remote('e2e/skopeo/to:v2'), { all: true });
+    await stack.client().pullAndCompare('e2e/skopeo/to', 'v2', index);
+  });
+
+  it('syncs the tags of a repository out to a folder and in to another place', async () => {
+    const images = { v1: anImage(), v2: anImage({ format: 'docker' }) };
+    for (const [tag, image] of Object.entries(images)) await stack.client().push('e2e/skopeo/sync', image, tag);
+    const folder = await skopeo.syncOut('e2e/skopeo/sync', skopeo.path('synced'));
+    await skopeo.syncIn(dirname(folder), 'e2e/skopeo/mirror');
+    for (const [tag, image] of Object.entries(images)) {
+      await stack.client().pullAndCompare('e2e/skopeo/mirror/sync', tag, image);
     }
   });
 

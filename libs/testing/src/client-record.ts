@@ -43,6 +43,7 @@ const TOPICS = new Set([
   'index',
   'manifest',
   'registry',
+  'repo',
   'show',
   'tag',
 ]);

@@ -65,6 +65,19 @@ export class Buildah extends ClientProgram {
     return stdout.trim();
   }
 
+  /** Makes a local index of images of the registry, and pushes it with all of them; gives its digest. */
+  async pushIndex(images: readonly string[], name: string): Promise<string> {
+    const list = this.reference(name);
+    await this.run(['manifest', 'create', list]);
+    for (const image of images) {
+      await this.run(['manifest', 'add', '--tls-verify=false', list, `docker://${this.reference(image)}`]);
+    }
+    const digestFile = this.path('digest');
+    const options = ['--all', '--tls-verify=false', '--digestfile', digestFile, ...this.policy()];
+    await this.run(['manifest', 'push', ...options, list, `docker://${list}`]);
+    return readFileSync(digestFile, 'utf8').trim();
+  }
+
   override async remove(): Promise<void> {
     await unmountBelow(this.home.path);
     await super.remove();

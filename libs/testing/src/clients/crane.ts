@@ -31,6 +31,22 @@ export class Crane extends ClientProgram {
     return this.run(['copy', this.reference(from), this.reference(to)]);
   }
 
+  /** A new image of an image and one more layer, from the tar of a file system. */
+  append(base: string, tar: string, name: string): Promise<CommandResult> {
+    return this.run(['append', '--base', this.reference(base), '-f', tar, '-t', this.reference(name)]);
+  }
+
+  /** A new image that differs in its labels. */
+  label(from: string, label: string, name: string): Promise<CommandResult> {
+    return this.run(['mutate', '--label', label, '-t', this.reference(name), this.reference(from)]);
+  }
+
+  /** A new index of images that are there. */
+  index(images: readonly string[], name: string): Promise<CommandResult> {
+    const manifests = images.flatMap((image) => ['-m', this.reference(image)]);
+    return this.run(['index', 'append', ...manifests, '-t', this.reference(name)]);
+  }
+
   async manifest(name: string): Promise<Buffer> {
     return (await this.run(['manifest', this.reference(name)])).bytes;
   }

@@ -70,6 +70,24 @@ export class Docker {
     return digestIn(stdout);
   }
 
+  /** Pulls every tag of a repository. */
+  pullAll(repository: string): Promise<CommandResult> {
+    return this.run(['pull', '--all-tags', this.reference(repository)]);
+  }
+
+  /** Pushes every local tag of a repository. */
+  pushAll(repository: string): Promise<CommandResult> {
+    return this.run(['push', '--all-tags', this.reference(repository)]);
+  }
+
+  /** Makes a manifest list of images of the registry and pushes it; gives its digest. */
+  async pushList(name: string, images: readonly string[]): Promise<string> {
+    const parts = images.map((image) => this.reference(image));
+    await this.run(['manifest', 'create', '--insecure', this.reference(name), ...parts]);
+    const { stdout } = await this.run(['manifest', 'push', '--insecure', this.reference(name)]);
+    return /sha256:[0-9a-f]{64}/.exec(stdout)![0];
+  }
+
   removeImage(...names: string[]): Promise<CommandResult> {
     return this.run(['rmi', '--force', ...names.map((name) => this.reference(name))]);
   }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { tryCommand, type CommandResult } from '../run-command.js';
 import { findProgram, requireProgram, type Found } from '../servers/find-program.js';
@@ -15,6 +15,9 @@ export class Podman extends ClientProgram {
   constructor(registry: string) {
     super(requireProgram('podman'), registry);
     writeFileSync(this.path('policy.json'), TRUST_ANYTHING);
+    // Where it looks by itself: `manifest push` cannot be told.
+    mkdirSync(this.path('.config/containers'), { recursive: true });
+    writeFileSync(this.path('.config/containers/policy.json'), TRUST_ANYTHING);
   }
 
   login(user: string, password: string): Promise<CommandResult> {
@@ -48,6 +51,12 @@ export class Podman extends ClientProgram {
     return stdout.trim();
   }
 
+  async listTags(repository: string): Promise<string[]> {
+    const options = ['--list-tags', '--tls-verify=false', '--format', 'json'];
+    const { stdout } = await this.run(['search', ...options, this.reference(repository)]);
+    return (JSON.parse(stdout) as { Tags: string[] }[])[0]!.Tags;
+  }
+
   removeImage(image: string): Promise<CommandResult> {
     return this.run(['rmi', '--force', image]);
   }
@@ -61,6 +70,19 @@ export class Podman extends ClientProgram {
   runContainer(image: string, ...command: string[]): Promise<CommandResult> {
     const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
     return this.run(['run', '--rm', '--network', 'none', ...limits, image, ...command]);
+  }
+
+  /** Makes a local index of images of the registry, and pushes it with all of them; gives its digest. */
+  async pushIndex(images: readonly string[], name: string): Promise<string> {
+    const list = this.reference(name);
+    await this.run(['manifest', 'create', list]);
+    for (const image of images) {
+      await this.run(['manifest', 'add', '--tls-verify=false', list, `docker://${this.reference(image)}`]);
+    }
+    const digestFile = this.path('digest');
+    const options = ['--all', '--tls-verify=false', '--digestfile', digestFile];
+    await this.run(['manifest', 'push', ...options, list, `docker://${list}`]);
+    return readFileSync(digestFile, 'utf8').trim();
   }
 
   override async remove(): Promise<void> {

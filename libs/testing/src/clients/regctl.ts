@@ -57,6 +57,35 @@ export class Regctl extends ClientProgram {
     return /sha256:[0-9a-f]{64}/.exec(stdout)![0];
   }
 
+  /** Pushes an artifact that refers to a subject, under its digest; gives the digest. */
+  async putReferrer(subject: string, artifactType: string, content: Buffer): Promise<string> {
+    const options = ['--artifact-type', artifactType, '--subject', this.reference(subject)];
+    const format = ['--format', '{{ .Manifest.GetDescriptor.Digest }}'];
+    return (await this.run(['artifact', 'put', ...options, ...format], { input: content })).stdout.trim();
+  }
+
+  /** Pushes an artifact of one file under a tag. */
+  putArtifact(name: string, artifactType: string, content: Buffer): Promise<CommandResult> {
+    return this.run(['artifact', 'put', '--artifact-type', artifactType, this.reference(name)], { input: content });
+  }
+
+  /** The content of an artifact of one file. */
+  async artifact(name: string): Promise<Buffer> {
+    return (await this.run(['artifact', 'get', this.reference(name)])).bytes;
+  }
+
+  /** The digests of what refers to a subject, of one type if that is given. */
+  async listReferrers(subject: string, artifactType?: string): Promise<string[]> {
+    const filter = artifactType ? ['--filter-artifact-type', artifactType] : [];
+    const format = ['--format', '{{ range .Descriptors }}{{ println .Digest }}{{ end }}'];
+    const { stdout } = await this.run(['artifact', 'list', ...filter, ...format, this.reference(subject)]);
+    return stdout.split('\n').filter(Boolean);
+  }
+
+  async repositories(): Promise<string[]> {
+    return (await this.run(['repo', 'ls', this.registry])).stdout.split('\n').filter(Boolean);
+  }
+
   layout(folder: string, tag = 'latest'): string {
     return `ocidir://${folder}:${tag}`;
   }

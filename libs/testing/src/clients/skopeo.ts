@@ -41,6 +41,19 @@ export class Skopeo extends ClientProgram {
     return (await this.run(['inspect', '--raw', '--tls-verify=false', this.remote(name)])).bytes;
   }
 
+  /** Copies all tags of a repository into a folder below `folder`; gives that folder of `dir:` layouts. */
+  async syncOut(repository: string, folder: string): Promise<string> {
+    const options = ['--src', 'docker', '--dest', 'dir', '--src-tls-verify=false', '--scoped'];
+    await this.run(['sync', ...options, this.reference(repository), folder]);
+    return `${folder}/${this.reference(repository)}`;
+  }
+
+  /** Copies every `dir:` layout of a folder (`app:v1`) into repositories below `parent`. */
+  syncIn(folder: string, parent: string): Promise<CommandResult> {
+    const options = ['--src', 'dir', '--dest', 'docker', '--dest-tls-verify=false'];
+    return this.run(['sync', ...options, folder, this.reference(parent)]);
+  }
+
   /** Deletes the manifest that the tag names. */
   delete(name: string): Promise<CommandResult> {
     return this.run(['delete', '--tls-verify=false', this.remote(name)]);
