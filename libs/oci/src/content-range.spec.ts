@@ -63,24 +63,16 @@ describe(parseRange.name, () => {
     expect(parseRange(header, 10)).toEqual(range);
   });
 
-  it.each(['bytes=10-', 'bytes=10-20', 'bytes=-0'])('finds %s of ten bytes unsatisfiable', (header) => {
+  it.each(['bytes=10-', 'bytes=10-20', 'bytes=-0', 'bytes=5-0'])('finds %s of ten bytes unsatisfiable', (header) => {
     expect(parseRange(header, 10)).toBe('unsatisfiable');
   });
 
-  it.each([
-    '',
-    'bytes',
-    'bytes=',
-    'bytes=-',
-    'bytes=5-0',
-    'bytes=a-b',
-    'items=0-1',
-    'bytes=0-1,3-4',
-    'bytes=--1',
-    '0-1',
-  ])('ignores %j', (header) => {
-    expect(parseRange(header, 10)).toBeNull();
-  });
+  it.each(['', 'bytes', 'bytes=', 'bytes=-', 'bytes=a-b', 'items=0-1', 'bytes=0-1,3-4', 'bytes=--1', '0-1'])(
+    'ignores %j',
+    (header) => {
+      expect(parseRange(header, 10)).toBeNull();
+    },
+  );
 
   it('finds no bytes in an empty blob, and ignores a suffix of it', () => {
     expect(parseRange('bytes=0-', 0)).toBe('unsatisfiable');

@@ -25,9 +25,9 @@ export function parseContentRange(header: string): ByteRange {
 }
 
 /**
- * The part of a blob of `size` bytes that a Range header asks for, clipped to its end. `unsatisfiable` is for 416;
- * null means the header is to be ignored and the whole blob served: another unit, several ranges, a malformed one or a
- * last byte before the first. Spec: RFC 9110 section 14.1.2 and 14.2.
+ * The part of a blob of `size` bytes that a Range header asks for, clipped to its end. `unsatisfiable` is for 416, also
+ * where the last byte is before the first; null means the header is to be ignored and the whole blob served: another unit,
+ * several ranges, or a malformed one. Spec: RFC 9110 section 14.1.2 and 14.2.
  */
 export function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | null {
   const match = RANGE.exec(header);
@@ -37,8 +37,7 @@ export function parseRange(header: string, size: number): ByteRange | 'unsatisfi
   // Numbers past 2^53 lose precision and those past 1e308 are Infinity: both compare and clip as they should.
   const start = Number(first);
   const end = last === '' ? Infinity : Number(last);
-  if (end < start) return null;
-  return start >= size ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
+  return start >= size || end < start ? 'unsatisfiable' : { start, end: Math.min(end, size - 1) };
 }
 
 /** The last `length` bytes. A suffix of an empty blob is satisfiable, but no Content-Range can say so: hence null. */

@@ -195,7 +195,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
       errors: [
         'DIGEST_INVALID',
         'BLOB_UNKNOWN',
-        { code: 'SIZE_INVALID', status: 416, when: 'the range starts behind the end', headers: ['Content-Range'] },
+        { code: 'SIZE_INVALID', status: 416, when: 'the blob has no byte of that range', headers: ['Content-Range'] },
       ],
     },
     HEAD: {

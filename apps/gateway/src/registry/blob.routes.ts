@@ -97,7 +97,7 @@ const unsatisfiable = (size: number, digest: Digest) =>
     { digest, size },
     {
       status: 416,
-      message: 'the range starts behind the end of the blob',
+      message: 'the blob has no byte of that range',
       headers: { 'content-range': `bytes */${size}` },
     },
   );
