@@ -1,8 +1,13 @@
 import { requireOrSkip } from '@berth/testing';
 
 import { describeBadInput } from './raw-protocol/bad-input.js';
+import { describeBlobRanges } from './raw-protocol/blob-ranges.js';
+import { describeBlobUploads } from './raw-protocol/blob-uploads.js';
 import { describeBlobs } from './raw-protocol/blobs.js';
 import { describeContentNegotiation } from './raw-protocol/content-negotiation.js';
+import { describeContentSets } from './raw-protocol/content-sets.js';
+import { describeDeleteSemantics } from './raw-protocol/delete-semantics.js';
+import { describeHeaders } from './raw-protocol/headers.js';
 import { describeManifests } from './raw-protocol/manifests.js';
 import { describeReferrers } from './raw-protocol/referrers.js';
 import { describeTags } from './raw-protocol/tags.js';
@@ -27,5 +32,10 @@ requireOrSkip(`the raw protocol against ${mode}`, reasonAgainst(mode))(`the raw 
   describeTags(() => stack);
   describeReferrers(() => stack);
   describeBadInput(() => stack);
+  describeBlobUploads(() => stack);
+  describeBlobRanges(() => stack);
+  describeContentSets(() => stack);
+  describeDeleteSemantics(() => stack);
+  describeHeaders(() => stack);
   if (!isForeignRegistry()) describeTokens(() => stack);
 });
