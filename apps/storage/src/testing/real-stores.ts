@@ -1,0 +1,49 @@
+import { type BlobStore, FilesystemBlobStore, S3BlobStore } from '@berth/blob-store';
+import { contentOf, findMinio, startMinio, tempFolder } from '@berth/testing';
+import { globSync } from 'node:fs';
+
+/** A store of a real driver, and what lies in it. */
+export interface RealStore {
+  /** The same store, as each process of storage opens it: a folder is for one. */
+  opened: BlobStore[];
+  /** Keys of all objects and of all multipart uploads under way, as the file system or S3 lists them. */
+  content(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export const REAL_STORES: { driver: string; reason: string | undefined; open: () => Promise<RealStore> }[] = [
+  { driver: 'a folder', reason: undefined, open: openFolder },
+  { driver: 'S3', reason: findMinio().reason, open: openS3 },
+];
+
+async function openFolder(): Promise<RealStore> {
+  const folder = tempFolder();
+  const store = new FilesystemBlobStore({ folder: folder.path });
+  await store.ready();
+  return {
+    opened: [store],
+    content: async () => globSync('objects/*/*', { cwd: folder.path }).sort(),
+    stop: async () => {
+      await store.close();
+      folder.remove();
+    },
+  };
+}
+
+async function openS3(): Promise<RealStore> {
+  const minio = await startMinio();
+  const { endpoint, accessKey, secretKey } = minio;
+  const opened = [1, 2].map(() => new S3BlobStore({ endpoint, accessKey, secretKey, bucket: 'blobs' }));
+  await opened[0]!.ready();
+  return {
+    opened,
+    content: async () => {
+      const { keys, incomplete } = await contentOf(minio, 'blobs');
+      return [...keys, ...incomplete].sort();
+    },
+    stop: async () => {
+      for (const store of opened) await store.close();
+      await minio.stop();
+    },
+  };
+}
