@@ -66,7 +66,11 @@ export function reasonAgainst(mode: Mode): string | undefined {
 }
 
 /** Starts Berth with a data folder and ports of its own, or names the one that E2E_REGISTRY addresses. */
-export async function startStack(mode: Mode = modeOfThisRun(), settings: Record<string, string> = {}): Promise<Stack> {
+export async function startStack(
+  mode: Mode = modeOfThisRun(),
+  settings: Record<string, string> = {},
+  replicas: Record<string, number> = { 'registry-v2': 2 },
+): Promise<Stack> {
   const foreign = process.env.E2E_REGISTRY;
   if (foreign) return foreignStack(foreign);
   const folder = tempFolder('berth-e2e');
@@ -80,7 +84,7 @@ export async function startStack(mode: Mode = modeOfThisRun(), settings: Record<
   const server = await ServerProcess.start({
     name: `berth (${mode})`,
     file: process.execPath,
-    args: programOf(mode),
+    args: programOf(mode, replicas),
     cwd: ROOT,
     env: {
       ...inheritedEnvironment(),
@@ -123,9 +127,10 @@ export async function startStack(mode: Mode = modeOfThisRun(), settings: Record<
   };
 }
 
-function programOf(mode: Mode): string[] {
+function programOf(mode: Mode, replicas: Record<string, number>): string[] {
   if (mode === 'standalone') return ['apps/standalone/dist/main.js'];
-  return ['tools/dev-distributed.mjs', '--replicas', 'registry-v2=2'];
+  const counts = Object.entries(replicas).flatMap(([service, count]) => ['--replicas', `${service}=${count}`]);
+  return ['tools/dev-distributed.mjs', ...counts];
 }
 
 /** Settings of the machine's own Berth must not reach the one under test. */

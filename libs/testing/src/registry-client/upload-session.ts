@@ -25,7 +25,7 @@ export class UploadSession {
   }
 
   /** Appends without saying where or how much. */
-  stream(chunks: readonly Buffer[]): Promise<HttpAnswer> {
+  stream(chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<HttpAnswer> {
     return this.request('PATCH', { body: () => Readable.from(chunks), headers: OCTETS });
   }
 
