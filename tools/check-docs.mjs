@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { REGISTRY_ERRORS } from '@berth/oci';
+import { troublesOfSpecCoverage } from './check-spec-coverage.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DOCUMENTS = ['*.md', 'docs/**/*.md', 'apps/*/README.md', 'libs/*/README.md', 'e2e/README.md'];
@@ -126,6 +127,8 @@ for (const document of documents) {
 const catalogue = new Set(Object.entries(REGISTRY_ERRORS).map(([code, { status }]) => `${code} ${status}`));
 checkTable('docs/errors.md', 'error', catalogue, /^\| `([A-Z_]+)` +\| (\d{3})\b/gm);
 checkTable('docs/operating.md', 'metric', metrics, /^\| `(berth_[a-z_]+)`/gm);
+
+troubles.push(...troublesOfSpecCoverage());
 
 for (const trouble of troubles) console.log(trouble);
 console.log(
