@@ -54,7 +54,15 @@ const GO_PROGRAMS = [
 
 /** Debian's Python, which may be another than the first on PATH; elsewhere the one on PATH. */
 const PYTHON = '/usr/bin/python3';
-const PYTHON_CLIENTS = join(dirname(fileURLToPath(import.meta.url)), 'python-clients.txt');
+/** Each list has a program with all that it needs, everything in one version. */
+const PYTHON_PROGRAMS = [
+  { name: 'python-clients', list: fileURLToPath(new URL('python-clients.txt', import.meta.url)) },
+  {
+    name: 'schemathesis',
+    list: fileURLToPath(new URL('openapi-fuzzer.txt', import.meta.url)),
+    args: '-m schemathesis.cli ',
+  },
+];
 
 /** A docker client newer than Debian's; nothing here can install one. */
 const NEW_DOCKER = '/usr/local/bin/docker';
@@ -205,31 +213,29 @@ function runGo(go, args, folder, progressLine) {
 }
 
 /**
- * Installs the Python clients into a folder of their own, for one Python and one list, and writes the program
- * `python-clients`, which is that Python with them. It is written last, so what it leads to is whole.
+ * Installs packages of PyPI into a folder of their own, for one Python and one list, and writes the program `name`, which is
+ * that Python with them. It is written last, so what it leads to is whole.
  */
-function installPythonClients() {
-  const name = 'python-clients';
+function installPythonProgram({ name, list, args = '' }) {
   const python = isProgram(PYTHON) ? PYTHON : onPath('python3');
-  if (!python) return void missing.push(`${name}: they need python3, which is not installed`);
+  if (!python) return void missing.push(`${name}: it needs python3, which is not installed`);
   const asked = spawnSync(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' });
-  const list = createHash('sha256').update(readFileSync(PYTHON_CLIENTS)).digest('hex').slice(0, 12);
-  const version = `${asked.stdout.trim()}-${list}`;
+  const listed = createHash('sha256').update(readFileSync(list)).digest('hex').slice(0, 12);
+  const version = `${asked.stdout.trim()}-${listed}`;
   const program = join(cache, `${name}@${version}`);
   if (isProgram(program)) {
-    console.log(`${name} ${version}: are there`);
+    console.log(`${name} ${version}: is there`);
   } else {
     const folder = join(dirname(cache), 'python', version);
     rmSync(folder, { recursive: true, force: true });
     const options = ['--quiet', '--disable-pip-version-check', '--no-input', '--only-binary=:all:', '--no-deps'];
-    const args = ['-m', 'pip', 'install', ...options, '--target', folder, '--requirement', PYTHON_CLIENTS];
-    console.log(`${name}: pip install --requirement ${PYTHON_CLIENTS}`);
+    console.log(`${name}: pip install --requirement ${list}`);
     const env = { ...process.env, PIP_ROOT_USER_ACTION: 'ignore' };
-    const { status } = spawnSync(python, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const pip = ['-m', 'pip', 'install', ...options, '--target', folder, '--requirement', list];
+    const { status } = spawnSync(python, pip, { env, stdio: ['ignore', 'inherit', 'inherit'] });
     if (status !== 0) return void missing.push(`${name}: pip install failed (exit code ${status})`);
-    const text = `#!/bin/sh\nPYTHONPATH='${folder}' exec '${python}' "$@"\n`;
     const fresh = `${program}.${process.pid}`;
-    writeFileSync(fresh, text, { mode: 0o755 });
+    writeFileSync(fresh, `#!/bin/sh\nPYTHONPATH='${folder}' exec '${python}' ${args}"$@"\n`, { mode: 0o755 });
     renameSync(fresh, program);
   }
   pointAt(name, version);
@@ -238,7 +244,7 @@ function installPythonClients() {
 const started = Date.now();
 installPackages();
 mkdirSync(cache, { recursive: true });
-installPythonClients();
+for (const program of PYTHON_PROGRAMS) installPythonProgram(program);
 for (const program of GO_PROGRAMS) await installGoProgram(program);
 if (!isProgram(NEW_DOCKER))
   missing.push(`a new docker client: none at ${NEW_DOCKER}, and none to be had from Debian or Go`);
