@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { registryError } from '@berth/oci';
 import { readBody } from './read-body.js';
 
 const LIMIT = 1_000;
@@ -38,6 +39,12 @@ describe(readBody, () => {
     const message = Object.assign(Readable.from(endless, { objectMode: true, highWaterMark: 1 }), { headers: {} });
     await expect(readBody(message as unknown as IncomingMessage, LIMIT)).rejects.toMatchObject({ status: 413 });
     expect(sent).toBeLessThan(3 * LIMIT);
+  });
+
+  it('says what is too large in the words of the caller', async () => {
+    const tooLarge = (limit: number) => registryError('UNSUPPORTED', { limit }, { status: 413 });
+    const long = request([Buffer.alloc(LIMIT + 1)]);
+    await expect(readBody(long, LIMIT, tooLarge)).rejects.toMatchObject({ code: 'UNSUPPORTED', status: 413 });
   });
 
   it('says that it ended early where the sender goes away', async () => {

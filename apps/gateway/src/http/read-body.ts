@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { registryError } from '@berth/oci';
 
 /** The whole body, of at most `limit` bytes: a longer one is 413 before it is read, or as soon as it has passed the limit. */
-export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, limit: number, tooLarge = manifestTooLarge): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   const chunks: Buffer[] = [];
   let length = 0;
@@ -20,5 +20,5 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return Buffer.concat(chunks);
 }
 
-const tooLarge = (limit: number) =>
+const manifestTooLarge = (limit: number) =>
   registryError('MANIFEST_INVALID', { limit }, { status: 413, message: `manifest is larger than ${limit} bytes` });
