@@ -1,8 +1,16 @@
-import { ISSUE_TOKEN, LIST_SIGNING_KEYS } from '@berth/contracts';
+import {
+  AUTHENTICATE,
+  AUTHORIZE,
+  FIND_MOUNT_SOURCE,
+  ISSUE_TOKEN,
+  LIST_READABLE_REPOSITORIES,
+  LIST_SIGNING_KEYS,
+} from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
-import { AccountStore, Database, deployMigrations } from '@berth/metadata';
+import { AccountStore, Database, deployMigrations, OrganisationStore, RepositoryStore } from '@berth/metadata';
+import { digestOf, parseRepositoryName } from '@berth/oci';
 import { startPostgres, type TestPostgres } from '@berth/testing';
-import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AuthModule } from './auth.module.js';
 import { type InProcessService, startInProcess } from '@berth/platform/testing';
 
@@ -21,6 +29,27 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 const emptyDatabase = () => postgres.createDatabase(undefined, { template });
+
+const EVERYTHING_BUT_DATE = [
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+  'setTimeout',
+  'clearTimeout',
+] as const;
+
+/** The token with other fields in its header (0) or its payload (1), under the signature that it had. */
+function withPart(token: string, part: 0 | 1, change: object): string {
+  const parts = token.split('.');
+  const value = JSON.parse(Buffer.from(parts[part]!, 'base64url').toString()) as object;
+  parts[part] = Buffer.from(JSON.stringify({ ...value, ...change })).toString('base64url');
+  return parts.join('.');
+}
 
 const failureOf = (attempt: Promise<unknown>) =>
   attempt.then(
@@ -74,6 +103,164 @@ describe(AuthModule, () => {
     expect(payload.sub).toBe('');
     expect(payload['access']).toEqual([]);
     expect(payload).not.toHaveProperty('refused');
+  });
+
+  describe('a refresh token', () => {
+    const OFFLINE = { ...CREDENTIALS, scopes: [], offline: true };
+    const refreshToken = async () => (await bus.request(ISSUE_TOKEN, OFFLINE)).refreshToken!;
+    const refresh = (token: string, scopes = [PULL_PUSH]) => bus.request(ISSUE_TOKEN, { refreshToken: token, scopes });
+    const setUser = (data: { passwordHash?: string; disabledAt?: Date | null; isAdministrator?: boolean }) =>
+      auth.database.prisma.user.updateMany({ where: { name: 'admin' }, data });
+
+    it('comes where it is asked for, and for users only', async () => {
+      expect(await bus.request(ISSUE_TOKEN, { ...CREDENTIALS, scopes: [] })).not.toHaveProperty('refreshToken');
+      expect(await bus.request(ISSUE_TOKEN, { scopes: [], offline: true })).not.toHaveProperty('refreshToken');
+      const token = await refreshToken();
+      const payload = decodeJwt(token);
+      expect(payload.exp! - payload.iat!).toBe(90 * 86_400);
+      expect(payload).not.toHaveProperty('access');
+      expect(token.length).toBeLessThanOrEqual(4096);
+    });
+
+    it('gives bearer tokens of its user, and comes back as it is', async () => {
+      const token = await refreshToken();
+      const issued = await refresh(token);
+      expect(issued).toMatchObject({ refreshToken: token, access: [PULL_PUSH] });
+      const { payload } = await verified(issued.token);
+      expect(payload.sub).toBe(decodeJwt(token).sub);
+      expect(payload).toMatchObject({ access: [PULL_PUSH], refused: [] });
+    });
+
+    it('gives the rights of now, not those of its day', async () => {
+      const token = await refreshToken();
+      await setUser({ isAdministrator: false });
+      const issued = await refresh(token);
+      await setUser({ isAdministrator: true });
+      expect(issued.access).toEqual([]);
+      expect((await verified(issued.token)).payload['refused']).toEqual([PULL_PUSH]);
+    });
+
+    it('is no bearer token, nor is a bearer token one of these', async () => {
+      const bearer = await bus.request(ISSUE_TOKEN, OFFLINE);
+      await expect(verified(bearer.refreshToken!)).rejects.toThrow('"typ"');
+      expect(await failureOf(refresh(bearer.token))).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+    });
+
+    it('ends with a new password, and with a disabled user', async () => {
+      const token = await refreshToken();
+      const before = await auth.database.prisma.user.findFirst({ where: { name: 'admin' } });
+      await setUser({ passwordHash: `${before!.passwordHash.slice(0, -4)}AAAA` });
+      const changed = await failureOf(refresh(token));
+      await setUser({ passwordHash: before!.passwordHash, disabledAt: new Date() });
+      const disabled = await failureOf(refresh(token));
+      await setUser({ disabledAt: null });
+      for (const error of [changed, disabled]) expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect((await refresh(token)).access).toEqual([PULL_PUSH]);
+    });
+
+    it('says nothing of the password hash', async () => {
+      const { passwordHash } = (await auth.database.prisma.user.findFirst({ where: { name: 'admin' } }))!;
+      const { password } = decodeJwt<{ password: string }>(await refreshToken());
+      expect(password).toMatch(/^[\w-]{22}$/);
+      expect(passwordHash).not.toContain(password);
+    });
+
+    it.each([
+      ['nothing', () => ''],
+      ['no token', () => 'nonsense'],
+      ['NUL', () => 'a\0.b.c'],
+      ['another signature', (token: string) => `${token.slice(0, -8)}AAAAAAAA`],
+      ['another user', (token: string) => withPart(token, 1, { sub: crypto.randomUUID() })],
+      ['another type', (token: string) => withPart(token, 0, { typ: 'JWT' })],
+      ['an unknown key', (token: string) => withPart(token, 0, { kid: '../../etc/passwd' })],
+      ['no algorithm', (token: string) => `${withPart(token, 0, { alg: 'none' }).split('.', 2).join('.')}.`],
+      ['a key of its own', (token: string) => withPart(token, 0, { jwk: { kty: 'OKP', crv: 'Ed25519', x: 'AAAA' } })],
+    ])('is refused with %s, in the same words', async (_what, change) => {
+      const error = await failureOf(refresh(change(await refreshToken())));
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401, message: 'the refresh token is not valid' });
+    });
+
+    it('ends after the time that is set', async () => {
+      const token = await refreshToken();
+      const { exp } = decodeJwt(token);
+      jest.useFakeTimers({ doNotFake: [...EVERYTHING_BUT_DATE], now: (exp! + 1) * 1000 });
+      const error = await failureOf(refresh(token));
+      jest.useRealTimers();
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', message: 'the refresh token is not valid' });
+    });
+  });
+
+  describe('asked by the gateway', () => {
+    it('says whose a password is, and what that user may do', async () => {
+      const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+      const asked = [{ ...PULL_PUSH, actions: ['*'] }];
+      expect(await bus.request(AUTHORIZE, { userId, scopes: asked })).toEqual({
+        access: [{ ...PULL_PUSH, actions: ['pull', 'push', 'delete'] }],
+        refused: [],
+      });
+      expect(await failureOf(bus.request(AUTHENTICATE, { ...CREDENTIALS, password: 'wrong' }))).toMatchObject({
+        code: 'UNAUTHORIZED',
+        message: 'wrong user name or password',
+      });
+    });
+
+    it('knows no rights of a user who is gone or disabled', async () => {
+      const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+      await auth.database.prisma.user.updateMany({ where: { name: 'admin' }, data: { disabledAt: new Date() } });
+      const disabled = await failureOf(bus.request(AUTHORIZE, { userId, scopes: [PULL_PUSH] }));
+      await auth.database.prisma.user.updateMany({ where: { name: 'admin' }, data: { disabledAt: null } });
+      const gone = await failureOf(bus.request(AUTHORIZE, { userId: crypto.randomUUID(), scopes: [PULL_PUSH] }));
+      for (const error of [disabled, gone]) expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+    });
+
+    describe('for repositories', () => {
+      const digest = digestOf(Buffer.from('layer'));
+      beforeAll(async () => {
+        const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+        const { organisationId } = (await new OrganisationStore(auth.database).ensure('library', userId)) as {
+          organisationId: string;
+        };
+        const repositories = new RepositoryStore(auth.database);
+        for (const name of ['alpine', 'busybox', 'library/a/b']) {
+          await repositories.create(parseRepositoryName(name), organisationId, name === 'busybox');
+        }
+        await auth.database.prisma.blob.create({
+          data: {
+            digest,
+            objectKey: 'k',
+            size: 1,
+            repositories: { create: { repositoryId: await idOf('library/alpine') } },
+          },
+        });
+      });
+      const idOf = async (path: string) => (await auth.database.prisma.repository.findUnique({ where: { path } }))!.id;
+
+      it('lists them page by page as they are displayed, of everybody what they may pull', async () => {
+        const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+        const list = (reader: object, after = '', limit = 10) =>
+          bus.request(LIST_READABLE_REPOSITORIES, { ...reader, after, limit });
+        const all = ['alpine', 'busybox', 'library/a/b'];
+        expect(await list({ userId })).toEqual({ repositories: all, more: false });
+        expect(await list({ userId }, '', 2)).toEqual({ repositories: all.slice(0, 2), more: true });
+        expect(await list({ userId }, 'busybox', 2)).toEqual({ repositories: all.slice(2), more: false });
+        expect(await list({ userId }, 'b', 1)).toEqual({ repositories: ['busybox'], more: true });
+        expect(await list({ userId }, '', 0)).toMatchObject({ repositories: [] });
+        expect(await list({ everything: true })).toEqual({ repositories: all, more: false });
+        expect(await list({ everything: true }, 'alpine', 1)).toEqual({ repositories: ['busybox'], more: true });
+        for (const reader of [{}, { userId: crypto.randomUUID() }]) {
+          expect(await list(reader)).toEqual({ repositories: ['busybox'], more: false });
+        }
+      });
+
+      it('finds one to mount from, and none that may not be pulled', async () => {
+        const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+        const source = (reader: object, of = digest) => bus.request(FIND_MOUNT_SOURCE, { ...reader, digest: of });
+        expect(await source({ userId })).toEqual({ repository: 'library/alpine' });
+        expect(await source({ everything: true })).toEqual({ repository: 'library/alpine' });
+        expect(await source({})).toEqual({ repository: null });
+        expect(await source({ everything: true }, digestOf(Buffer.from('another')))).toEqual({ repository: null });
+      });
+    });
   });
 
   it('publishes no private part of a key', async () => {

@@ -7,7 +7,17 @@ export {
   type MessageClass,
   type RequestContract,
 } from './contract.js';
+export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
+export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
+export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
+export {
+  LIST_READABLE_REPOSITORIES,
+  ListReadableRepositoriesV1,
+  MAX_REPOSITORIES_PER_PAGE,
+  type RepositoryPageV1,
+} from './auth/list-readable-repositories.v1.js';
+export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
 export {

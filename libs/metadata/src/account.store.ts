@@ -38,4 +38,9 @@ export class AccountStore {
     if (!account) return null;
     return this.database.prisma.user.findFirst({ where: { accountId: account.id, name, disabledAt: null } });
   }
+
+  /** An enabled user, whichever account it is of. */
+  async findEnabled(id: string): Promise<StoredUser | null> {
+    return this.database.prisma.user.findFirst({ where: { id, disabledAt: null } });
+  }
 }

@@ -23,7 +23,13 @@ export {
   type CompletedUpload,
   type LinkedBlob,
 } from './repository-blob.store.js';
+export { ReadableRepositoryStore, type ReadingUser } from './readable-repository.store.js';
 export { RepositoryStore } from './repository.store.js';
 export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
 export { TagStore } from './tag.store.js';
-export { UploadSessionStore, type UploadProgress, type UploadSessionRow } from './upload-session.store.js';
+export {
+  UploadSessionStore,
+  type UploadProgress,
+  type UploadSessionKey,
+  type UploadSessionRow,
+} from './upload-session.store.js';

@@ -76,7 +76,13 @@ describe(deployMigrations.name, () => {
        WHERE table_schema = 'registry' AND collation_name = 'C'`,
     );
     expect(columns.map((row) => row['name'])).toEqual(
-      expect.arrayContaining(['repository.path', 'tag.name', 'blob.digest', 'manifest.digest']),
+      expect.arrayContaining([
+        'repository.path',
+        'repository.display_name',
+        'tag.name',
+        'blob.digest',
+        'manifest.digest',
+      ]),
     );
   });
 });

@@ -1,8 +1,15 @@
-import type { AccessFacts } from '@berth/metadata';
+import type { AccessFacts, StoredUser } from '@berth/metadata';
 
 /** Who asks. */
 export type Principal =
   { kind: 'anonymous' } | { kind: 'user'; id: string; accountId: string; isAdministrator: boolean };
+
+export const principalOf = ({ id, accountId, isAdministrator }: StoredUser): Principal => ({
+  kind: 'user',
+  id,
+  accountId,
+  isAdministrator,
+});
 
 export type RepositoryAction = 'pull' | 'push' | 'delete';
 

@@ -41,6 +41,11 @@ export class SigningKeys implements OnModuleInit {
     return this.keys.map(({ id, algorithm, publicJwk }) => ({ ...publicJwk, kid: id, alg: algorithm, use: 'sig' }));
   }
 
+  /** The public key of this id; undefined where it is none of ours. */
+  publicKey(id: string | undefined): JWK | undefined {
+    return this.keys.find((key) => key.id === id)?.publicJwk;
+  }
+
   private async generate(): Promise<StoredSigningKey> {
     const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
     const publicJwk = await exportJWK(publicKey);

@@ -1,42 +1,62 @@
 import type { IssuedTokenV1, IssueTokenV1 } from '@berth/contracts';
+import type { StoredUser } from '@berth/metadata';
+import type { Scope } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
+import { principalOf } from '../access/access-engine.js';
 import { AccessService } from '../access/access.service.js';
 import { ALGORITHM, SigningKeys } from '../key/signing-keys.js';
 import { Authenticator } from '../user/authenticator.js';
-
-const ISSUER = 'berth';
+import { ISSUER } from './issuer.js';
+import { RefreshTokens } from './refresh-tokens.js';
 
 /** Makes bearer tokens by the Docker token protocol: short-lived, signed asymmetrically, verified without asking auth. */
 @Injectable()
 export class IssueToken {
   constructor(
     private readonly authenticator: Authenticator,
+    private readonly refreshTokens: RefreshTokens,
     private readonly access: AccessService,
     private readonly keys: SigningKeys,
     private readonly settings: Settings,
   ) {}
 
-  async run({ username, password, scopes }: IssueTokenV1): Promise<IssuedTokenV1> {
-    const principal =
-      username === undefined
-        ? ({ kind: 'anonymous' } as const)
-        : await this.authenticator.byPassword(username, password ?? '');
-    const { access, refused } = await this.access.intersect(principal, scopes);
-    const { id, privateKey } = this.keys.signing();
+  /** The rights are those of now, also where a refresh token of long ago is given; that one comes back as it is. */
+  async run(request: IssueTokenV1): Promise<IssuedTokenV1> {
+    const user = await this.userOf(request);
+    const { access, refused } = await this.access.intersect(
+      user === null ? { kind: 'anonymous' } : principalOf(user),
+      request.scopes,
+    );
     const issuedAt = Math.floor(Date.now() / 1000);
-    const expiresIn = this.settings.tokenSeconds;
-    const token = await new SignJWT({ access, ...(principal.kind === 'user' && { refused }) })
+    const refreshToken = user !== null && request.offline ? await this.refreshTokens.issue(user) : request.refreshToken;
+    return {
+      token: await this.sign(user, issuedAt, { access, ...(user !== null && { refused }) }),
+      access,
+      expiresIn: this.settings.tokenSeconds,
+      issuedAt: new Date(issuedAt * 1000).toISOString(),
+      ...(refreshToken !== undefined && { refreshToken }),
+    };
+  }
+
+  /** Null is anonymous. */
+  private async userOf({ username, password, refreshToken }: IssueTokenV1): Promise<StoredUser | null> {
+    if (refreshToken !== undefined) return this.refreshTokens.verify(refreshToken);
+    return username === undefined ? null : this.authenticator.byPassword(username, password ?? '');
+  }
+
+  private sign(user: StoredUser | null, issuedAt: number, rights: Record<string, Scope[]>): Promise<string> {
+    const { id, privateKey } = this.keys.signing();
+    return new SignJWT(rights)
       .setProtectedHeader({ alg: ALGORITHM, kid: id, typ: 'JWT' })
       .setIssuer(ISSUER)
       .setAudience(this.settings.tokenService)
-      .setSubject(principal.kind === 'user' ? principal.id : '')
+      .setSubject(user?.id ?? '')
       .setIssuedAt(issuedAt)
       .setNotBefore(issuedAt)
-      .setExpirationTime(issuedAt + expiresIn)
+      .setExpirationTime(issuedAt + this.settings.tokenSeconds)
       .setJti(crypto.randomUUID())
       .sign(privateKey);
-    return { token, expiresIn, issuedAt: new Date(issuedAt * 1000).toISOString() };
   }
 }

@@ -1,8 +1,8 @@
 import type { Scope } from '@berth/oci';
-import { IsArray, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsArray, IsBoolean, IsOptional, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
 
-/** Asks for a bearer token. Without credentials it is one for an anonymous client. */
+/** Asks for a bearer token: for name and password, or for a refresh token. Without either it is one for anonymous. */
 export class IssueTokenV1 {
   @IsOptional()
   @IsString()
@@ -14,16 +14,30 @@ export class IssueTokenV1 {
   @MaxLength(4096)
   password?: string;
 
+  @IsOptional()
+  @IsString()
+  @MaxLength(4096)
+  refreshToken?: string;
+
+  /** A refresh token as well, where name and password are given. */
+  @IsOptional()
+  @IsBoolean()
+  offline?: boolean;
+
   @IsArray()
   scopes!: Scope[];
 }
 
 export interface IssuedTokenV1 {
   token: string;
+  /** What the token allows. */
+  access: Scope[];
   /** Seconds from `issuedAt`. */
   expiresIn: number;
   /** RFC 3339. */
   issuedAt: string;
+  /** A new one where that was asked for, or the one that was given. */
+  refreshToken?: string;
 }
 
 /** Gives the intersection of what is asked and what is allowed. Wrong credentials: UNAUTHORIZED. */

@@ -337,12 +337,32 @@ export class Settings {
   @Max(DAY)
   tokenSeconds!: number;
 
+  @Setting('BERTH_REFRESH_TOKEN_SECONDS', {
+    type: 'integer',
+    default: String(90 * DAY),
+    doc: 'Lifetime of a refresh token, which a client keeps instead of the password; a new password ends it before.',
+  })
+  @IsInt()
+  @Min(60)
+  @Max(TEN_YEARS)
+  refreshTokenSeconds!: number;
+
+  @Setting('BERTH_BASIC_SECONDS', {
+    type: 'integer',
+    default: '60',
+    doc: 'How long the gateway remembers Basic credentials that auth has verified, with their rights: so long a disabled user, an old password or a right that was taken away goes on working.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(DAY)
+  basicSeconds!: number;
+
   @Setting('BERTH_TOKEN_SERVICE', {
     type: 'text',
     default: 'berth',
-    doc: 'The service that the token challenge names, and the audience of tokens.',
+    doc: 'The service that the token challenge names, and the audience of tokens. Scripts put it into a URL as it is.',
   })
-  @Matches(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { message: 'must be visible ASCII without quotes' })
+  @Matches(/^[A-Za-z0-9._~:/@-]+$/, { message: 'must be letters, digits and ._~:/@- only' })
   tokenService!: string;
 
   @Setting('BERTH_CREATE_ORGANISATIONS', {

@@ -1,0 +1,2 @@
+/** Who signs tokens: the claim `iss` of all of them. */
+export const ISSUER = 'berth';

@@ -1,0 +1,19 @@
+import { IsString, MaxLength } from 'class-validator';
+import { defineRequest } from '../contract.js';
+
+/** Asks whose name and password these are. Costs a password hash: who asks remembers the answer. */
+export class AuthenticateV1 {
+  @IsString()
+  @MaxLength(256)
+  username!: string;
+
+  @IsString()
+  @MaxLength(4096)
+  password!: string;
+}
+
+/** UNAUTHORIZED where they are not those of an enabled user. */
+export const AUTHENTICATE = defineRequest<AuthenticateV1, { userId: string }>(
+  'auth.user.authenticate.v1',
+  AuthenticateV1,
+);
