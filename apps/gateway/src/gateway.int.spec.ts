@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream';
 import {
   FIND_BLOB,
   FIND_UPLOAD,
   GET_MANIFEST,
   GRANT_APPEND,
   ISSUE_TOKEN,
+  LIST_READABLE_REPOSITORIES,
   LIST_REFERRERS,
   LIST_SIGNING_KEYS,
   LIST_TAGS,
@@ -12,11 +14,11 @@ import {
   START_UPLOAD,
 } from '@berth/contracts';
 import { digestOf, RegistryError, registryError } from '@berth/oci';
-import { basic, exchange, type HttpRequest, parseChallenge } from '@berth/testing';
+import { basic, eventually, exchange, type HttpAnswer, type HttpRequest, parseChallenge } from '@berth/testing';
 import { GatewayModule } from './gateway.module.js';
 import { answering } from '@berth/platform/testing';
 import { type GatewayUnderTest, startGateway } from './testing/gateway-under-test.js';
-import { aKey, aToken } from './testing/signing.js';
+import { aKey, aToken, nowSeconds, type TestKey } from './testing/signing.js';
 
 jest.setTimeout(60_000);
 
@@ -292,6 +294,50 @@ describe(`${GatewayModule.name} in open mode`, () => {
     });
   });
 
+  describe('the catalog', () => {
+    const catalog = (query: string) => ask('GET', `/v2/_catalog?${query}`);
+
+    it('is cut as asked, and says where it goes on', async () => {
+      const asked = answering(gateway.bus, LIST_READABLE_REPOSITORIES, () => ({
+        repositories: ['a/b', 'busybox'],
+        more: true,
+      }));
+      const answer = (await catalog('n=2&last=a')).expect(200);
+      expect(answer.json()).toEqual({ repositories: ['a/b', 'busybox'] });
+      expect(answer.header('link')).toBe('</v2/_catalog?n=2&last=busybox>; rel="next"');
+      expect(asked).toEqual([{ everything: true, after: 'a', limit: 2 }]);
+    });
+
+    it('takes no more than a page, and says of no more', async () => {
+      const asked = answering(gateway.bus, LIST_READABLE_REPOSITORIES, () => ({ repositories: [], more: false }));
+      const answer = (await catalog('n=999999999')).expect(200);
+      expect(answer.json()).toEqual({ repositories: [] });
+      expect(answer.header('link')).toBeUndefined();
+      (await ask('HEAD', '/v2/_catalog')).expect(200);
+      expect(asked.map(({ limit }) => limit)).toEqual([1_000, 1_000]);
+    });
+
+    it.each(['', '-1', 'x', '1.5', '1e3', '0x10', '9'.repeat(30), '%00'])('refuses n=%p', async (n) => {
+      expect((await catalog(`n=${n}`)).expect(400).codes).toEqual(['PAGINATION_NUMBER_INVALID']);
+    });
+
+    it.each([
+      ['huge', 'v'.repeat(5_000), 'v'.repeat(256)],
+      ['with NUL', 'v1%00x', 'v1'],
+      ['given twice', 'v1&last=v2', 'v1'],
+    ])('takes a last that is %s', async (_what, last, after) => {
+      const asked = answering(gateway.bus, LIST_READABLE_REPOSITORIES, () => ({ repositories: [], more: false }));
+      (await catalog(`last=${last}`)).expect(200);
+      expect(asked[0]).toMatchObject({ after });
+    });
+
+    it('may be read, and no more', async () => {
+      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+        expect((await ask(method, '/v2/_catalog')).expect(405).header('allow')).toBe('GET, HEAD');
+      }
+    });
+  });
+
   describe('a request id', () => {
     it.each(['abc', 'A-b_c.1', 'x'.repeat(64)])('of the client is repeated: %p', async (id) => {
       expect((await ask('GET', '/v2/', { 'x-request-id': id })).header('x-request-id')).toBe(id);
@@ -424,13 +470,91 @@ describe(`${GatewayModule.name} with tokens`, () => {
     await gateway.stop();
   });
 
+  describe('that end while an upload is under way', () => {
+    let gateway: GatewayUnderTest;
+    let key: TestKey;
+    beforeAll(async () => {
+      gateway = await startGateway();
+      key = await aKey();
+      answering(gateway.bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
+    });
+    afterAll(() => gateway.stop());
+    const access = [{ type: 'repository', name: 'a/b', actions: ['pull', 'push'] }];
+    const bearing = async (over: Record<string, unknown>) => ({
+      authorization: `Bearer ${await aToken(key, { access, nbf: nowSeconds() - 90_000, ...over })}`,
+    });
+    const url = () => `${gateway.address}/v2/a/b/blobs/uploads/`;
+
+    it('serve the request that runs to its end', async () => {
+      // Past its end, within the skew of clocks: it is over as soon as that second has passed.
+      const exp = nowSeconds() - 29;
+      answering(gateway.bus, GRANT_APPEND, () => ({ url: 'grant', offset: 0 }));
+      const headers = await bearing({ exp });
+      const body = async function* () {
+        yield Buffer.from('first');
+        await eventually(() => nowSeconds() > exp + 30, { what: 'the token is over' });
+        yield Buffer.from('last');
+      };
+      const patch = await exchange({
+        method: 'PATCH',
+        url: `${url()}${SESSION}`,
+        headers,
+        body: () => Readable.from(body()),
+      });
+      expect(patch.expect(202).header('range')).toBe('0-8');
+      expect(gateway.transport.appended.at(-1)!.bytes.toString()).toBe('firstlast');
+      (await exchange({ method: 'POST', url: url(), headers })).expect(401);
+    });
+
+    it('go on with a session, which is named by who started it and by their end', async () => {
+      const exp = nowSeconds() - 3_600;
+      const asked = answering(gateway.bus, FIND_UPLOAD, () => ({ offset: 5 }));
+      for (const method of ['GET', 'HEAD']) {
+        (await exchange({ method, url: `${url()}${SESSION}`, headers: await bearing({ exp }) })).expect(204);
+      }
+      expect(asked[0]).toEqual({ repository: 'a/b', sessionId: SESSION, ownerId: 'u-1', startedBy: exp + 30 });
+      for (const [method, path] of [
+        ['POST', 'blobs/uploads/'],
+        ['GET', 'manifests/v1'],
+        ['PUT', 'manifests/v1'],
+        ['HEAD', `blobs/${digest}`],
+        ['GET', 'tags/list'],
+      ] as const) {
+        const answer = await exchange({
+          method,
+          url: `${gateway.address}/v2/a/b/${path}`,
+          headers: await bearing({ exp }),
+        });
+        expect([path, answer.status]).toEqual([path, 401]);
+        expect(parseChallenge(answer.header('www-authenticate'))?.error).toBe('invalid_token');
+      }
+    });
+
+    it('go on for a day', async () => {
+      answering(gateway.bus, FIND_UPLOAD, () => ({ offset: 5 }));
+      const headers = await bearing({ exp: nowSeconds() - 86_401 });
+      (await exchange({ method: 'GET', url: `${url()}${SESSION}`, headers })).expect(401);
+    });
+  });
+
+  it('name both scopes where a mount is challenged', async () => {
+    const gateway = await startGateway();
+    const url = `${gateway.address}/v2/a/b/blobs/uploads/?mount=${digest}&from=c/d`;
+    const answer = (await exchange({ method: 'POST', url })).expect(401);
+    expect(parseChallenge(answer.header('www-authenticate'))?.scope).toBe(
+      'repository:a/b:pull,push repository:c/d:pull',
+    );
+    await gateway.stop();
+  });
+
   describe('at the token endpoint', () => {
     let gateway: GatewayUnderTest;
     beforeAll(async () => {
       gateway = await startGateway();
     });
     afterAll(() => gateway.stop());
-    const issued = { token: 'a.b.c', expiresIn: 1800, issuedAt: '2030-01-01T00:00:00.000Z' };
+    const access = [{ type: 'repository', name: 'a/b', actions: ['pull'] }];
+    const issued = { token: 'a.b.c', access, expiresIn: 1800, issuedAt: '2030-01-01T00:00:00.000Z' };
     const token = (query: string, headers: Record<string, string> = {}) =>
       exchange({ method: 'GET', url: `${gateway.address}/auth/token?${query}`, headers });
 
@@ -468,9 +592,126 @@ describe(`${GatewayModule.name} with tokens`, () => {
       expect(asked).toHaveLength(1);
     });
 
+    const form = (
+      fields: Record<string, string> | string,
+      path = '/auth/token',
+      headers: Record<string, string> = {},
+    ) =>
+      exchange({
+        method: 'POST',
+        url: `${gateway.address}${path}`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        body: new URLSearchParams(fields).toString(),
+      });
+    const GRANT = { grant_type: 'password', service: 'berth', client_id: 'test', username: 'ann', password: 'pw' };
+
+    it.each(['/auth/token', '/auth/token/', '/swr/auth/v2/registry/auth', '/swr/auth/v2/registry/auth/'])(
+      'answers GET and POST at %s',
+      async (path) => {
+        const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
+        const url = `${gateway.address}${path}?scope=repository:a/b:pull`;
+        (await exchange({ method: 'GET', url })).expect(200);
+        (await form({ ...GRANT, scope: 'repository:a/b:pull' }, path)).expect(200);
+        expect(asked).toEqual([{ scopes: access }, { username: 'ann', password: 'pw', scopes: access }]);
+        for (const method of ['GET', 'POST'] as const) {
+          const behind = await exchange({ method, url: `${gateway.address}${path.replace(/\/$/, '')}/more` });
+          expect(behind.expect(404).codes).toEqual(['NAME_UNKNOWN']);
+        }
+        expect(asked).toHaveLength(2);
+      },
+    );
+
+    it('asks for a refresh token only where that is wished for, and for a user', async () => {
+      const asked = answering(gateway.bus, ISSUE_TOKEN, ({ offline }) => ({
+        ...issued,
+        ...(offline && { refreshToken: 'r.e.f' }),
+      }));
+      const authorization = basic({ user: 'ann', password: 'pw' });
+      const refreshOf = async (answer: Promise<HttpAnswer>) => (await answer).expect(200).json<object>();
+      expect(await refreshOf(token('offline_token=true', { authorization }))).toMatchObject({ refresh_token: 'r.e.f' });
+      expect(await refreshOf(token('offline_token=false', { authorization }))).not.toHaveProperty('refresh_token');
+      expect(await refreshOf(token('offline_token=true'))).not.toHaveProperty('refresh_token');
+      expect(await refreshOf(form({ ...GRANT, access_type: 'offline' }))).toMatchObject({ refresh_token: 'r.e.f' });
+      expect(await refreshOf(form(GRANT))).not.toHaveProperty('refresh_token');
+      expect(asked.map(({ offline }) => offline ?? false)).toEqual([true, false, false, true, false]);
+    });
+
+    it('answers a form as OAuth2 clients and Docker read it', async () => {
+      answering(gateway.bus, ISSUE_TOKEN, ({ refreshToken }) => ({ ...issued, refreshToken: refreshToken! }));
+      const { username: _, password: __, ...rest } = GRANT;
+      const answer = (await form({ ...rest, grant_type: 'refresh_token', refresh_token: 'r.e.f' })).expect(200);
+      expect(answer.header('cache-control')).toBe('no-store');
+      expect(answer.json()).toEqual({
+        access_token: 'a.b.c',
+        token: 'a.b.c',
+        token_type: 'Bearer',
+        scope: 'repository:a/b:pull',
+        expires_in: 1800,
+        issued_at: issued.issuedAt,
+        refresh_token: 'r.e.f',
+      });
+    });
+
+    it.each([
+      ['another grant', { ...GRANT, grant_type: 'implicit' }, 400, 'UNSUPPORTED', 'unsupported_grant_type'],
+      ['a missing field', { grant_type: 'password', service: 'x' }, 400, 'UNSUPPORTED', 'invalid_request'],
+      ['an empty form', '', 400, 'UNSUPPORTED', 'invalid_request'],
+      ['a name that is nobody’s', { ...GRANT, username: 'a\0b' }, 401, 'UNAUTHORIZED', 'invalid_grant'],
+    ] as const)('refuses %s in both dialects', async (_what, fields, status, code, error) => {
+      const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
+      const answer = (await form(fields)).expect(status);
+      expect(answer.codes).toEqual([code]);
+      expect(answer.json()).toMatchObject({ error, error_description: expect.any(String) as unknown });
+      expect(asked).toEqual([]);
+    });
+
+    it('says with a 401 that it takes Basic credentials', async () => {
+      answering(gateway.bus, ISSUE_TOKEN, () => {
+        throw registryError('UNAUTHORIZED', undefined, { message: 'wrong user name or password' });
+      });
+      const authorization = basic({ user: 'ann', password: 'wrong' });
+      for (const answer of [await token('', { authorization }), await form(GRANT)]) {
+        expect(answer.expect(401).header('www-authenticate')).toBe('Basic realm="berth", charset="UTF-8"');
+        expect(answer.codes).toEqual(['UNAUTHORIZED']);
+      }
+    });
+
+    it('takes a form of 64 KiB, says 413 to a larger one before it is read, and serves the next', async () => {
+      answering(gateway.bus, ISSUE_TOKEN, () => issued);
+      const filled = (length: number) => ({
+        ...GRANT,
+        scope: 'x'.repeat(length - new URLSearchParams({ ...GRANT, scope: '' }).toString().length),
+      });
+      (await form(filled(65_536))).expect(200);
+      const answer = (await form(filled(65_537))).expect(413);
+      expect([answer.codes, answer.json()]).toEqual([
+        ['UNSUPPORTED'],
+        expect.objectContaining({ error: 'invalid_request' }),
+      ]);
+      const endless = await exchange({
+        method: 'POST',
+        url: `${gateway.address}/auth/token`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: () => Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(10_000, 'x'))),
+      });
+      endless.expect(413);
+      (await form(GRANT)).expect(200);
+    });
+
+    it('reads no body that is not a form', async () => {
+      for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencodedx']) {
+        (await form(GRANT, '/auth/token', { 'content-type': type })).expect(415);
+      }
+      (await form(GRANT, '/auth/token', { 'content-type': 'Application/X-WWW-Form-Urlencoded; charset=utf-8' })).expect(
+        401,
+        200,
+      );
+    });
+
     it('is 503 while auth is away', async () => {
       gateway.bus.remove(ISSUE_TOKEN.subject);
       expect((await token('')).expect(503).header('retry-after')).toBeDefined();
+      expect((await form(GRANT)).expect(503).json()).toMatchObject({ error: 'server_error' });
     });
   });
 });

@@ -2,6 +2,7 @@ import { HealthController } from '@berth/platform';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { Authorizer } from './auth/authorizer.js';
+import { BasicVerifier } from './auth/basic-verifier.js';
 import { TokenController } from './auth/token.controller.js';
 import { TokenVerifier } from './auth/token-verifier.js';
 import { ClientAddress } from './http/client-address.js';
@@ -11,6 +12,7 @@ import { RequestLog } from './http/request-log.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
+import { CatalogRoutes } from './registry/catalog.routes.js';
 import { ManifestCache } from './registry/manifest-cache.js';
 import { ManifestRoutes } from './registry/manifest.routes.js';
 import { ReferrerRoutes } from './registry/referrer.routes.js';
@@ -29,8 +31,10 @@ import { ObjectReader } from './transfer/object-reader.js';
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     Authorizer,
+    BasicVerifier,
     BlobRedirects,
     BlobRoutes,
+    CatalogRoutes,
     ClientAddress,
     ManifestCache,
     ManifestRoutes,

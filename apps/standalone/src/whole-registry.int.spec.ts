@@ -27,6 +27,21 @@ import { type Standalone, startStandalone } from './standalone.js';
 jest.setTimeout(60_000);
 
 const ADMIN = { user: 'admin', password: 'correct horse battery' };
+/** May pull and push in the organisation `team`, and nothing else. */
+const BOB = { user: 'bob', password: ADMIN.password };
+
+const ALL_BUT_DATE = [
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+  'setTimeout',
+  'clearTimeout',
+] as const;
 
 const LARGEST_BLOB = 1_000_000;
 
@@ -36,6 +51,7 @@ describe(startStandalone, () => {
   let postgres: TestPostgres;
   let registry: Standalone;
   let admin: RegistryClient;
+  let bob: RegistryClient;
   let anonymous: RegistryClient;
   beforeAll(async () => {
     postgres = await startPostgres();
@@ -54,13 +70,23 @@ describe(startStandalone, () => {
     });
     registry = await startStandalone(settings);
     admin = new RegistryClient(registry.address, ADMIN);
+    bob = new RegistryClient(registry.address, BOB);
     anonymous = new RegistryClient(registry.address);
+    await makeBob();
   });
   afterAll(async () => {
     await registry.stop();
     await postgres.stop();
     temp.remove();
   });
+
+  async function makeBob(): Promise<void> {
+    const { prisma } = registry.host.database!;
+    const { id, accountId, passwordHash } = (await prisma.user.findFirst({ where: { name: ADMIN.user } }))!;
+    const made = await prisma.user.create({ data: { accountId, name: BOB.user, passwordHash } });
+    const team = await prisma.organisation.create({ data: { name: 'team', accountId, creatorId: id } });
+    await prisma.organisationPermission.create({ data: { organisationId: team.id, userId: made.id, auth: 3 } });
+  }
 
   const count = async (table: string) => {
     const text = `SELECT count(*)::int AS count FROM ${table}`;
@@ -128,6 +154,92 @@ describe(startStandalone, () => {
         expect([method, answer.status, answer.codes]).toEqual([method, 404, ['BLOB_UPLOAD_UNKNOWN']]);
       }
       (await session.finish(blob.digest, blob.bytes)).expect(201);
+    });
+
+    describe('of another user, who may push there too', () => {
+      const methods = async (id: string, headers: Record<string, string>) => {
+        const blob = randomBlob(10);
+        const answers: [string, number, string[]][] = [];
+        for (const method of ['GET', 'HEAD', 'PATCH', 'PUT', 'DELETE']) {
+          const url = `${registry.address}/v2/team/app/blobs/uploads/${id}${method === 'PUT' ? `?digest=${blob.digest}` : ''}`;
+          const body = method === 'PATCH' || method === 'PUT' ? blob.bytes : undefined;
+          const answer = await exchange({ method, url, headers, body });
+          answers.push([method, answer.status, answer.codes]);
+        }
+        return answers;
+      };
+      const unknown = ['GET', 'HEAD', 'PATCH', 'PUT', 'DELETE'].map((method) => [
+        method,
+        404,
+        method === 'HEAD' ? [] : ['BLOB_UPLOAD_UNKNOWN'],
+      ]);
+      const idOf = ({ location }: { location: string }) => basename(new URL(location, registry.address).pathname);
+
+      it('does not exist, with a token and with a password', async () => {
+        const session = await admin.startUpload('team/app');
+        const bearer = (await bob.tokenFor(['repository:team/app:pull,push']))!;
+        expect(claimsOf(bearer.replace('Bearer ', '')).access?.[0]?.actions).toEqual(['pull', 'push']);
+        for (const authorization of [bearer, basic(BOB)]) {
+          expect(await methods(idOf(session), { authorization })).toEqual(unknown);
+        }
+        const blob = randomBlob(10);
+        (await session.finish(blob.digest, blob.bytes)).expect(201);
+      });
+
+      it('can still be one of their own', async () => {
+        const blob = randomBlob(1_000);
+        await bob.pushBlob('team/app', blob, 'chunked', 100);
+        (await admin.getBlob('team/app', blob.digest)).expect(200);
+      });
+    });
+
+    describe('whose token ends on the way', () => {
+      const HALF_AN_HOUR = 1_800_000;
+      // Only the clock moves: what waits for promises and I/O goes on as ever. The database keeps its own time.
+      const laterBy = (milliseconds: number) =>
+        jest.useFakeTimers({ now: Date.now() + milliseconds, doNotFake: [...ALL_BUT_DATE] });
+      afterEach(() => jest.useRealTimers());
+
+      it('goes on with that token, and with no other request', async () => {
+        const blob = randomBlob(1_000);
+        const session = await admin.startUpload('team/app');
+        (await session.patch(blob.bytes.subarray(0, 400), 0)).expect(202);
+        const again = await bob.startUpload('team/app');
+        laterBy(2 * HALF_AN_HOUR);
+        (await session.patch(blob.bytes.subarray(400, 800), 400)).expect(202);
+        expect((await session.status()).expect(204).header('range')).toBe('0-799');
+        const refused = await admin.postUpload('team/app');
+        expect(refused.expect(401).header('www-authenticate')).toContain('error="invalid_token"');
+        (await admin.headBlob('team/app', blob.digest)).expect(401);
+        (await session.finish(blob.digest, blob.bytes.subarray(800))).expect(201);
+        (await again.cancel()).expect(204);
+      });
+
+      it('does not go on with one that was started behind its end, nor with one of another user', async () => {
+        const session = await admin.startUpload('team/app');
+        const other = await bob.startUpload('team/app');
+        const token = (await bob.tokenFor(['repository:team/app:pull,push']))!;
+        const id = basename(session.location);
+        await registry.host.database!.rows(
+          {
+            name: 'test-later',
+            text: `UPDATE storage.upload_session SET started_at = now() + interval '1 hour' WHERE id = $1`,
+          },
+          [basename(other.location)],
+        );
+        (await other.status()).expect(204);
+        laterBy(2 * HALF_AN_HOUR);
+        expect((await other.status()).expect(404).codes).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+        expect((await other.cancel()).expect(404).codes).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+        const foreign = { method: 'GET', url: `${registry.address}/v2/team/app/blobs/uploads/${id}` };
+        (await exchange({ ...foreign, headers: { authorization: token } })).expect(404);
+      });
+
+      it('is over a day later', async () => {
+        const session = await admin.startUpload('team/app');
+        laterBy(86_400_000 + 2 * HALF_AN_HOUR);
+        (await session.status()).expect(401);
+      });
     });
 
     it('that was cancelled is gone', async () => {
@@ -286,6 +398,66 @@ describe(startStandalone, () => {
       const both = [...only, 'repository:team/secret:pull'];
       (await admin.call('POST', '/v2/team/target/blobs/uploads/', both, { query })).expect(201);
       (await admin.headBlob('team/target', blob.digest)).expect(200);
+    });
+
+    describe('to mount from anywhere', () => {
+      const mount = (client: RegistryClient, name: string, digest: string) =>
+        client.call('POST', `/v2/${name}/blobs/uploads/`, [`repository:${name}:pull,push`], {
+          query: { mount: digest },
+        });
+
+      it('take what the caller may pull, and tell nothing of the rest', async () => {
+        const [blob, mine] = [randomBlob(100), randomBlob(100)];
+        await admin.pushBlob('private/secret', blob);
+        await bob.pushBlob('team/source', mine);
+        const mounted = (await mount(bob, 'team/target', mine.digest)).expect(201);
+        expect(mounted.header('docker-content-digest')).toBe(mine.digest);
+        (await bob.getBlob('team/target', mine.digest)).expect(200);
+        const [unreadable, absent] = [
+          await mount(bob, 'team/target', blob.digest),
+          await mount(bob, 'team/target', randomBlob(100).digest),
+        ];
+        expect([unreadable.status, absent.status]).toEqual([202, 202]);
+        expect(unreadable.bytes).toEqual(absent.bytes);
+        (await bob.headBlob('team/target', blob.digest)).expect(404);
+        (await mount(admin, 'team/target', blob.digest)).expect(201);
+      });
+    });
+
+    it('to list show everybody what they may pull, and no other name', async () => {
+      await admin.pushBlob('private/hidden', randomBlob(1));
+      const list = async (client: RegistryClient) =>
+        (await client.catalog({ n: 1000 })).expect(200).json<{ repositories: string[] }>().repositories;
+      const [all, bobs, public_] = [await list(admin), await list(bob), await list(anonymous)];
+      expect(all).toEqual(expect.arrayContaining(['busybox', 'private/hidden', 'team/app']));
+      expect(all).toEqual([...all].sort());
+      expect(bobs).toEqual(all.filter((name) => name.startsWith('team/')));
+      expect(public_).toEqual(['team/public']);
+      (await exchange({ method: 'GET', url: `${registry.address}/v2/_catalog` })).expect(401);
+      const withPassword = await exchange({
+        method: 'GET',
+        url: `${registry.address}/v2/_catalog`,
+        headers: { authorization: basic(BOB) },
+      });
+      expect(withPassword.expect(200).json()).toEqual({ repositories: bobs });
+    });
+
+    it('are the same with a password on every route as with a token', async () => {
+      const image = anImage();
+      await admin.push('team/basic', image, 'v1');
+      const ask = (method: string, path: string, user = BOB) =>
+        exchange({ method, url: `${registry.address}/v2/${path}`, headers: { authorization: basic(user) } });
+      (await ask('GET', '')).expect(200);
+      (await ask('GET', 'team/basic/manifests/v1')).expect(200);
+      (await ask('HEAD', `team/basic/blobs/${image.config.digest}`)).expect(200);
+      (await ask('GET', 'team/basic/tags/list')).expect(200);
+      (await ask('POST', 'team/basic/blobs/uploads/')).expect(202);
+      expect((await ask('DELETE', 'team/basic/manifests/v1')).expect(403).codes).toEqual(['DENIED']);
+      (await ask('GET', 'private/secret/manifests/v1')).expect(403);
+      (await ask('GET', 'private/nothing/manifests/v1')).expect(403);
+      (await ask('DELETE', 'team/basic/manifests/v1', ADMIN)).expect(202);
+      const wrong = (await ask('GET', 'team/basic/tags/list', { ...BOB, password: 'wrong' })).expect(401);
+      expect(wrong.header('www-authenticate')).toMatch(/^Bearer realm=.*scope="repository:team\/basic:pull"$/);
     });
 
     it('are asked for a blob by digest in every repository: what another one has is unknown here', async () => {

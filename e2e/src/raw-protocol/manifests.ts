@@ -196,7 +196,7 @@ export function describeManifests(stack: () => Stack): void {
       expect((await put(name, first, { 'if-match': '*' })).expect(412).codes).toEqual(['MANIFEST_INVALID']);
       (await put(name, first, { 'if-none-match': '*' })).expect(201);
       const etag = (await client().getManifest(name, 'list')).header('etag')!;
-      for (const headers of [
+      for (const headers of <Record<string, string>[]>[
         { 'if-none-match': '*' },
         { 'if-none-match': etag },
         { 'if-match': `"${second.digest}"` },

@@ -6,6 +6,7 @@ import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
 import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
+import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
@@ -149,6 +150,7 @@ describe('the statements of the stores', () => {
        WHERE r.path = $1 ORDER BY 1 LIMIT 1`,
       [repository],
     );
+    const readable = new ReadableRepositoryStore(database);
     const tags = new TagStore(database);
     const garbage = new GarbageStore(database, { graceSeconds: 0, pullWindowSeconds: 900 });
     const outbox = new OutboxStore(database);
@@ -164,10 +166,10 @@ describe('the statements of the stores', () => {
       'an upload, from its start to its blob': async () => registry.blob(repository),
       'an upload that goes on': async () => {
         const { sessionId, claim } = await registry.completedUpload(repository);
-        await registry.sessions.find(sessionId, repository);
+        await registry.sessions.find({ sessionId, repository });
         await registry.sessions.keep(sessionId, claim);
         await registry.sessions.advance(sessionId, claim, { offset: 1, object: null, sha256: null, sha512: null });
-        await registry.sessions.remove(sessionId, repository);
+        await registry.sessions.remove({ sessionId, repository });
       },
       'expired uploads': () => registry.sessions.takeExpired(10),
       'a blob': () => registry.blobs.find(repository, digest),
@@ -208,6 +210,19 @@ describe('the statements of the stores', () => {
         await organisations.ensure(`fresh${n++}`, userId);
       },
       'what decides on access': () => new AccessFactsStore(database).find(repository, accountId, userId),
+      'the repositories that somebody may read': async () => {
+        for (const isAdministrator of [true, false]) {
+          await readable.list({ id: userId, accountId, isAdministrator }, 'org5', 10);
+        }
+        await readable.list(null, 'org5', 10);
+        await readable.listAll('org5', 10);
+      },
+      'a repository to mount from': async () => {
+        await readable.findMountSource({ id: userId, accountId, isAdministrator: true }, digest);
+        await readable.findMountSource(null, digest);
+        await readable.findAnyMountSource(digest);
+      },
+      'a user by id': () => new AccountStore(database).findEnabled(userId),
       'a user by name': () => new AccountStore(database).findForLogin('user'),
       'the review of links': async () => {
         const orphan = await registry.blob(repository);

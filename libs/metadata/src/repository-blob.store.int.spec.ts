@@ -89,7 +89,7 @@ describe(RepositoryBlobStore.name, () => {
 
     it('changes nothing for a claim that was taken over', async () => {
       const upload = await registry.completedUpload(repository);
-      await registry.sessions.claim(upload.sessionId, repository, randomUUID(), null);
+      await registry.sessions.claim({ sessionId: upload.sessionId, repository }, randomUUID(), null);
       expect(await store.commitUpload(upload)).toBe('session-unknown');
       expect(await sessions()).toBe(1);
       expect(await registry.hasBlob(upload.digest)).toBe(false);

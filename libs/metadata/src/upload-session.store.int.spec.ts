@@ -28,14 +28,14 @@ describe(UploadSessionStore.name, () => {
   const claimed = async () => {
     const id = await store.create(REPOSITORY, 'sha256');
     const claim = randomUUID();
-    await store.claim(id, REPOSITORY, claim, null);
+    await store.claim({ sessionId: id, repository: REPOSITORY }, claim, null);
     return { id, claim };
   };
 
   describe('find', () => {
     it('gives a new session at offset 0 without bytes and without a claim', async () => {
       const id = await store.create(REPOSITORY, 'sha512');
-      expect(await store.find(id, REPOSITORY)).toMatchObject({
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({
         id,
         repository: REPOSITORY,
         offset: 0,
@@ -49,17 +49,17 @@ describe(UploadSessionStore.name, () => {
 
     it("does not know another repository's session", async () => {
       const id = await store.create(REPOSITORY, 'sha256');
-      expect(await store.find(id, 'acme/other')).toBeNull();
+      expect(await store.find({ sessionId: id, repository: 'acme/other' })).toBeNull();
     });
 
     it('does not know an expired session', async () => {
       const id = await store.create(REPOSITORY, 'sha256');
       await expireAll();
-      expect(await store.find(id, REPOSITORY)).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toBeNull();
     });
 
     it('does not know an id that was never given', async () => {
-      expect(await store.find(randomUUID(), REPOSITORY)).toBeNull();
+      expect(await store.find({ sessionId: randomUUID(), repository: REPOSITORY })).toBeNull();
     });
   });
 
@@ -68,32 +68,89 @@ describe(UploadSessionStore.name, () => {
       const id = await store.create(REPOSITORY, 'sha256');
       await aboutToExpire(id);
       const claim = randomUUID();
-      expect(await store.claim(id, REPOSITORY, claim, null)).toMatchObject({ id, offset: 0, claim });
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, claim, null)).toMatchObject({
+        id,
+        offset: 0,
+        claim,
+      });
       expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
     });
 
     it('is refused at another offset than the one where the session stands', async () => {
       const { id, claim } = await claimed();
       await store.advance(id, claim, PROGRESS);
-      expect(await store.claim(id, REPOSITORY, randomUUID(), 0)).toBeNull();
-      expect(await store.claim(id, REPOSITORY, randomUUID(), 6)).toBeNull();
-      expect(await store.find(id, REPOSITORY)).toMatchObject({ claim, offset: 5 });
-      expect(await store.claim(id, REPOSITORY, randomUUID(), 5)).toMatchObject({ offset: 5 });
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), 0)).toBeNull();
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), 6)).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({ claim, offset: 5 });
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), 5)).toMatchObject({
+        offset: 5,
+      });
     });
 
     it('takes an offset beyond 32 bits', async () => {
       const { id, claim } = await claimed();
       const offset = 2 ** 40;
       await store.advance(id, claim, { ...PROGRESS, offset });
-      expect(await store.claim(id, REPOSITORY, randomUUID(), offset)).toMatchObject({ offset });
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), offset)).toMatchObject({
+        offset,
+      });
     });
 
     it("does not know another repository's session, nor an expired one", async () => {
       const { id, claim } = await claimed();
-      expect(await store.claim(id, 'acme/other', randomUUID(), null)).toBeNull();
-      expect(await store.find(id, REPOSITORY)).toMatchObject({ claim });
+      expect(await store.claim({ sessionId: id, repository: 'acme/other' }, randomUUID(), null)).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({ claim });
       await expireAll();
-      expect(await store.claim(id, REPOSITORY, randomUUID(), null)).toBeNull();
+      expect(await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), null)).toBeNull();
+    });
+  });
+
+  describe('of an owner', () => {
+    const [ann, bob] = [randomUUID(), randomUUID()];
+    const startedAgo = (id: string, seconds: number) =>
+      test.rows('UPDATE storage.upload_session SET started_at = now() - make_interval(secs => $2) WHERE id = $1', [
+        id,
+        seconds,
+      ]);
+    const nowSeconds = () => test.value<number>('SELECT extract(epoch FROM now())::int');
+
+    it.each([
+      ['another owner', { ownerId: bob }],
+      ['nobody, as in open mode', {}],
+      ['its owner in another repository', { ownerId: ann, repository: 'acme/other' }],
+    ])('is not there for %s, whatever the question', async (_what, other) => {
+      const sessionId = await store.create(REPOSITORY, 'sha256', ann);
+      const [own, foreign] = [{ ownerId: ann }, other].map((who) => ({ sessionId, repository: REPOSITORY, ...who }));
+      expect(await store.find(foreign!)).toBeNull();
+      expect(await store.claim(foreign!, randomUUID(), null)).toBeNull();
+      expect(await store.remove(foreign!)).toBeNull();
+      expect(await store.find(own!)).toMatchObject({ id: sessionId, claim: null });
+      expect(await store.claim(own!, randomUUID(), 0)).not.toBeNull();
+      expect(await store.remove(own!)).not.toBeNull();
+    });
+
+    it('that has none, of open mode, is nobody else’s later', async () => {
+      const sessionId = await store.create(REPOSITORY, 'sha256');
+      expect(await store.find({ sessionId, repository: REPOSITORY, ownerId: ann })).toBeNull();
+      expect(await store.find({ sessionId, repository: REPOSITORY })).not.toBeNull();
+    });
+
+    it('is there for a token that is over only where it had started by then', async () => {
+      const sessionId = await store.create(REPOSITORY, 'sha256', ann);
+      await startedAgo(sessionId, 100);
+      const startedBy = async (ago: number) => ({
+        ...{ sessionId, repository: REPOSITORY, ownerId: ann },
+        startedBy: (await nowSeconds()) - ago,
+      });
+      const late = await startedBy(110);
+      expect(await store.find(late)).toBeNull();
+      expect(await store.claim(late, randomUUID(), null)).toBeNull();
+      expect(await store.remove(late)).toBeNull();
+      const inTime = await startedBy(90);
+      expect(await store.find({ ...inTime, ownerId: bob })).toBeNull();
+      expect(await store.find(inTime)).not.toBeNull();
+      expect(await store.claim(inTime, randomUUID(), null)).not.toBeNull();
+      expect(await store.remove(inTime)).not.toBeNull();
     });
   });
 
@@ -102,16 +159,21 @@ describe(UploadSessionStore.name, () => {
       const { id, claim } = await claimed();
       await aboutToExpire(id);
       expect(await store.advance(id, claim, PROGRESS)).toBe(true);
-      expect(await store.find(id, REPOSITORY)).toMatchObject(PROGRESS);
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject(PROGRESS);
       expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
     });
 
     it('records nothing for a claim that was taken over', async () => {
       const { id, claim: earlier } = await claimed();
       const later = randomUUID();
-      await store.claim(id, REPOSITORY, later, null);
+      await store.claim({ sessionId: id, repository: REPOSITORY }, later, null);
       expect(await store.advance(id, earlier, PROGRESS)).toBe(false);
-      expect(await store.find(id, REPOSITORY)).toMatchObject({ offset: 0, object: null, sha256: null, claim: later });
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({
+        offset: 0,
+        object: null,
+        sha256: null,
+        claim: later,
+      });
       expect(await store.advance(id, later, PROGRESS)).toBe(true);
     });
 
@@ -132,7 +194,7 @@ describe(UploadSessionStore.name, () => {
 
     it('does nothing for a claim that was taken over', async () => {
       const { id, claim: earlier } = await claimed();
-      await store.claim(id, REPOSITORY, randomUUID(), null);
+      await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), null);
       await aboutToExpire(id);
       expect(await store.keep(id, earlier)).toBe(false);
       expect(await secondsLeft(id)).toBeLessThan(60);
@@ -143,15 +205,15 @@ describe(UploadSessionStore.name, () => {
     it('ends the session and gives what it held, once', async () => {
       const { id, claim } = await claimed();
       await store.advance(id, claim, PROGRESS);
-      expect(await store.remove(id, REPOSITORY)).toMatchObject({ id, ...PROGRESS });
-      expect(await store.remove(id, REPOSITORY)).toBeNull();
-      expect(await store.find(id, REPOSITORY)).toBeNull();
+      expect(await store.remove({ sessionId: id, repository: REPOSITORY })).toMatchObject({ id, ...PROGRESS });
+      expect(await store.remove({ sessionId: id, repository: REPOSITORY })).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toBeNull();
     });
 
     it("leaves another repository's session alone", async () => {
       const { id } = await claimed();
-      expect(await store.remove(id, 'acme/other')).toBeNull();
-      expect(await store.find(id, REPOSITORY)).not.toBeNull();
+      expect(await store.remove({ sessionId: id, repository: 'acme/other' })).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).not.toBeNull();
     });
   });
 

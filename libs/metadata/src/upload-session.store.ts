@@ -1,6 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Row } from './database.js';
 
+/**
+ * Whose session is meant. Another repository's, another owner's (undefined: nobody's, as in open mode) or, where
+ * `startedBy` says a time in seconds since 1970, one that started later is not there.
+ */
+export interface UploadSessionKey {
+  sessionId: string;
+  repository: string;
+  ownerId?: string;
+  startedBy?: number;
+}
+
 /** An upload session as it is stored. `object` is the BlobStore's unfinished object, null before the first byte. */
 export interface UploadSessionRow {
   id: string;
@@ -21,21 +32,26 @@ export interface UploadProgress {
   sha512: string | null;
 }
 
+const COLUMNS = `id, repository, "offset", object, sha256, sha512, algorithm, claim`;
+/** Spelled out in every statement that takes a key: $1 to $4. */
+const IS_KEY = `id = $1 AND repository = $2 AND owner_id IS NOT DISTINCT FROM $3::uuid
+  AND ($4::float8 IS NULL OR started_at <= to_timestamp($4))`;
+
 const CREATE = {
   name: 'upload-session-create',
-  text: `INSERT INTO storage.upload_session (id, repository, algorithm, expires_at)
-         VALUES ($1, $2, $3, now() + make_interval(secs => $4))`,
+  text: `INSERT INTO storage.upload_session (id, repository, owner_id, algorithm, expires_at)
+         VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
 };
 const FIND = {
   name: 'upload-session-find',
-  text: `SELECT * FROM storage.upload_session WHERE id = $1 AND repository = $2 AND expires_at > now()`,
+  text: `SELECT ${COLUMNS} FROM storage.upload_session WHERE ${IS_KEY} AND expires_at > now()`,
 };
 const CLAIM = {
   name: 'upload-session-claim',
-  text: `UPDATE storage.upload_session SET claim = $3,
-           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $4 * 0.9)
-             THEN now() + make_interval(secs => $4) ELSE expires_at END
-         WHERE id = $1 AND repository = $2 AND expires_at > now() AND ($5::bigint IS NULL OR "offset" = $5) RETURNING *`,
+  text: `UPDATE storage.upload_session SET claim = $5,
+           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $6 * 0.9)
+             THEN now() + make_interval(secs => $6) ELSE expires_at END
+         WHERE ${IS_KEY} AND expires_at > now() AND ($7::bigint IS NULL OR "offset" = $7) RETURNING ${COLUMNS}`,
 };
 const KEEP = {
   name: 'upload-session-keep',
@@ -50,13 +66,13 @@ const ADVANCE = {
 };
 const REMOVE = {
   name: 'upload-session-remove',
-  text: `DELETE FROM storage.upload_session WHERE id = $1 AND repository = $2 RETURNING *`,
+  text: `DELETE FROM storage.upload_session WHERE ${IS_KEY} RETURNING ${COLUMNS}`,
 };
 const TAKE_EXPIRED = {
   name: 'upload-session-take-expired',
   text: `DELETE FROM storage.upload_session WHERE id IN (
            SELECT id FROM storage.upload_session WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
-         ) RETURNING *`,
+         ) RETURNING ${COLUMNS}`,
 };
 
 /** Upload sessions: written by storage; registry-v2 ends one in the transaction that makes its blob true. */
@@ -67,23 +83,24 @@ export class UploadSessionStore {
     private readonly idleSeconds: number,
   ) {}
 
-  async create(repository: string, algorithm: string): Promise<string> {
+  /** `ownerId`: who alone may go on with it; undefined in open mode. */
+  async create(repository: string, algorithm: string, ownerId?: string): Promise<string> {
     const id = randomUUID();
-    await this.database.rows(CREATE, [id, repository, algorithm, this.idleSeconds]);
+    await this.database.rows(CREATE, [id, repository, ownerId ?? null, algorithm, this.idleSeconds]);
     return id;
   }
 
-  /** Null where the id is unknown, expired, or another repository's. */
-  async find(id: string, repository: string): Promise<UploadSessionRow | null> {
-    return first(await this.database.rows(FIND, [id, repository]));
+  /** Null where the id is unknown, expired, or not that of the key. */
+  async find(key: UploadSessionKey): Promise<UploadSessionRow | null> {
+    return first(await this.database.rows(FIND, valuesOf(key)));
   }
 
   /**
    * Makes `claim` the one that may advance the session; whoever held it before can no longer. Null where there is no such
    * session, or it does not stand at `offset` (null: anywhere).
    */
-  async claim(id: string, repository: string, claim: string, offset: number | null): Promise<UploadSessionRow | null> {
-    return first(await this.database.rows(CLAIM, [id, repository, claim, this.idleSeconds, offset]));
+  async claim(key: UploadSessionKey, claim: string, offset: number | null): Promise<UploadSessionRow | null> {
+    return first(await this.database.rows(CLAIM, [...valuesOf(key), claim, this.idleSeconds, offset]));
   }
 
   /** Pushes the expiry out while bytes are flowing; false where the claim was lost. */
@@ -107,8 +124,8 @@ export class UploadSessionStore {
   }
 
   /** Ends a session without a blob; gives what it held, so that the caller can remove the bytes. */
-  async remove(id: string, repository: string): Promise<UploadSessionRow | null> {
-    return first(await this.database.rows(REMOVE, [id, repository]));
+  async remove(key: UploadSessionKey): Promise<UploadSessionRow | null> {
+    return first(await this.database.rows(REMOVE, valuesOf(key)));
   }
 
   /** Ends up to `limit` sessions that expired. */
@@ -116,6 +133,13 @@ export class UploadSessionStore {
     return (await this.database.rows(TAKE_EXPIRED, [limit])).map(session);
   }
 }
+
+const valuesOf = ({ sessionId, repository, ownerId, startedBy }: UploadSessionKey): unknown[] => [
+  sessionId,
+  repository,
+  ownerId ?? null,
+  startedBy ?? null,
+];
 
 const first = (rows: Row[]): UploadSessionRow | null => (rows[0] ? session(rows[0]) : null);
 

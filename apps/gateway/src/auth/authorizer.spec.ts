@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { AUTHENTICATE, AUTHORIZE, LIST_SIGNING_KEYS } from '@berth/contracts';
 import { InProcessBroadcast, InProcessBus } from '@berth/messaging';
-import { parseRepositoryName, RegistryError } from '@berth/oci';
+import { parseRepositoryName, RegistryError, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ClientAddress } from '../http/client-address.js';
@@ -10,6 +10,7 @@ import { RateLimits } from '../limit/rate-limits.js';
 import { answering } from '@berth/platform/testing';
 import { aKey, aToken, nowSeconds, type TestKey } from '../testing/signing.js';
 import { Authorizer } from './authorizer.js';
+import { BasicVerifier } from './basic-verifier.js';
 import { ANYBODY } from './caller.js';
 import { TokenVerifier } from './token-verifier.js';
 
@@ -25,7 +26,13 @@ function authorizer(env: Record<string, string> = {}) {
   const broadcast = new InProcessBroadcast();
   const limits = new RateLimits(settings, new ClientAddress(settings), broadcast, new HttpAdapterHost());
   return {
-    authorizer: new Authorizer(new TokenVerifier(bus, settings), new PublicUrl(settings), settings, limits),
+    authorizer: new Authorizer(
+      new TokenVerifier(bus, settings),
+      new BasicVerifier(bus, settings),
+      new PublicUrl(settings),
+      settings,
+      limits,
+    ),
     asked,
     bus,
   };
@@ -90,7 +97,6 @@ describe(Authorizer, () => {
   });
 
   it.each([
-    ['Basic credentials', 'Basic YTpi'],
     ['no token', 'Bearer'],
     ['two tokens', 'Bearer a b'],
     ['nonsense', 'Bearer nonsense'],
@@ -148,6 +154,120 @@ describe(Authorizer, () => {
     });
   });
 
+  describe('with Basic credentials', () => {
+    const basic = (text: string) => request({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+    function withAnn() {
+      const gate = authorizer();
+      const asked = answering(gate.bus, AUTHENTICATE, ({ password }) => {
+        if (password !== 'secret') throw registryError('UNAUTHORIZED');
+        return { userId: 'u-ann' };
+      });
+      answering(gate.bus, AUTHORIZE, ({ scopes }) => ({
+        access: scopes.filter(({ name }) => name === 'a/b').map((scope) => ({ ...scope, actions: ['pull'] })),
+        refused: [],
+      }));
+      return { gate: gate.authorizer, asked, bus: gate.bus };
+    }
+
+    it('lets through who has the right, on every kind of route', async () => {
+      const { gate } = withAnn();
+      expect(await gate.authenticate(basic('ann:secret'))).toMatchObject({ userId: 'u-ann' });
+      expect(await gate.authorizeCatalog(basic('ann:secret'))).toMatchObject({ userId: 'u-ann' });
+      expect(await gate.authorize(basic('ann:secret'), named('a/b'), ['pull'])).toMatchObject({ userId: 'u-ann' });
+    });
+
+    it('is 403 where the user lacks the right: asking for a token is no use', async () => {
+      const { gate } = withAnn();
+      for (const [name, action] of [
+        ['a/b', 'push'],
+        ['a/b', 'delete'],
+        ['a/bc', 'pull'],
+      ] as const) {
+        const error = await refusal(gate.authorize(basic('ann:secret'), named(name), [action]));
+        expect(error).toMatchObject({ code: 'DENIED', status: 403 });
+      }
+    });
+
+    it.each(['ann:wrong', 'nobody:secret2', 'ann', ':x', 'a\0b:x', `${'a'.repeat(300)}:x`])(
+      'challenges %p for a token, as it does without any',
+      async (text) => {
+        const { gate } = withAnn();
+        for (const [attempt, scope] of [
+          [gate.authenticate(basic(text)), ''],
+          [gate.authorizeCatalog(basic(text)), ',scope="registry:catalog:*"'],
+          [gate.authorize(basic(text), named('a/b'), ['push']), ',scope="repository:a/b:pull,push"'],
+        ] as const) {
+          const error = await refusal(attempt);
+          expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+          expect(challengeOf(error)).toBe(
+            `Bearer realm="http://registry.example:5000/auth/token",service="berth"${scope}`,
+          );
+        }
+      },
+    );
+
+    it('challenges a user whom auth does not know any more when it is asked for the right', async () => {
+      const { gate, bus } = withAnn();
+      answering(bus, AUTHORIZE, () => {
+        throw registryError('UNAUTHORIZED');
+      });
+      const error = await refusal(gate.authorize(basic('ann:secret'), named('a/b'), ['pull']));
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect(challengeOf(error)).toContain('scope="repository:a/b:pull"');
+    });
+
+    it('is UNAVAILABLE, and no challenge, while auth is away', async () => {
+      const error = await refusal(authorizer().authorizer.authorize(basic('ann:secret'), named('a/b'), ['pull']));
+      expect(error).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    });
+  });
+
+  describe('for the catalog', () => {
+    const CATALOG = { type: 'registry', name: 'catalog', actions: ['*'] };
+
+    it('takes a token for it, an anonymous one too', async () => {
+      const { authorizer: gate } = authorizer();
+      await expect(gate.authorizeCatalog(await bearing({ access: [CATALOG] }))).resolves.toMatchObject({
+        userId: 'u-1',
+      });
+      await expect(gate.authorizeCatalog(await bearing({ sub: '', access: [CATALOG] }))).resolves.toMatchObject({
+        userId: undefined,
+        everything: false,
+      });
+    });
+
+    it('challenges who has none, and asks with another for one', async () => {
+      const none = await refusal(authorizer().authorizer.authorizeCatalog(request()));
+      expect(challengeOf(none)).toMatch(/service="berth",scope="registry:catalog:\*"$/);
+      const other = await refusal(authorizer().authorizer.authorizeCatalog(await bearing()));
+      expect(challengeOf(other)).toMatch(/scope="registry:catalog:\*",error="insufficient_scope"$/);
+    });
+  });
+
+  it('names what should be asked for besides, and does not need it', async () => {
+    const besides = [{ type: 'repository', name: 'c/d', actions: ['pull'] }];
+    const { authorizer: gate } = authorizer();
+    const error = await refusal(gate.authorize(request(), named('a/b'), ['push'], { besides }));
+    expect(challengeOf(error)).toContain('scope="repository:a/b:pull,push repository:c/d:pull"');
+    await expect(gate.authorize(await bearing(), named('a/b'), ['pull'], { besides })).resolves.toBeDefined();
+  });
+
+  it('takes a token that is over where that is allowed, and with its rights only', async () => {
+    const over = () => bearing({ exp: nowSeconds() - 100, nbf: nowSeconds() - 200 });
+    const { authorizer: gate } = authorizer();
+    const caller = await gate.authorize(await over(), named('a/b'), ['pull'], { overToo: true });
+    expect(caller.startedBy).toBe(nowSeconds() - 70);
+    expect((await refusal(gate.authorize(await over(), named('a/b'), ['push'], { overToo: true }))).status).toBe(401);
+    expect((await refusal(gate.authorize(await over(), named('a/c'), ['pull'], { overToo: true }))).status).toBe(401);
+    for (const attempt of [
+      gate.authorize(await over(), named('a/b'), ['pull']),
+      gate.authenticate(await over()),
+      gate.authorizeCatalog(await over()),
+    ]) {
+      expect(challengeOf(await refusal(attempt))).toContain('error="invalid_token"');
+    }
+  });
+
   it('takes any valid token for /v2/, an anonymous one too', async () => {
     await expect(authorizer().authorizer.authenticate(await bearing({ access: [] }))).resolves.toBeDefined();
     await expect(authorizer().authorizer.authenticate(await bearing({ sub: '' }))).resolves.toBeDefined();
@@ -165,6 +285,7 @@ describe(Authorizer, () => {
     const { authorizer: open, asked } = authorizer({ BERTH_OPEN: 'true' });
     for (const headers of [{}, { authorization: 'Bearer nonsense' }, { authorization: 'Basic YTpi' }]) {
       expect(await open.authenticate(request(headers as Record<string, string>))).toBe(ANYBODY);
+      expect(await open.authorizeCatalog(request(headers as Record<string, string>))).toBe(ANYBODY);
       expect(await open.authorize(request(headers as Record<string, string>), named('a/b'), ['delete'])).toBe(ANYBODY);
     }
     expect(asked).toHaveLength(0);

@@ -4,72 +4,111 @@ import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { RateLimits } from '../limit/rate-limits.js';
 import { PublicUrl } from '../http/public-url.js';
+import { basicCredentials } from './basic-credentials.js';
+import { BasicVerifier } from './basic-verifier.js';
 import { type Action, ANYBODY, type Caller, NOBODY } from './caller.js';
 import { TokenVerifier } from './token-verifier.js';
 import type { PathName } from '../registry/route-grammar.js';
 
 export const TOKEN_PATH = '/auth/token';
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+const BASIC = /^Basic +/i;
+const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] };
 
-/** Decides whether a request may go on: by its token alone, without asking another service. */
+export interface AuthorizeOptions {
+  /** What a token should be asked for besides, where there is none. */
+  besides?: Scope[];
+  /** A token that is over is taken for what had started before. */
+  overToo?: boolean;
+}
+
+/** Decides whether a request may go on: by its token alone, or by Basic credentials that auth has verified. */
 @Injectable()
 export class Authorizer {
   constructor(
     private readonly tokens: TokenVerifier,
+    private readonly basics: BasicVerifier,
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
     private readonly limits: RateLimits,
   ) {}
 
-  /** For `/v2/`: any valid token will do. Without one: 401 with the challenge. */
+  /** For `/v2/`: any valid credentials will do. Without: 401 with the challenge. */
   async authenticate(request: IncomingMessage): Promise<Caller> {
     const caller = await this.callerOf(request, []);
     if (caller === NOBODY) throw this.challenge(request, []);
     return caller;
   }
 
-  /** The caller, who has the action's right on the repository: else 401 with the challenge, or 403 where a user lacks it. */
-  async authorize(request: IncomingMessage, name: PathName, actions: Action[]): Promise<Caller> {
-    const scopes = [{ type: 'repository', name: name.spelled, actions: asked(actions) }];
-    const caller = await this.callerOf(request, scopes);
-    if (actions.every((action) => caller.may(action, name.repository))) return caller;
-    if (actions.some((action) => caller.wasRefused(action, name.repository))) throw registryError('DENIED', scopes);
-    throw this.challenge(request, scopes, caller === NOBODY ? undefined : 'insufficient_scope');
+  /** For the catalog: anybody who asks, anonymous with a token of theirs. What they see is another question. */
+  async authorizeCatalog(request: IncomingMessage): Promise<Caller> {
+    const caller = await this.callerOf(request, [CATALOG]);
+    if (caller.mayList) return caller;
+    throw this.challenge(request, [CATALOG], caller === NOBODY ? {} : { error: 'insufficient_scope' });
   }
 
-  private async callerOf(request: IncomingMessage, scopes: Scope[]): Promise<Caller> {
-    const caller = await this.identify(request, scopes);
+  /** The caller, who has the action's right on the repository: else 401 with the challenge, or 403 where a user lacks it. */
+  async authorize(
+    request: IncomingMessage,
+    name: PathName,
+    actions: Action[],
+    { besides = [], overToo = false }: AuthorizeOptions = {},
+  ): Promise<Caller> {
+    const own = { type: 'repository', name: name.spelled, actions: asked(actions) };
+    const scopes = [own, ...besides];
+    const caller = await this.callerOf(request, scopes, overToo);
+    const ask = (right: 'may' | 'wasRefused') =>
+      Promise.all(actions.map((action) => caller[right](action, name.repository)));
+    try {
+      if ((await ask('may')).every(Boolean)) return caller;
+      if ((await ask('wasRefused')).some(Boolean)) throw registryError('DENIED', [own]);
+    } catch (error) {
+      throw isUnauthorized(error) ? this.challenge(request, scopes) : error;
+    }
+    throw this.challenge(request, scopes, caller === NOBODY ? {} : { error: 'insufficient_scope' });
+  }
+
+  private async callerOf(request: IncomingMessage, scopes: Scope[], overToo = false): Promise<Caller> {
+    const caller = await this.identify(request, scopes, overToo);
     this.limits.countCaller(request, caller.userId);
     return caller;
   }
 
-  private async identify(request: IncomingMessage, scopes: Scope[]): Promise<Caller> {
+  private async identify(request: IncomingMessage, scopes: Scope[], overToo: boolean): Promise<Caller> {
     if (this.settings.open) return ANYBODY;
-    const authorization = request.headers.authorization;
+    const { authorization } = request.headers;
     if (authorization === undefined) return NOBODY;
-    const token = BEARER.exec(authorization)?.[1];
-    if (token === undefined) throw this.challenge(request, scopes, 'invalid_token');
     try {
-      return await this.tokens.verify(token);
+      if (BASIC.test(authorization)) return await this.basics.verify(basicCredentials(authorization)!);
+      return await this.tokens.verify(BEARER.exec(authorization)?.[1] ?? '', { overToo });
     } catch (error) {
-      if (error instanceof RegistryError && error.status === 401)
-        throw this.challenge(request, scopes, 'invalid_token');
-      throw error;
+      if (!isUnauthorized(error)) throw error;
+      const why = BASIC.test(authorization) ? { message: error.message } : { error: 'invalid_token' };
+      throw this.challenge(request, scopes, why);
     }
   }
 
   /** Spec: Docker token authentication; RFC 6750 section 3. */
-  private challenge(request: IncomingMessage, scopes: Scope[], error?: string): RegistryError {
+  private challenge(
+    request: IncomingMessage,
+    scopes: Scope[],
+    { error, message }: { error?: string; message?: string } = {},
+  ): RegistryError {
     const fields = [
       `realm="${this.publicUrl.absolute(request, TOKEN_PATH)}"`,
       `service="${this.settings.tokenService}"`,
       ...(scopes.length > 0 ? [`scope="${scopes.map(formatScope).join(' ')}"`] : []),
       ...(error ? [`error="${error}"`] : []),
     ];
-    const headers = { 'www-authenticate': `Bearer ${fields.join(',')}` };
-    return registryError('UNAUTHORIZED', scopes.length > 0 ? scopes : undefined, { headers });
+    return registryError('UNAUTHORIZED', scopes.length > 0 ? scopes : undefined, {
+      headers: { 'www-authenticate': `Bearer ${fields.join(',')}` },
+      ...(message !== undefined && { message }),
+    });
   }
 }
+
+const isUnauthorized = (error: unknown): error is RegistryError =>
+  error instanceof RegistryError && error.status === 401;
 
 /** Who pushes also reads (HEAD before an upload): one token for both, as the reference registry asks for it. */
 const asked = (actions: Action[]): Action[] =>

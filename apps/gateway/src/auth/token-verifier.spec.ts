@@ -42,20 +42,20 @@ describe(TokenVerifier, () => {
     const refused = [{ type: 'repository', name: 'a/b', actions: ['push'] }];
     const caller = await verifier().verifier.verify(await aToken(key, { refused }));
     expect(caller.userId).toBe('u-1');
-    expect(caller.may('pull', AB)).toBe(true);
-    expect(caller.may('push', AB)).toBe(false);
-    expect(caller.wasRefused('push', AB)).toBe(true);
+    expect(await caller.may('pull', AB)).toBe(true);
+    expect(await caller.may('push', AB)).toBe(false);
+    expect(await caller.wasRefused('push', AB)).toBe(true);
   });
 
   it('takes an empty subject for anonymous', async () => {
     const caller = await verifier().verifier.verify(await aToken(key, { sub: '' }));
     expect(caller.userId).toBeUndefined();
-    expect(caller.may('pull', AB)).toBe(true);
+    expect(await caller.may('pull', AB)).toBe(true);
   });
 
   it('takes a token without access for one that grants nothing', async () => {
     const caller = await verifier().verifier.verify(await aToken(key, { access: undefined }));
-    expect(caller.may('pull', AB)).toBe(false);
+    expect(await caller.may('pull', AB)).toBe(false);
   });
 
   describe('refuses', () => {
@@ -140,6 +140,68 @@ describe(TokenVerifier, () => {
       const { verifier: lenient } = verifier();
       await expect(lenient.verify(await aToken(key, { exp: nowSeconds() - 29 }))).resolves.toBeDefined();
       await expect(lenient.verify(await aToken(key, { nbf: nowSeconds() + 29 }))).resolves.toBeDefined();
+    });
+  });
+
+  describe('a token that is over', () => {
+    const HOUR = 3_600;
+    const over = (seconds: number) => aToken(key, { exp: nowSeconds() - seconds, nbf: nowSeconds() - 2 * 86_400 });
+
+    it('serves, where that is asked, what had started before its end, with the skew of clocks', async () => {
+      const token = await over(HOUR);
+      const { verifier: tokens } = verifier();
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      const caller = await tokens.verify(token, { overToo: true });
+      expect(caller).toMatchObject({ userId: 'u-1', startedBy: nowSeconds() - HOUR + 30 });
+      expect(await caller.may('pull', AB)).toBe(true);
+      expect(await caller.may('push', AB)).toBe(false);
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
+    it('does so for a day, and no longer', async () => {
+      await expect(verifier().verifier.verify(await over(86_399), { overToo: true })).resolves.toBeDefined();
+      for (const seconds of [86_400, 86_401, 10 * 86_400]) {
+        await expect(verifier().verifier.verify(await over(seconds), { overToo: true })).rejects.toMatchObject(
+          UNAUTHORIZED,
+        );
+      }
+    });
+
+    it('is still to be one of ours, in every other way', async () => {
+      const over = { exp: nowSeconds() - HOUR, nbf: nowSeconds() - 2 * HOUR };
+      await expect(verifier().verifier.verify(await aToken(key, over), { overToo: true })).resolves.toBeDefined();
+      const stranger = await aKey();
+      for (const token of [
+        await aToken(key, { ...over, iss: 'evil' }),
+        await aToken(key, { ...over, aud: 'another-registry' }),
+        await aToken(key, { ...over, sub: undefined }),
+        await aToken(key, { ...over, nbf: over.exp + 60 }),
+        await aToken(key, over, { typ: 'refresh+jwt' }),
+        await aToken(stranger, over, { kid: key.id }),
+        await aToken(stranger, over),
+        forged({ alg: 'none', kid: key.id, typ: 'JWT' }, claims(over)),
+        `${(await aToken(key, over)).slice(0, -8)}AAAAAAAA`,
+      ]) {
+        await expect(verifier().verifier.verify(token, { overToo: true })).rejects.toMatchObject(UNAUTHORIZED);
+      }
+    });
+
+    it('says nothing of an end where it is not over', async () => {
+      const { verifier: tokens } = verifier();
+      const token = await aToken(key, { exp: nowSeconds() + 10 });
+      expect(await tokens.verify(token, { overToo: true })).not.toHaveProperty('startedBy');
+      later(41);
+      expect(await tokens.verify(token, { overToo: true })).toHaveProperty('startedBy');
+    });
+
+    it('whose key is not published any more is refused', async () => {
+      let keys = [key, other];
+      const { verifier: tokens } = verifier(() => keys);
+      const token = await over(HOUR);
+      await tokens.verify(token, { overToo: true });
+      keys = [other];
+      later(301);
+      await expect(tokens.verify(token, { overToo: true })).rejects.toMatchObject(UNAUTHORIZED);
     });
   });
 

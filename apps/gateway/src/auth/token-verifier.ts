@@ -10,6 +10,8 @@ import { bearer, type Caller } from './caller.js';
 const ISSUER = 'berth';
 const ALGORITHMS = ['EdDSA'];
 const CLOCK_SKEW_SECONDS = 30;
+/** How long a token that is over goes on serving the uploads that were started with it. */
+const OVER_SECONDS = 86_400;
 const TOKENS_REMEMBERED = 10_000;
 const KEYS_AGAIN_MS = 5_000;
 const KEYS_FRESH_MS = 300_000;
@@ -31,36 +33,56 @@ export class TokenVerifier {
     private readonly settings: Settings,
   ) {}
 
-  /** UNAUTHORIZED where the token is not one of ours, or not valid now; UNAVAILABLE where the keys cannot be had. */
-  async verify(token: string): Promise<Caller> {
+  /**
+   * UNAUTHORIZED where the token is not one of ours, or not valid now; UNAVAILABLE where the keys cannot be had. With
+   * `overToo` a token that ended within a day will do, and the caller says when it ended.
+   */
+  async verify(token: string, { overToo = false } = {}): Promise<Caller> {
     const known = this.verified.get(token);
     if (known && known.expires > Date.now()) return known.caller;
-    const payload = await this.payloadOf(token);
-    const caller = bearer(payload.sub || undefined, scopesOf(payload, 'access'), scopesOf(payload, 'refused'));
-    this.verified.set(token, { caller, expires: (payload.exp! + CLOCK_SKEW_SECONDS) * 1000 });
+    const payload = await this.payloadOf(token, overToo);
+    const end = payload.exp! + CLOCK_SKEW_SECONDS;
+    const isOver = end * 1000 <= Date.now();
+    const [access, refused] = [scopesOf(payload, 'access'), scopesOf(payload, 'refused')];
+    const caller = bearer(payload.sub || undefined, access, refused, isOver ? end : undefined);
+    if (!isOver) this.verified.set(token, { caller, expires: end * 1000 });
     return caller;
   }
 
-  private async payloadOf(token: string): Promise<JWTPayload> {
+  private async payloadOf(token: string, overToo: boolean): Promise<JWTPayload> {
+    const check = overToo ? this.checkOver.bind(this) : this.check.bind(this);
     try {
-      return await this.check(token, await this.keysAtHand());
+      return await check(token, await this.keysAtHand());
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw refusal(error);
     }
     try {
-      return await this.check(token, await this.keySet(KEYS_AGAIN_MS));
+      return await check(token, await this.keySet(KEYS_AGAIN_MS));
     } catch (error) {
       throw refusal(error);
     }
   }
 
-  private async check(token: string, keys: KeySet): Promise<JWTPayload> {
+  /** As `check`, at the last second of a token that ended within a day. */
+  private async checkOver(token: string, keys: KeySet): Promise<JWTPayload> {
+    try {
+      return await this.check(token, keys);
+    } catch (error) {
+      if (!(error instanceof errors.JWTExpired)) throw error;
+      const { exp } = error.payload as { exp: number };
+      if (exp + OVER_SECONDS <= Date.now() / 1000) throw error;
+      return this.check(token, keys, new Date((exp - 1) * 1000));
+    }
+  }
+
+  private async check(token: string, keys: KeySet, currentDate = new Date()): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, keys, {
       algorithms: ALGORITHMS,
       issuer: ISSUER,
       audience: this.settings.tokenService,
       typ: 'JWT',
       clockTolerance: CLOCK_SKEW_SECONDS,
+      currentDate,
       requiredClaims: ['exp', 'sub'],
     });
     return payload;

@@ -49,16 +49,22 @@ describe(buildDocument, () => {
     const paths = new Set(Object.values(PATH_TEMPLATES));
     const documented = operations.filter(({ path }) => !paths.has(path)).map(({ method, path }) => `${method} ${path}`);
     expect(documented.sort()).toEqual(served.sort());
-    expect(served).toHaveLength(4);
+    expect(served).toHaveLength(7);
     for (const controller of [HealthController, OpenApiController, TokenController]) {
       expect(endpointsOf(controller)).not.toEqual([]);
     }
   });
 
   it('names the rights that a route needs', () => {
-    expect(operationOf('GET', '/v2/{name}/blobs/{digest}').security).toEqual([{ bearer: ['pull'] }]);
-    expect(operationOf('PUT', '/v2/{name}/manifests/{reference}').security).toEqual([{ bearer: ['push'] }]);
-    expect(operationOf('GET', '/auth/token').security).toEqual([{}, { basic: [] }]);
+    expect(operationOf('GET', '/v2/{name}/blobs/{digest}').security).toEqual([{ bearer: ['pull'] }, { basic: [] }]);
+    expect(operationOf('PUT', '/v2/{name}/manifests/{reference}').security).toEqual([
+      { bearer: ['push'] },
+      { basic: [] },
+    ]);
+    for (const path of ['/auth/token', '/swr/auth/v2/registry/auth']) {
+      expect(operationOf('GET', path).security).toEqual([{}, { basic: [] }]);
+      expect(operationOf('POST', path).security).toEqual([]);
+    }
     expect(operationOf('GET', '/livez').security).toEqual([]);
   });
 
@@ -86,12 +92,14 @@ type Controller = new (...dependencies: never[]) => object;
 
 /** The endpoints of a Nest controller, as its decorators say. */
 function endpointsOf(controller: Controller): string[] {
-  const base = Reflect.getMetadata('path', controller) as string;
+  const bases = [Reflect.getMetadata('path', controller) as string | string[]].flat();
   return Object.values(Object.getOwnPropertyDescriptors(controller.prototype as object))
     .map(({ value }) => value as object)
     .filter((handler) => typeof handler === 'function' && Reflect.hasMetadata('method', handler))
-    .map((handler) => {
-      const path = [base, Reflect.getMetadata('path', handler) as string].join('/').split('/').filter(Boolean);
-      return `${RequestMethod[Reflect.getMetadata('method', handler) as RequestMethod]} /${path.join('/')}`;
+    .flatMap((handler) => {
+      // A controller with several paths has a wildcard besides, for the slash at the end.
+      const [own] = [Reflect.getMetadata('path', handler) as string | string[]].flat();
+      const method = RequestMethod[Reflect.getMetadata('method', handler) as RequestMethod];
+      return bases.map((base) => `${method} /${[base, own].join('/').split('/').filter(Boolean).join('/')}`);
     });
 }

@@ -12,7 +12,11 @@ const PACKAGE = new URL('../../package.json', import.meta.url);
 
 /** Of every registry endpoint. What is narrower stands in the endpoint's own documentation. */
 const REGISTRY_ERRORS_OF_ALL: ErrorCase[] = [
-  { code: 'UNAUTHORIZED', when: 'there is no valid token, or not for this', headers: ['WWW-Authenticate'] },
+  {
+    code: 'UNAUTHORIZED',
+    when: 'there is no valid token, or not for this, or name and password are wrong',
+    headers: ['WWW-Authenticate'],
+  },
   ...FAULTS,
 ];
 const REPOSITORY_ERRORS_OF_ALL: ErrorCase[] = [
@@ -69,7 +73,7 @@ function registryFrame(kind: RegistryPath['kind'], method: string, { id, actions
     pathParameters: parametersOf(PATH_TEMPLATES[kind]),
     headers: ['Docker-Distribution-API-Version', 'X-Request-Id'],
     errors: [...(actions.length > 0 ? REPOSITORY_ERRORS_OF_ALL : []), ...REGISTRY_ERRORS_OF_ALL],
-    security: [{ bearer: actions }],
+    security: [{ bearer: actions }, { basic: [] }],
   };
 }
 
@@ -94,7 +98,7 @@ const serviceFrame = (path: string, method: string): OperationFrame => ({
   pathParameters: [],
   headers: ['X-Request-Id'],
   errors: [],
-  security: TAKES_BASIC.has(path) ? [{}, { basic: [] }] : [],
+  security: method === 'GET' && TAKES_BASIC.has(path) ? [{}, { basic: [] }] : [],
 });
 
 const parametersOf = (template: string): string[] => [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);

@@ -38,7 +38,7 @@ export function buildOperation(frame: OperationFrame, documentation: EndpointDoc
 
 function responses({ method, headers, errors }: OperationFrame, documentation: EndpointDocumentation) {
   const answers = Object.entries(documentation.answers).map(([status, answer]) => [status, answer] as const);
-  const failures = answersOfErrors([...documentation.errors, ...errors]);
+  const failures = answersOfErrors([...documentation.errors, ...errors], documentation.errorSchema ?? 'Errors');
   return Object.fromEntries(
     [...answers, ...failures].map(([status, answer]) => [status, response(answer, headers, method !== 'HEAD')]),
   );
@@ -54,7 +54,7 @@ function response({ description, headers = [], content }: Answer, always: Header
 }
 
 /** One answer for each status, which names its codes and when they come; a code's first case counts. */
-function answersOfErrors(cases: ErrorCase[]): [string, Answer][] {
+function answersOfErrors(cases: ErrorCase[], schema: string): [string, Answer][] {
   const byStatus = new Map<number, Map<RegistryErrorCode, NarrowedError>>();
   for (const one of cases) {
     const error = typeof one === 'string' ? { code: one } : one;
@@ -64,10 +64,10 @@ function answersOfErrors(cases: ErrorCase[]): [string, Answer][] {
   }
   return [...byStatus]
     .sort(([a], [b]) => a - b)
-    .map(([status, codes]) => [String(status), failure([...codes.values()])]);
+    .map(([status, codes]) => [String(status), failure([...codes.values()], schema)]);
 }
 
-function failure(errors: NarrowedError[]): Answer {
+function failure(errors: NarrowedError[], schema: string): Answer {
   const meaning = ({ code, when }: NarrowedError) => when ?? REGISTRY_ERRORS[code].message;
   const example = ({ code }: NarrowedError) => ({ errors: [{ code, message: REGISTRY_ERRORS[code].message }] });
   return {
@@ -75,7 +75,7 @@ function failure(errors: NarrowedError[]): Answer {
     headers: errors.flatMap((error) => error.headers ?? []),
     content: {
       'application/json': {
-        schema: { $ref: '#/components/schemas/Errors' },
+        schema: { $ref: `#/components/schemas/${schema}` },
         examples: Object.fromEntries(errors.map((error) => [error.code, { value: example(error) }])),
       },
     },

@@ -29,7 +29,9 @@ export const HEADERS = {
   Range: text('`0-last` of the bytes that are durable; `0-0` before the first as well.', { pattern: '^0-\\d+$' }),
   'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'integer' } },
   Vary: text('`accept`, where a tag was asked for.'),
-  'WWW-Authenticate': text('Where to get a token, and with which scope: Bearer realm, service, scope.'),
+  'WWW-Authenticate': text(
+    'Where to get a token, and with which scope: Bearer realm, service, scope. At the token endpoint: Basic.',
+  ),
   'X-Request-Id': text("The request's id in every log line; the client's own where it sent one."),
 } satisfies Record<string, Header>;
 
@@ -55,6 +57,7 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['code', 'message'],
   ),
+  Catalog: object({ repositories: { type: 'array', items: { type: 'string' } } }, ['repositories']),
   TagList: object({ name: { type: 'string' }, tags: { type: 'array', items: { type: 'string' } } }, ['name', 'tags']),
   ReferrerList: object(
     {
@@ -81,8 +84,32 @@ export const SCHEMAS: Record<string, Schema> = {
       access_token: { type: 'string', description: 'The same.' },
       expires_in: { type: 'integer', description: 'Seconds from `issued_at`.' },
       issued_at: { type: 'string', format: 'date-time' },
+      refresh_token: { type: 'string', description: 'What to get the next tokens with, instead of a password.' },
+      token_type: { const: 'Bearer', description: 'With POST.' },
+      scope: { type: 'string', description: 'With POST: the scopes that the token allows, separated by spaces.' },
     },
     ['token', 'access_token', 'expires_in', 'issued_at'],
+  ),
+  TokenForm: object(
+    {
+      grant_type: { enum: ['password', 'refresh_token'] },
+      service: { type: 'string', description: 'Any.' },
+      client_id: { type: 'string', minLength: 1, description: 'The name of the program that asks.' },
+      scope: { type: 'string', description: 'Scopes, separated by spaces.' },
+      username: { type: 'string' },
+      password: { type: 'string' },
+      access_type: { enum: ['online', 'offline'], description: '`offline`: a refresh token as well.' },
+      refresh_token: { type: 'string' },
+    },
+    ['grant_type', 'service', 'client_id'],
+  ),
+  TokenErrors: object(
+    {
+      error: { type: 'string', description: 'RFC 6749 section 5.2.' },
+      error_description: { type: 'string' },
+      errors: { type: 'array', items: { $ref: '#/components/schemas/Error' } },
+    },
+    ['error', 'errors'],
   ),
   Liveness: object({ status: { const: 'live' } }, ['status']),
   Readiness: object(
@@ -104,7 +131,11 @@ export const SECURITY_SCHEMES = {
     bearerFormat: 'JWT',
     description: 'A token of `/auth/token`. The list names the rights that it must carry on the repository.',
   },
-  basic: { type: 'http', scheme: 'basic', description: 'User and password.' },
+  basic: {
+    type: 'http',
+    scheme: 'basic',
+    description: "User and password. The rights are the user's, as they were at most BERTH_BASIC_SECONDS ago.",
+  },
 };
 
 function inPath(name: string, description: string, schema: Schema): Parameter {

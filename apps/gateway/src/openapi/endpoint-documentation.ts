@@ -13,6 +13,8 @@ export interface EndpointDocumentation {
   answers: Record<number, Answer>;
   /** Besides those that every endpoint of its kind may answer. */
   errors: ErrorCase[];
+  /** The component that error bodies are; Errors where it does not say. */
+  errorSchema?: string;
 }
 
 export interface Answer {

@@ -7,6 +7,7 @@ import type { Parameter, RequestBody, Schema } from './openapi-document.js';
 /** How the paths that the grammar reads look to people. */
 export const PATH_TEMPLATES: Record<RegistryPath['kind'], string> = {
   base: '/v2/',
+  catalog: '/v2/_catalog',
   blob: '/v2/{name}/blobs/{digest}',
   manifest: '/v2/{name}/manifests/{reference}',
   uploads: '/v2/{name}/blobs/uploads/',
@@ -126,6 +127,28 @@ const TAGS: EndpointDocumentation = {
   errors: ['PAGINATION_NUMBER_INVALID', 'NAME_UNKNOWN'],
 };
 
+const CATALOG: EndpointDocumentation = {
+  summary: 'Lists repositories in ASCII order: those that the caller may pull.',
+  description:
+    'A repository of `library` goes by its last component. Anonymous clients see what is public, with a token for `registry:catalog:*`.',
+  parameters: [
+    inQuery('n', 'Repositories on this page at most; 1,000 is the largest page.', {
+      type: 'integer',
+      minimum: 0,
+      default: 1000,
+    }),
+    inQuery('last', 'Repositories behind this one, which need not exist.'),
+  ],
+  answers: {
+    200: {
+      description: 'A page.',
+      headers: ['Link'],
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/Catalog' } } },
+    },
+  },
+  errors: ['PAGINATION_NUMBER_INVALID'],
+};
+
 const REFERRERS: EndpointDocumentation = {
   summary: 'Lists the manifests whose subject is this digest, in digest order.',
   description:
@@ -170,6 +193,7 @@ const DISCOVER_OF_REPOSITORY = { ...DISCOVER, summary: 'Lists extensions of the 
 /** What the document says about each endpoint of the registry. One that a path has and this has not does not compile. */
 export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
   base: { GET: PING, HEAD: PING },
+  catalog: { GET: CATALOG, HEAD: CATALOG },
   blob: {
     GET: {
       summary: 'Pulls a blob, or a part of it.',
@@ -273,11 +297,11 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     POST: {
       summary: 'Starts an upload, takes a whole blob, or mounts one of another repository.',
       description:
-        'With `digest` the body is the blob, and an upload that fails leaves no session behind. With `mount` and `from` the blob is taken over; where that cannot be, for whatever reason, a session is opened instead. The body of any other request is not read.',
+        'With `digest` the body is the blob, and an upload that fails leaves no session behind. With `mount` the blob is taken over from the repository `from`, or without it from any that the caller may pull; where that cannot be, for whatever reason, a session is opened instead. The body of any other request is not read.',
       parameters: [
         inQuery('digest', 'Of the body.'),
         inQuery('mount', 'The digest to take over.'),
-        inQuery('from', 'The repository to take it from.'),
+        inQuery('from', 'The repository to take it from; absent: any.'),
         inQuery('digest-algorithm', 'What the digest at the end will be.', {
           enum: ['sha256', 'sha512'],
           default: 'sha256',

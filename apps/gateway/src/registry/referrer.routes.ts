@@ -2,7 +2,7 @@ import { LIST_REFERRERS, MAX_REFERRERS_PER_PAGE } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type Digest, MAX_MEDIA_TYPE_LENGTH, nextLink, OCI_IMAGE_INDEX, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
-import { lastOf, pageSize } from './paging.js';
+import { pageOf } from './pagination.js';
 import type { RegistryRequest } from './registry-request.js';
 
 /** Referrers: end-12a, end-12b. */
@@ -13,10 +13,10 @@ export class ReferrerRoutes {
   /** An image index, empty where there is nothing: neither the repository nor the subject need exist. */
   async list({ name, query, reply }: RegistryRequest, subject: Digest): Promise<void> {
     const { repository, spelled } = name;
-    const limit = pageSize(query, MAX_REFERRERS_PER_PAGE, MAX_REFERRERS_PER_PAGE);
+    const { after, limit } = pageOf(query, MAX_REFERRERS_PER_PAGE);
     const artifactType = artifactTypeOf(query);
     const filter = artifactType === undefined ? {} : { artifactType };
-    const page = { repository, subject, ...filter, after: lastOf(query), limit };
+    const page = { repository, subject, ...filter, after, limit };
     const { referrers, more } = await this.bus.request(LIST_REFERRERS, page);
     const last = referrers.at(-1)?.digest;
     if (more && last !== undefined) {

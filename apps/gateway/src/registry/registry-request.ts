@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import type { Reader } from '@berth/contracts';
 import type { Caller } from '../auth/caller.js';
 import type { PathName } from './route-grammar.js';
 
@@ -11,6 +12,12 @@ export interface RegistryRequest {
   raw: IncomingMessage;
   reply: FastifyReply;
 }
+
+/** The caller, as auth is asked what they may pull. */
+export const readerOf = ({ userId, everything }: Caller): Reader => ({
+  ...(userId !== undefined && { userId }),
+  ...(everything && { everything }),
+});
 
 export const header = (request: Pick<RegistryRequest, 'raw'>, name: string): string | undefined => {
   const value = request.raw.headers[name];

@@ -1,24 +1,31 @@
 import { Injectable } from '@nestjs/common';
 import type { Action } from '../auth/caller.js';
 import { BlobRoutes } from './blob.routes.js';
+import { CatalogRoutes } from './catalog.routes.js';
 import { EXTENSIONS } from './extensions.js';
 import { ManifestRoutes } from './manifest.routes.js';
 import type { RegistryRequest } from './registry-request.js';
-import type { RegistryPath } from './route-grammar.js';
+import type { PathName, RegistryPath } from './route-grammar.js';
 import { ReferrerRoutes } from './referrer.routes.js';
 import { TagRoutes } from './tag.routes.js';
 import { UploadRoutes } from './upload.routes.js';
+
+/** Of what is not one repository's there is no name. */
+type RequestTo<Path extends RegistryPath> = Path extends { name: PathName }
+  ? RegistryRequest
+  : Omit<RegistryRequest, 'name'>;
 
 /** One endpoint: its identifier in the spec, the rights it needs, and what it does. */
 export interface Route<Path extends RegistryPath = RegistryPath> {
   id: string;
   actions: Action[];
-  handle(request: RegistryRequest, path: Path): Promise<void>;
+  handle(request: RequestTo<Path>, path: Path): Promise<void>;
 }
 
 /** The methods that each path has. Each is documented in openapi/registry-documentation.ts. */
 export interface Methods {
   base: 'GET' | 'HEAD';
+  catalog: 'GET' | 'HEAD';
   blob: 'GET' | 'HEAD' | 'DELETE';
   manifest: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   uploads: 'POST';
@@ -39,17 +46,20 @@ export class RegistryRoutes {
 
   constructor(
     blobs: BlobRoutes,
+    catalog: CatalogRoutes,
     manifests: ManifestRoutes,
     tags: TagRoutes,
     uploads: UploadRoutes,
     referrers: ReferrerRoutes,
   ) {
-    const nothing = async () => undefined;
-    const discover = async ({ reply }: RegistryRequest) => void (await reply.send(EXTENSIONS));
     const table: Table = {
       base: {
-        GET: { id: 'end-1', actions: [], handle: nothing },
-        HEAD: { id: 'end-1', actions: [], handle: nothing },
+        GET: { id: 'end-1', actions: [], handle: ping },
+        HEAD: { id: 'end-1', actions: [], handle: ping },
+      },
+      catalog: {
+        GET: { id: 'catalog', actions: [], handle: (request) => catalog.list(request) },
+        HEAD: { id: 'catalog', actions: [], handle: (request) => catalog.list(request) },
       },
       blob: {
         GET: { id: 'end-2', actions: ['pull'], handle: (request, { digest }) => blobs.get(request, digest) },
@@ -105,8 +115,8 @@ export class RegistryRoutes {
         HEAD: { id: 'end-12', actions: ['pull'], handle: (request, { digest }) => referrers.list(request, digest) },
       },
       extensions: {
-        GET: { id: 'ext-discover', actions: [], handle: nothing },
-        HEAD: { id: 'ext-discover', actions: [], handle: nothing },
+        GET: { id: 'ext-discover', actions: [], handle: discover },
+        HEAD: { id: 'ext-discover', actions: [], handle: discover },
       },
       repositoryExtensions: {
         GET: { id: 'ext-discover', actions: ['pull'], handle: discover },
@@ -123,3 +133,7 @@ export class RegistryRoutes {
     return this.table.get(kind)!;
   }
 }
+
+const ping: Route['handle'] = async ({ reply }) => void (await reply.send({}));
+
+const discover: Route['handle'] = async ({ reply }) => void (await reply.send(EXTENSIONS));

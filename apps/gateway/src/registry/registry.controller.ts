@@ -1,12 +1,13 @@
+import type { IncomingMessage } from 'node:http';
 import { RegistryError, registryError } from '@berth/oci';
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Authorizer } from '../auth/authorizer.js';
+import type { Caller } from '../auth/caller.js';
 import { answerError } from '../http/error-answer.js';
-import { EXTENSIONS } from './extensions.js';
 import { RegistryRoutes, type Route } from './registry-routes.js';
-import type { RegistryRequest } from './registry-request.js';
 import { parseRegistryPath, type PathName, type RegistryPath } from './route-grammar.js';
+import { scopesOfMount } from './upload.routes.js';
 
 const BASE = '/v2/';
 /** A request may name its target as a whole URL; whose host that is does not matter. RFC 9112 section 3.2.2. */
@@ -39,18 +40,25 @@ export class RegistryController {
       throw registryError('NAME_UNKNOWN', undefined, { message: 'no such endpoint of the registry API' });
     const route = this.routeOf(path, request.method);
     reply.registryRoute = route.id;
-    if (path.kind === 'base' || path.kind === 'extensions') {
-      await this.authorizer.authenticate(raw);
-      return void (await reply.send(path.kind === 'base' ? {} : EXTENSIONS));
-    }
-    const caller = await this.authorizer.authorize(raw, path.name, route.actions);
     const query = new URLSearchParams(end < 0 ? '' : url.slice(end + 1));
-    const authorised: RegistryRequest = { name: path.name, caller, query, raw, reply };
+    const caller = await this.callerOf(raw, path, route, query);
     try {
-      await route.handle(authorised, path);
+      await route.handle({ ...('name' in path && { name: path.name }), caller, query, raw, reply }, path);
     } catch (error) {
-      throw spelledAsAsked(error, path.name);
+      throw 'name' in path ? spelledAsAsked(error, path.name) : error;
     }
+  }
+
+  private callerOf(
+    raw: IncomingMessage,
+    path: RegistryPath,
+    { actions }: Route,
+    query: URLSearchParams,
+  ): Promise<Caller> {
+    if (path.kind === 'base' || path.kind === 'extensions') return this.authorizer.authenticate(raw);
+    if (path.kind === 'catalog') return this.authorizer.authorizeCatalog(raw);
+    const besides = path.kind === 'uploads' ? scopesOfMount(query) : [];
+    return this.authorizer.authorize(raw, path.name, actions, { besides, overToo: path.kind === 'upload' });
   }
 
   private routeOf(path: RegistryPath, method: string): Route {

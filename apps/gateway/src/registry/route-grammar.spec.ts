@@ -18,6 +18,7 @@ describe(parseRegistryPath, () => {
   it('reads every endpoint', () => {
     const name = { spelled: 'a/b', repository: 'a/b' };
     expect(parseRegistryPath('')).toEqual({ kind: 'base' });
+    expect(parseRegistryPath('_catalog')).toEqual({ kind: 'catalog' });
     expect(parseRegistryPath('a/b/tags/list')).toEqual({ kind: 'tags', name });
     expect(parseRegistryPath('a/b/manifests/v1')).toEqual({
       kind: 'manifest',
@@ -81,7 +82,9 @@ describe(parseRegistryPath, () => {
     'a/tags',
     'a/manifests',
     'a/blobs',
-    '_catalog',
+    '_catalog/',
+    '_catalogs',
+    'a/_catalog',
     'a/tags/list/',
     'a/tags/all',
     'a/referrers',

@@ -14,6 +14,7 @@ export type RegistryPath =
   | { kind: 'extensions' }
   | { kind: 'repositoryExtensions'; name: PathName }
   | { kind: 'referrers'; name: PathName; digest: Digest }
+  | { kind: 'catalog' }
   | { kind: 'tags'; name: PathName }
   | { kind: 'manifest'; name: PathName; reference: Reference }
   | { kind: 'blob'; name: PathName; digest: Digest }
@@ -39,6 +40,7 @@ const DISCOVER_EXTENSIONS = '_oci/ext/discover';
 export function parseRegistryPath(path: string): RegistryPath | null {
   if (path === '') return { kind: 'base' };
   if (path === DISCOVER_EXTENSIONS) return { kind: 'extensions' };
+  if (path === '_catalog') return { kind: 'catalog' };
   const segments = path.split('/').map(decodeSegment);
   const last = segments.at(-1)!;
   const before = segments.at(-2);

@@ -1,14 +1,22 @@
-import { CANCEL_UPLOAD, COMMIT_UPLOAD, GRANT_APPEND, START_UPLOAD, type StartUploadV1 } from '@berth/contracts';
+import {
+  CANCEL_UPLOAD,
+  COMMIT_UPLOAD,
+  FIND_MOUNT_SOURCE,
+  FIND_UPLOAD,
+  GRANT_APPEND,
+  START_UPLOAD,
+  type StartUploadV1,
+} from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
-import { type Digest, digestOf, registryError } from '@berth/oci';
+import { type Digest, digestOf, parseRepositoryName, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
-import { ANYBODY, bearer } from '../auth/caller.js';
+import { ANYBODY, bearer, type Caller } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { answering } from '@berth/platform/testing';
 import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
 import type { RegistryRequest } from './registry-request.js';
-import { UploadRoutes } from './upload.routes.js';
+import { scopesOfMount, UploadRoutes } from './upload.routes.js';
 
 const SESSION = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
 const DIGEST = digestOf(Buffer.from('x'));
@@ -153,7 +161,7 @@ describe(UploadRoutes, () => {
     it.each([
       ['a source that the caller may not pull', { mount: DIGEST, from: 'secret/source' }, reader],
       ['a source that is only pushed to', { mount: DIGEST, from: 'c/d' }, bearer('u', [], [])],
-      ['no source', { mount: DIGEST }, ANYBODY],
+      ['no source, while auth is away', { mount: DIGEST }, ANYBODY],
       ['a source that is no name', { mount: DIGEST, from: '../etc' }, ANYBODY],
       ['a digest that is none', { mount: 'latest', from: 'c/d' }, ANYBODY],
     ])('tells nothing of %s: it opens a session', async (_what, query, caller) => {
@@ -164,6 +172,69 @@ describe(UploadRoutes, () => {
       expect(asked.started[0]).not.toHaveProperty('mount');
       expect(asked.started[0]).not.toHaveProperty('from');
     });
+  });
+
+  describe('POST with mount and no from', () => {
+    const mounted = async (caller: Caller, source: string | null) => {
+      const { routes: uploads, asked, bus } = routes();
+      const sources = answering(bus, FIND_MOUNT_SOURCE, () => ({
+        repository: source === null ? null : parseRepositoryName(source),
+      }));
+      await uploads.start(aRequest({ query: { mount: DIGEST }, caller }).request);
+      return { sources, started: asked.started[0]! };
+    };
+
+    it('mounts from any repository that the caller may pull, whatever the token names', async () => {
+      const { sources, started: asked } = await mounted(bearer(SESSION, [], []), 'c/d');
+      expect(sources).toEqual([{ digest: DIGEST, userId: SESSION }]);
+      expect(asked).toMatchObject({ mount: DIGEST, from: 'c/d' });
+    });
+
+    it('asks for anonymous as for nobody, and in open mode for everything', async () => {
+      expect((await mounted(bearer(undefined, [], []), null)).sources).toEqual([{ digest: DIGEST }]);
+      expect((await mounted(ANYBODY, null)).sources).toEqual([{ digest: DIGEST, everything: true }]);
+    });
+
+    it('opens a session where there is none', async () => {
+      expect((await mounted(ANYBODY, null)).started).toEqual({ repository: 'a/b', algorithm: 'sha256' });
+    });
+
+    it('asks nothing for what is no digest', async () => {
+      const { routes: uploads, bus, asked } = routes();
+      const sources = answering(bus, FIND_MOUNT_SOURCE, () => ({ repository: null }));
+      await uploads.start(aRequest({ query: { mount: 'latest' } }).request);
+      expect(sources).toEqual([]);
+      expect(asked.started).toHaveLength(1);
+    });
+  });
+
+  describe(scopesOfMount, () => {
+    it.each([
+      ['mount and from', { mount: DIGEST, from: 'c/d' }, [{ type: 'repository', name: 'c/d', actions: ['pull'] }]],
+      ['no from', { mount: DIGEST }, []],
+      ['no mount', { from: 'c/d' }, []],
+      ['a from that would end the header', { mount: DIGEST, from: 'c/d",error="x' }, []],
+      ['a from that is two scopes', { mount: DIGEST, from: 'c/d:pull repository:e/f' }, []],
+    ])('with %s', (_what, query, scopes) => {
+      expect(scopesOfMount(new URLSearchParams(query as Record<string, string>))).toEqual(scopes);
+    });
+  });
+
+  it('names the session by repository and owner in every question, and by the end of a token that is over', async () => {
+    const key = { repository: 'a/b', sessionId: SESSION, ownerId: 'u-1', startedBy: 1_700_000_000 };
+    const caller = bearer('u-1', [{ type: 'repository', name: 'a/b', actions: ['push'] }], [], key.startedBy);
+    const { routes: uploads, asked, bus } = routes();
+    const found = answering(bus, FIND_UPLOAD, () => ({ offset: 1 }));
+    const cancelled = answering(bus, CANCEL_UPLOAD, ({ sessionId }) => ({ sessionId }));
+    const headers = { 'content-length': '1' };
+    await uploads.status(aRequest({ caller }).request, SESSION);
+    await uploads.patch(aRequest({ caller, headers, body: 'x' }).request, SESSION);
+    await uploads.complete(aRequest({ caller, headers, body: 'x', query: { digest: DIGEST } }).request, SESSION);
+    await uploads.cancel(aRequest({ caller }).request, SESSION);
+    expect([...found, ...cancelled]).toEqual([key, key]);
+    expect(asked.granted).toEqual([key, { ...key, digest: DIGEST }]);
+    const { ownerId: userId, ...session } = key;
+    expect(asked.committed).toEqual([{ ...session, userId, digest: DIGEST }]);
   });
 
   describe('PATCH', () => {

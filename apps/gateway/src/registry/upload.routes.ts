@@ -3,6 +3,7 @@ import {
   CANCEL_UPLOAD,
   COMMIT_UPLOAD,
   type CompletedObject,
+  FIND_MOUNT_SOURCE,
   FIND_UPLOAD,
   GRANT_APPEND,
   START_UPLOAD,
@@ -19,12 +20,14 @@ import {
   RegistryError,
   registryError,
   type RepositoryName,
+  type Scope,
 } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
-import { hasBody, header, type RegistryRequest } from './registry-request.js';
+import { hasBody, header, readerOf, type RegistryRequest } from './registry-request.js';
 
 /** Above what storage is waited for first, below what it may take at most. */
 const COMMIT_WAITS_MS = [15_000, 300_000];
@@ -48,7 +51,7 @@ export class UploadRoutes {
     const started = await this.bus.request(START_UPLOAD, {
       repository: name.repository,
       algorithm,
-      ...mountOf(request),
+      ...(await this.mountOf(request)),
       ...(caller.userId !== undefined && { userId: caller.userId }),
     });
     if ('mounted' in started) return this.created(request, started.mounted);
@@ -71,13 +74,12 @@ export class UploadRoutes {
 
   /** GET: how far the session is. */
   async status(request: RegistryRequest, sessionId: string): Promise<void> {
-    const { repository } = request.name;
-    const { offset } = await this.bus.request(FIND_UPLOAD, { repository, sessionId });
+    const { offset } = await this.bus.request(FIND_UPLOAD, sessionOf(request, sessionId));
     await this.progress(request, sessionId, offset).status(204).send();
   }
 
   async cancel(request: RegistryRequest, sessionId: string): Promise<void> {
-    await this.bus.request(CANCEL_UPLOAD, { repository: request.name.repository, sessionId });
+    await this.bus.request(CANCEL_UPLOAD, sessionOf(request, sessionId));
     await request.reply.status(204).header('docker-upload-uuid', sessionId).send();
   }
 
@@ -88,8 +90,7 @@ export class UploadRoutes {
       ({ completed } = await this.append(request, sessionId, digest));
       await this.commit(request, sessionId, digest, completed);
     } catch (error) {
-      const { repository } = request.name;
-      const cancel = { repository, sessionId, ...(completed && { objectKey: completed.objectKey }) };
+      const cancel = { ...sessionOf(request, sessionId), ...(completed && { objectKey: completed.objectKey }) };
       // Gone already, or storage is away: then it ends when it has been idle for long.
       await this.bus.request(CANCEL_UPLOAD, cancel).catch(() => undefined);
       throw error;
@@ -97,12 +98,10 @@ export class UploadRoutes {
   }
 
   private async append(request: RegistryRequest, sessionId: string, digest: Digest | null): Promise<AppendedV1> {
-    const { repository } = request.name;
     this.refuseTooLarge(request);
     const start = startOfChunk(request);
     const grant = await this.bus.request(GRANT_APPEND, {
-      repository,
-      sessionId,
+      ...sessionOf(request, sessionId),
       ...(digest !== null && { digest }),
       ...(start !== null && { start }),
     });
@@ -133,10 +132,30 @@ export class UploadRoutes {
       digest,
       ...(completed && { completed }),
       ...(caller.userId !== undefined && { userId: caller.userId }),
+      ...(caller.startedBy !== undefined && { startedBy: caller.startedBy }),
       ...(attempt > 0 && { again: true }),
     });
     await askAgain(this.bus, COMMIT_UPLOAD, ask, COMMIT_WAITS_MS);
     await this.created(request, digest);
+  }
+
+  /** A mount that cannot be, for whatever reason, is an upload: whether a source exists is not told. */
+  private async mountOf({ query, caller }: RegistryRequest): Promise<{ mount?: Digest; from?: RepositoryName }> {
+    const [mount, from] = [digestOrNull(query.get('mount')), query.get('from')];
+    if (mount === null) return {};
+    const source = from === null ? await this.anySource(caller, mount) : repositoryOrNull(from);
+    if (source === null || (from !== null && !(await caller.may('pull', source)))) return {};
+    return { mount, from: source };
+  }
+
+  /** Of the repositories that the caller may pull one that has the blob. While auth is away there is none. */
+  private async anySource(caller: Caller, digest: Digest): Promise<RepositoryName | null> {
+    try {
+      return (await this.bus.request(FIND_MOUNT_SOURCE, { ...readerOf(caller), digest })).repository;
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'UNAVAILABLE') return null;
+      throw error;
+    }
   }
 
   private async created({ name, reply }: RegistryRequest, digest: Digest): Promise<void> {
@@ -163,18 +182,33 @@ function announcedAlgorithm(query: URLSearchParams): DigestAlgorithm {
   throw registryError('DIGEST_INVALID', { algorithm: announced }, { message: 'digest algorithm is not supported' });
 }
 
-/** A mount that cannot be, for whatever reason, is an upload: whether the source exists is not told. */
-function mountOf({ query, caller }: RegistryRequest): { mount?: Digest; from?: RepositoryName } {
-  const [mount, from] = [query.get('mount'), query.get('from')];
-  if (mount === null || from === null) return {};
+/** What a mount needs besides the right to push: to pull from its source. */
+export function scopesOfMount(query: URLSearchParams): Scope[] {
+  const from = query.has('mount') ? query.get('from') : null;
+  if (from === null || repositoryOrNull(from) === null) return [];
+  return [{ type: 'repository', name: from, actions: ['pull'] }];
+}
+
+const repositoryOrNull = (name: string): RepositoryName | null => valueOrNull(() => parseRepositoryName(name));
+const digestOrNull = (digest: string | null): Digest | null =>
+  digest === null ? null : valueOrNull(() => parseDigest(digest));
+
+function valueOrNull<T>(parse: () => T): T | null {
   try {
-    const source = parseRepositoryName(from);
-    return caller.may('pull', source) ? { mount: parseDigest(mount), from: source } : {};
+    return parse();
   } catch (error) {
-    if (error instanceof RegistryError) return {};
+    if (error instanceof RegistryError) return null;
     throw error;
   }
 }
+
+/** The session as storage is asked about it: this repository's, and the caller's own. */
+const sessionOf = ({ name, caller }: RegistryRequest, sessionId: string) => ({
+  repository: name.repository,
+  sessionId,
+  ...(caller.userId !== undefined && { ownerId: caller.userId }),
+  ...(caller.startedBy !== undefined && { startedBy: caller.startedBy }),
+});
 
 /** Where the chunk says that it starts; null where it does not say. Its length, where told, must be the body's. */
 function startOfChunk(request: RegistryRequest): number | null {

@@ -57,7 +57,7 @@ export class RegistryRows {
     const sessions = new UploadSessionStore(this.database, 60);
     const sessionId = await sessions.create(repository, 'sha256');
     const claim = crypto.randomUUID();
-    await sessions.claim(sessionId, repository, claim, null);
+    await sessions.claim({ sessionId, repository }, claim, null);
     const [digest, size, objectKey] = [digestOf(bytes), bytes.length, `objects/00/${sessionId}`];
     await this.blobs.commitUpload({ repository, sessionId, claim, digest, objectKey, size });
     return { digest, size, mediaType: 'application/octet-stream', objectKey };

@@ -8,7 +8,7 @@ import {
   type EnsureOrganisationV1,
 } from '@berth/contracts';
 import { deployMigrations, OrganisationStore, RepositoryStore, UploadSessionStore } from '@berth/metadata';
-import { type Digest, organisationOf, parseRepositoryName, type RepositoryName } from '@berth/oci';
+import { type Digest, organisationOf, parseRepositoryName, registryError, type RepositoryName } from '@berth/oci';
 import { RegistryModule } from '../registry.module.js';
 import { answering, type InProcessService, startInProcess } from '@berth/platform/testing';
 
@@ -22,7 +22,7 @@ export interface RegistryUnderTest extends InProcessService {
   /** A repository that exists. */
   repository(name: string): Promise<RepositoryName>;
   /** A session that storage completes to an object of this size. */
-  session(repository: RepositoryName, size?: number): Promise<string>;
+  session(repository: RepositoryName, size?: number, ownerId?: string): Promise<string>;
   count(table: string): Promise<number>;
 }
 
@@ -45,17 +45,18 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
     if (manage.refuse) throw manage.refuse;
     return ensure(name);
   });
-  answering(bus, CREATE_UPLOAD, async ({ repository, algorithm }) => ({
-    sessionId: await sessions.create(repository, algorithm),
+  answering(bus, CREATE_UPLOAD, async ({ repository, algorithm, ownerId }) => ({
+    sessionId: await sessions.create(repository, algorithm, ownerId),
   }));
-  storage.completed = answering(bus, COMPLETE_UPLOAD, async ({ repository, sessionId }) => {
+  storage.completed = answering(bus, COMPLETE_UPLOAD, async ({ digest: _, ...key }) => {
+    const { sessionId } = key;
     const claim = crypto.randomUUID();
-    await sessions.claim(sessionId, repository, claim, null);
+    if (!(await sessions.claim(key, claim, null))) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
     return { claim, objectKey: `objects/00/${sessionId}-${claim}`, size: storage.sizes.get(sessionId) ?? 0 };
   });
-  storage.cancelled = answering(bus, CANCEL_UPLOAD, async ({ repository, sessionId }) => {
-    await sessions.remove(sessionId, repository);
-    return { sessionId };
+  storage.cancelled = answering(bus, CANCEL_UPLOAD, async (key) => {
+    await sessions.remove(key);
+    return { sessionId: key.sessionId };
   });
   return {
     ...service,
@@ -68,8 +69,8 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
       await repositories.create(repository, (await ensure(organisationOf(repository))).organisationId, false);
       return repository;
     },
-    session: async (repository, size = 10) => {
-      const sessionId = await sessions.create(repository, 'sha256');
+    session: async (repository, size = 10, ownerId) => {
+      const sessionId = await sessions.create(repository, 'sha256', ownerId);
       storage.sizes.set(sessionId, size);
       return sessionId;
     },

@@ -33,13 +33,14 @@ export class CommitUpload {
 
   private async commitSession(request: CommitUploadV1): Promise<CommittedUploadV1> {
     const { repository, sessionId, digest, userId } = request;
-    const ask = () => ({ repository, sessionId, digest });
+    const session = sessionOf(request);
+    const ask = () => ({ ...session, digest });
     const object = request.completed ?? (await askAgain(this.bus, COMPLETE_UPLOAD, ask, COMPLETION_WAITS_MS));
     const upload = { repository, sessionId, digest, ...object };
     try {
       if (!(await this.commit(upload))) await this.commitFirst(upload, userId);
     } catch (error) {
-      if (error instanceof RegistryError && error.code === 'DENIED') await this.giveUp(upload);
+      if (error instanceof RegistryError && error.code === 'DENIED') await this.giveUp(session, object.objectKey);
       // An object that only this question knows of; one of the session's row is the session's to remove.
       if (error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN' && request.completed) {
         await this.blobs.discard(upload);
@@ -55,8 +56,8 @@ export class CommitUpload {
   }
 
   /** The push may not make its repository: the object would otherwise stay without a row. */
-  private async giveUp({ repository, sessionId, objectKey }: CompletedUpload): Promise<void> {
-    await this.bus.request(CANCEL_UPLOAD, { repository, sessionId, objectKey });
+  private async giveUp(session: ReturnType<typeof sessionOf>, objectKey: string): Promise<void> {
+    await this.bus.request(CANCEL_UPLOAD, { ...session, objectKey });
   }
 
   /** False where the repository does not exist yet. */
@@ -66,3 +67,11 @@ export class CommitUpload {
     return outcome === 'committed';
   }
 }
+
+/** The session as storage is asked about it: the pusher's own. */
+const sessionOf = ({ repository, sessionId, userId, startedBy }: CommitUploadV1) => ({
+  repository,
+  sessionId,
+  ...(userId !== undefined && { ownerId: userId }),
+  ...(startedBy !== undefined && { startedBy }),
+});

@@ -17,7 +17,7 @@ export class StartUpload {
 
   async run({ repository, algorithm, mount, from, userId }: StartUploadV1): Promise<StartedUploadV1> {
     if (mount && from && (await this.mount(repository, from, mount, userId))) return { mounted: mount };
-    return this.bus.request(CREATE_UPLOAD, { repository, algorithm });
+    return this.bus.request(CREATE_UPLOAD, { repository, algorithm, ...(userId !== undefined && { ownerId: userId }) });
   }
 
   private async mount(

@@ -41,7 +41,7 @@ describe(CommitUpload, () => {
     const [sessionId, digest] = [await registry.session(repository, 42), someDigest()];
     expect(await commit(repository, sessionId, digest)).toEqual({ digest, size: 42 });
     expect(await find(repository, digest)).toMatchObject({ digest, size: 42 });
-    expect(await registry.sessions.find(sessionId, repository)).toBeNull();
+    expect(await registry.sessions.find({ sessionId, repository })).toBeNull();
   });
 
   it('of a blob that another repository has shares its object, and queues the new one', async () => {
@@ -66,7 +66,7 @@ describe(CommitUpload, () => {
   it('of what the data plane has completed does not ask storage again', async () => {
     const repository = await registry.repository('team/app');
     const [sessionId, digest, claim] = [await registry.session(repository), someDigest(), crypto.randomUUID()];
-    await registry.sessions.claim(sessionId, repository, claim, null);
+    await registry.sessions.claim({ sessionId, repository }, claim, null);
     const asked = registry.storage.completed.length;
     const completed = { claim, objectKey: `objects/11/${sessionId}`, size: 7 };
     expect(await commit(repository, sessionId, digest, { completed })).toEqual({ digest, size: 7 });
@@ -78,20 +78,20 @@ describe(CommitUpload, () => {
     const repository = await registry.repository('team/app');
     const [sessionId, digest] = [await registry.session(repository), someDigest()];
     const stale = { claim: crypto.randomUUID(), objectKey: `objects/22/${sessionId}`, size: 7 };
-    await registry.sessions.claim(sessionId, repository, stale.claim, null);
-    await registry.sessions.claim(sessionId, repository, crypto.randomUUID(), null);
+    await registry.sessions.claim({ sessionId, repository }, stale.claim, null);
+    await registry.sessions.claim({ sessionId, repository }, crypto.randomUUID(), null);
     expect(await failureOf(commit(repository, sessionId, digest, { completed: stale }))).toMatchObject({
       code: 'BLOB_UPLOAD_UNKNOWN',
     });
     expect(await failureOf(find(repository, digest))).toMatchObject(UNKNOWN);
-    expect(await registry.sessions.find(sessionId, repository)).not.toBeNull();
+    expect(await registry.sessions.find({ sessionId, repository })).not.toBeNull();
   });
 
   it('with the claim of an append that was taken over leaves no object behind', async () => {
     const repository = await registry.repository('team/app');
     const [sessionId, digest] = [await registry.session(repository), someDigest()];
     const completed = { claim: crypto.randomUUID(), objectKey: `objects/33/${sessionId}`, size: 7 };
-    await registry.sessions.claim(sessionId, repository, crypto.randomUUID(), null);
+    await registry.sessions.claim({ sessionId, repository }, crypto.randomUUID(), null);
     const queued = await registry.count('registry.object_deletion');
     expect(await failureOf(commit(repository, sessionId, digest, { completed }))).not.toBeNull();
     expect(await registry.count('registry.object_deletion')).toBe(queued + 1);
@@ -104,11 +104,26 @@ describe(CommitUpload, () => {
     expect(await failureOf(find(mine, digest))).toMatchObject(UNKNOWN);
   });
 
+  it('of a session of another user, or of one that started behind the end of a token, makes nothing true', async () => {
+    const repository = await registry.repository('team/app');
+    const digest = someDigest();
+    const { userId } = registry;
+    const sessionId = await registry.session(repository, 10, userId);
+    for (const over of [{}, { userId: crypto.randomUUID() }, { userId, startedBy: 1 }]) {
+      expect(await failureOf(commit(repository, sessionId, digest, over))).toMatchObject({
+        code: 'BLOB_UPLOAD_UNKNOWN',
+      });
+    }
+    expect(await failureOf(find(repository, digest))).toMatchObject(UNKNOWN);
+    const startedBy = Math.ceil(Date.now() / 1000) + 60;
+    expect(await commit(repository, sessionId, digest, { userId, startedBy })).toMatchObject({ digest });
+  });
+
   it('as a first push makes organisation and repository, private, for the pusher', async () => {
     const repository = parseRepositoryName(`new-${crypto.randomUUID()}/app`);
     const { userId } = registry;
     const digest = someDigest();
-    await commit(repository, await registry.session(repository), digest, { userId });
+    await commit(repository, await registry.session(repository, 10, userId), digest, { userId });
     expect(registry.manage.asked).toEqual([{ name: repository.split('/')[0], creatorId: userId }]);
     expect(await find(repository, digest)).toMatchObject({ digest });
     const row = await registry.database.prisma.repository.findUnique({ where: { path: repository } });
@@ -120,7 +135,7 @@ describe(CommitUpload, () => {
     registry.manage.refuse = registryError('DENIED');
     const sessionId = await registry.session(repository);
     expect(await failureOf(commit(repository, sessionId, someDigest()))).toMatchObject({ code: 'DENIED', status: 403 });
-    expect(await registry.sessions.find(sessionId, repository)).toBeNull();
+    expect(await registry.sessions.find({ sessionId, repository })).toBeNull();
     expect(registry.storage.cancelled.at(-1)).toMatchObject({ sessionId });
   });
 
@@ -138,6 +153,16 @@ describe(StartUpload, () => {
   const start = (repository: RepositoryName, over: Partial<StartUploadV1> = {}) =>
     registry.bus.request(START_UPLOAD, { repository, algorithm: 'sha256', ...over });
   const session = { sessionId: expect.any(String) as unknown };
+
+  it('opens a session that is the pusher’s, and in open mode nobody’s', async () => {
+    const repository = await registry.repository('team/app');
+    const { userId } = registry;
+    const own = (await start(repository, { userId })) as { sessionId: string };
+    expect(await registry.sessions.find({ ...own, repository })).toBeNull();
+    expect(await registry.sessions.find({ ...own, repository, ownerId: userId })).not.toBeNull();
+    const open = (await start(repository)) as { sessionId: string };
+    expect(await registry.sessions.find({ ...open, repository })).not.toBeNull();
+  });
 
   it('opens a session, also in a repository that does not exist yet', async () => {
     expect(await start(await registry.repository('team/app'))).toEqual(session);

@@ -109,7 +109,9 @@ describe(AppendUpload, () => {
       const { offset, completed } = await storage.send(session, 'whole', { digest });
       expect([offset, completed?.size]).toEqual([5, 5]);
       expect(await storage.contentOf(completed!.objectKey)).toBe('whole');
-      expect((await storage.sessions.find(session, REPOSITORY))?.claim).toBe(completed!.claim);
+      expect((await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim).toBe(
+        completed!.claim,
+      );
       expect(await storage.keys()).toEqual([completed!.objectKey]);
     });
 
@@ -282,6 +284,33 @@ describe(AppendUpload, () => {
       },
       SHORT_OF_KEEP_ALIVE,
     );
+
+    it('and anything else by another user than who started it does nothing', async () => {
+      const [ownerId, other] = [crypto.randomUUID(), crypto.randomUUID()];
+      const { sessionId } = await storage.service.create({ repository: REPOSITORY, algorithm: 'sha256', ownerId });
+      const own = { repository: REPOSITORY, sessionId, ownerId };
+      const { url } = await storage.append.grant(own);
+      await storage.append.run(url.slice(url.lastIndexOf('/') + 1), chunksOf('one'));
+      for (const foreign of [
+        { ...own, ownerId: other },
+        { repository: REPOSITORY, sessionId },
+        { ...own, startedBy: 1 },
+      ]) {
+        for (const attempt of [
+          () => storage.service.find(foreign),
+          () => storage.append.grant(foreign),
+          () => storage.append.grant({ ...foreign, start: 0 }),
+          () => storage.append.grant({ ...foreign, start: 3 }),
+          () => storage.complete.run({ ...foreign, digest: digestOf(Buffer.from('one')) }),
+          () => storage.service.cancel(foreign),
+        ]) {
+          expect(await failureOf(attempt())).toMatchObject(UNKNOWN);
+        }
+      }
+      expect(await storage.service.find(own)).toEqual({ offset: 3 });
+      expect(await storage.complete.run({ ...own, digest: digestOf(Buffer.from('one')) })).toMatchObject({ size: 3 });
+      await storage.service.cancel(own);
+    });
 
     it('by another repository does nothing', async () => {
       const sessionId = await storage.start();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
 import type { AppendedV1, AppendGrantV1, CompletedObject, GrantAppendV1 } from '@berth/contracts';
-import { type UploadProgress, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
+import { type UploadProgress, type UploadSessionKey, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
 import { type Digest, digestAlgorithm, digestHex, registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
@@ -42,10 +42,10 @@ export class AppendUpload {
   ) {}
 
   /** A grant for this process, for one transfer. Spec: end-5, end-6. */
-  async grant({ repository, sessionId, start, digest }: GrantAppendV1): Promise<AppendGrantV1> {
+  async grant({ start, digest, ...key }: GrantAppendV1): Promise<AppendGrantV1> {
     const claim = randomUUID();
-    const session = await this.sessions.claim(sessionId, repository, claim, start ?? null);
-    if (!session) throw await this.refusal(sessionId, repository, start);
+    const session = await this.sessions.claim(key, claim, start ?? null);
+    if (!session) throw await this.refusal(key, start);
     this.granted.set(claim, { session, claim, digest: digest ?? null });
     return { url: this.address.url('uploads', claim), offset: session.offset };
   }
@@ -116,9 +116,9 @@ export class AppendUpload {
     if (!held) await this.active.stop(sessionId);
   }
 
-  private async refusal(sessionId: string, repository: string, start: number | undefined) {
-    const session = start === undefined ? null : await this.sessions.find(sessionId, repository);
-    if (!session) return registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
+  private async refusal(key: UploadSessionKey, start: number | undefined) {
+    const session = start === undefined ? null : await this.sessions.find(key);
+    if (!session) return registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: key.sessionId });
     return registryError(
       'BLOB_UPLOAD_INVALID',
       { offset: session.offset, start },

@@ -157,6 +157,6 @@ describe(CompleteUpload, () => {
     const [first, second] = [await storage.finish(session, 'one'), await storage.finish(session, 'one')];
     expect(second).toEqual({ ...first, claim: second.claim });
     expect(second.claim).not.toBe(first.claim);
-    expect((await storage.sessions.find(session, REPOSITORY))?.claim).toBe(second.claim);
+    expect((await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim).toBe(second.claim);
   });
 });

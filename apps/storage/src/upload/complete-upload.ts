@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
 import type { CompletedObject, CompleteUploadV1 } from '@berth/contracts';
-import { UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
+import { type UploadSessionKey, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
 import { type Digest, digestAlgorithm, digestHex, type DigestAlgorithm, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { freshObjectKey } from '../object/object-key.js';
@@ -23,19 +23,20 @@ export class CompleteUpload {
     private readonly remover: ObjectRemover,
   ) {}
 
-  async run({ repository, sessionId, digest }: CompleteUploadV1): Promise<CompletedObject> {
+  async run({ digest, ...key }: CompleteUploadV1): Promise<CompletedObject> {
+    const { sessionId } = key;
     const claim = randomUUID();
-    const session = await this.sessions.claim(sessionId, repository, claim, null);
+    const session = await this.sessions.claim(key, claim, null);
     if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
     await this.active.stop(sessionId);
     const algorithm = digestAlgorithm(digest);
     const passed = session.offset === 0 ? createHash(algorithm).digest('hex') : session[algorithm];
     if (passed !== null && passed !== digestHex(digest)) throw differs(digest, algorithm, passed);
-    const { key, obsolete } = await this.store.complete(await this.objectOf(session));
+    const { key: objectKey, obsolete } = await this.store.complete(await this.objectOf(session));
     this.remover.deleteLater(obsolete);
-    if (passed === null) await this.compareStored(session, key, digest);
+    if (passed === null) await this.compareStored(objectKey, digest, key);
     this.hashes.forget(sessionId);
-    return { claim, objectKey: key, size: session.offset };
+    return { claim, objectKey, size: session.offset };
   }
 
   private async objectOf(session: UploadSessionRow): Promise<UnfinishedObject> {
@@ -45,14 +46,14 @@ export class CompleteUpload {
   }
 
   /** The object is whole and takes no more bytes: where it differs, the session ends with it. */
-  private async compareStored(session: UploadSessionRow, key: string, digest: Digest): Promise<void> {
+  private async compareStored(objectKey: string, digest: Digest, key: UploadSessionKey): Promise<void> {
     const algorithm = digestAlgorithm(digest);
     const hash = createHash(algorithm);
-    for await (const chunk of await this.store.read(key)) hash.update(chunk);
+    for await (const chunk of await this.store.read(objectKey)) hash.update(chunk);
     const computed = hash.digest('hex');
     if (computed === digestHex(digest)) return;
-    await this.sessions.remove(session.id, session.repository);
-    this.remover.deleteLater([key]);
+    await this.sessions.remove(key);
+    this.remover.deleteLater([objectKey]);
     throw differs(digest, algorithm, computed);
   }
 }

@@ -14,19 +14,20 @@ export class UploadSessionService {
     private readonly remover: ObjectRemover,
   ) {}
 
-  async create({ repository, algorithm }: CreateUploadV1): Promise<{ sessionId: string }> {
-    return { sessionId: await this.sessions.create(repository, algorithm) };
+  async create({ repository, algorithm, ownerId }: CreateUploadV1): Promise<{ sessionId: string }> {
+    return { sessionId: await this.sessions.create(repository, algorithm, ownerId) };
   }
 
-  async find({ repository, sessionId }: FindUploadV1): Promise<{ offset: number }> {
-    const session = await this.sessions.find(sessionId, repository);
-    if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
+  async find(request: FindUploadV1): Promise<{ offset: number }> {
+    const session = await this.sessions.find(request);
+    if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: request.sessionId });
     return { offset: session.offset };
   }
 
   /** The row goes first: an append that is under way can then no longer become true. */
-  async cancel({ repository, sessionId, objectKey }: CancelUploadV1): Promise<{ sessionId: string }> {
-    const session = await this.sessions.remove(sessionId, repository);
+  async cancel({ objectKey, ...key }: CancelUploadV1): Promise<{ sessionId: string }> {
+    const { sessionId } = key;
+    const session = await this.sessions.remove(key);
     if (!session) throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId });
     await this.active.stop(sessionId);
     if (session.object) this.remover.abortLater(session.object as UnfinishedObject);

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import type { Digest, RepositoryName } from '@berth/oci';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsOptional, IsUUID, ValidateNested } from 'class-validator';
+import { IsBoolean, IsInt, IsOptional, IsUUID, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsDigest, IsRepositoryName } from '../field-validators.js';
 import { CompletedObject } from '../storage/completed-object.js';
@@ -18,6 +18,11 @@ export class CommitUploadV1 extends Pusher {
 
   @IsDigest()
   digest!: Digest;
+
+  /** As in UploadSessionRef, whose owner is the pusher. */
+  @IsOptional()
+  @IsInt()
+  startedBy?: number;
 
   /** What the data plane answered to the last bytes, where it has completed the object; otherwise storage is asked to. */
   @IsOptional()
@@ -36,7 +41,7 @@ export interface CommittedUploadV1 {
   size: number;
 }
 
-/** DIGEST_INVALID where the bytes hash to something else, BLOB_UPLOAD_UNKNOWN where the session is not this repository's. */
+/** DIGEST_INVALID where the bytes hash to something else, BLOB_UPLOAD_UNKNOWN where the session is not this repository's or not the pusher's. */
 export const COMMIT_UPLOAD = defineRequest<CommitUploadV1, CommittedUploadV1>(
   'registry.upload.commit.v1',
   CommitUploadV1,

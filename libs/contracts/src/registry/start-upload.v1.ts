@@ -16,7 +16,7 @@ export class StartUploadV1 extends Pusher {
   @IsDigest()
   mount?: Digest;
 
-  /** Where to mount from. The asker has checked that the client may read it. */
+  /** Where to mount from. The asker has checked that the client may pull from it. */
   @IsOptional()
   @IsRepositoryName()
   from?: RepositoryName;

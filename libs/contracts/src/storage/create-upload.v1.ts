@@ -1,5 +1,5 @@
 import type { DigestAlgorithm, RepositoryName } from '@berth/oci';
-import { IsIn } from 'class-validator';
+import { IsIn, IsOptional, IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsRepositoryName } from '../field-validators.js';
 
@@ -11,6 +11,11 @@ export class CreateUploadV1 {
   /** What the bytes are hashed with as they pass. */
   @IsIn(['sha256', 'sha512'])
   algorithm!: DigestAlgorithm;
+
+  /** Who alone may go on with it; absent in open mode. */
+  @IsOptional()
+  @IsUUID()
+  ownerId?: string;
 }
 
 export const CREATE_UPLOAD = defineRequest<CreateUploadV1, { sessionId: string }>(

@@ -73,7 +73,7 @@ export class RegistryFixture {
   async completedUpload(repository: RepositoryName, digest = anyDigest()) {
     const sessionId = await this.sessions.create(repository, 'sha256');
     const claim = randomUUID();
-    await this.sessions.claim(sessionId, repository, claim, null);
+    await this.sessions.claim({ sessionId, repository }, claim, null);
     return { repository, sessionId, claim, digest, objectKey: objectKeyOf(digest), size: SIZE };
   }
 

@@ -1,0 +1,154 @@
+import { AUTHENTICATE, AUTHORIZE } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { parseRepositoryName, registryError, type Scope } from '@berth/oci';
+import { loadSettings } from '@berth/platform';
+import { answering } from '@berth/platform/testing';
+import { BasicVerifier } from './basic-verifier.js';
+
+const ANN = { username: 'ann', password: 'secret' };
+const AB = parseRepositoryName('a/b');
+const CD = parseRepositoryName('c/d');
+const UNAUTHORIZED = { code: 'UNAUTHORIZED', status: 401 };
+
+// Only the clock is the test's: what waits for promises and I/O goes on as ever.
+const DO_NOT_FAKE = ['setTimeout', 'setImmediate', 'nextTick', 'queueMicrotask', 'setInterval'] as const;
+beforeEach(() => jest.useFakeTimers({ doNotFake: [...DO_NOT_FAKE] }));
+afterEach(() => jest.useRealTimers());
+const later = (seconds: number) => jest.setSystemTime(Date.now() + seconds * 1000);
+
+/** A verifier before an auth that knows ann, whose password and rights are the test's. */
+function basics(env: Record<string, string> = {}) {
+  const bus = new InProcessBus();
+  const auth = { password: 'secret', actions: { [AB]: ['pull'] } as Record<string, string[]>, enabled: true };
+  const verified = answering(bus, AUTHENTICATE, async ({ username, password }) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (username !== 'ann' || password !== auth.password || !auth.enabled) throw registryError('UNAUTHORIZED');
+    return { userId: 'u-ann' };
+  });
+  const decided = answering(bus, AUTHORIZE, ({ scopes }) => {
+    if (!auth.enabled) throw registryError('UNAUTHORIZED');
+    const access: Scope[] = scopes.map((scope) => ({ ...scope, actions: auth.actions[scope.name] ?? [] }));
+    return { access, refused: [] };
+  });
+  return { verifier: new BasicVerifier(bus, loadSettings(env)), auth, verified, decided, bus };
+}
+
+describe(BasicVerifier, () => {
+  it('tells who it is and what they may do, and that more was refused', async () => {
+    const caller = await basics().verifier.verify(ANN);
+    expect(caller).toMatchObject({ userId: 'u-ann', everything: false, mayList: true });
+    expect([await caller.may('pull', AB), await caller.may('push', AB), await caller.may('pull', CD)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([await caller.wasRefused('pull', AB), await caller.wasRefused('push', AB)]).toEqual([false, true]);
+  });
+
+  it('asks once for many requests, and once for each repository', async () => {
+    const { verifier, verified, decided } = basics();
+    for (let n = 0; n < 20; n++) {
+      const caller = await verifier.verify(ANN);
+      for (const action of ['pull', 'push', 'delete'] as const) await caller.may(action, AB);
+      await caller.may('pull', CD);
+    }
+    expect(verified).toHaveLength(1);
+    expect(decided.map(({ userId, scopes }) => [userId, scopes[0]!.name])).toEqual([
+      ['u-ann', AB],
+      ['u-ann', CD],
+    ]);
+  });
+
+  it('asks once for requests that come at the same time', async () => {
+    const { verifier, verified, decided } = basics();
+    const callers = await Promise.all(Array.from({ length: 50 }, () => verifier.verify(ANN)));
+    await Promise.all(callers.map((caller) => caller.may('pull', AB)));
+    expect([verified.length, decided.length]).toEqual([1, 1]);
+  });
+
+  it('takes other credentials for others, wherever the name ends', async () => {
+    const { verifier, verified } = basics();
+    await verifier.verify(ANN);
+    for (const other of [
+      { username: 'ann', password: 'secre' },
+      { username: 'anns', password: 'ecret' },
+      { username: 'Ann', password: 'secret' },
+      { username: 'ann', password: '' },
+    ]) {
+      await expect(verifier.verify(other)).rejects.toMatchObject(UNAUTHORIZED);
+    }
+    expect(verified).toHaveLength(5);
+  });
+
+  it('keeps no password', async () => {
+    const { verifier } = basics();
+    await verifier.verify(ANN);
+    const kept = (verifier as unknown as { verified: { keys(): Iterable<string> } }).verified;
+    expect([...kept.keys()]).toEqual([expect.stringMatching(/^[A-Za-z0-9_-]{43}$/)]);
+    const [another] = [...kept.keys()];
+    const second = basics().verifier;
+    await second.verify(ANN);
+    expect([...(second as unknown as { verified: { keys(): Iterable<string> } }).verified.keys()]).not.toContain(
+      another,
+    );
+  });
+
+  describe('forgets', () => {
+    it('an old password, a disabled user and a right that was taken away after the time that is set', async () => {
+      const { verifier, auth } = basics({ BERTH_BASIC_SECONDS: '30' });
+      expect(await (await verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      auth.actions[AB] = [];
+      later(29);
+      expect(await (await verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      later(2);
+      expect(await (await verifier.verify(ANN)).may('pull', AB)).toBe(false);
+      auth.password = 'new';
+      later(31);
+      await expect(verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
+    it('what was allowed no later than who it was, however late the right was asked for', async () => {
+      const { verifier, auth } = basics({ BERTH_BASIC_SECONDS: '30' });
+      await verifier.verify(ANN);
+      later(29);
+      expect(await (await verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      auth.actions[AB] = [];
+      later(2);
+      expect(await (await verifier.verify(ANN)).may('pull', AB)).toBe(false);
+    });
+
+    it('a user at once whom auth calls disabled when it is asked for a right', async () => {
+      const { verifier, auth, verified } = basics();
+      await verifier.verify(ANN);
+      auth.enabled = false;
+      await expect((await verifier.verify(ANN)).may('pull', AB)).rejects.toMatchObject(UNAUTHORIZED);
+      await expect(verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+      expect(verified).toHaveLength(2);
+    });
+
+    it('a refusal after five seconds, and asks nothing before', async () => {
+      const { verifier, auth, verified } = basics();
+      auth.password = 'another';
+      for (let n = 0; n < 10; n++) await expect(verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+      expect(verified).toHaveLength(1);
+      auth.password = 'secret';
+      later(4);
+      await expect(verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+      later(2);
+      await expect(verifier.verify(ANN)).resolves.toMatchObject({ userId: 'u-ann' });
+    });
+  });
+
+  it('does not remember that auth was away', async () => {
+    const { verifier, bus } = basics();
+    const away = { code: 'UNAVAILABLE', status: 503 };
+    bus.remove(AUTHENTICATE.subject);
+    await expect(verifier.verify(ANN)).rejects.toMatchObject(away);
+    answering(bus, AUTHENTICATE, () => ({ userId: 'u-ann' }));
+    const caller = await verifier.verify(ANN);
+    bus.remove(AUTHORIZE.subject);
+    await expect(caller.may('pull', AB)).rejects.toMatchObject(away);
+    answering(bus, AUTHORIZE, ({ scopes }) => ({ access: [{ ...scopes[0]!, actions: ['pull'] }], refused: [] }));
+    expect(await caller.may('pull', AB)).toBe(true);
+  });
+});
