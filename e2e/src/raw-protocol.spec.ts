@@ -8,6 +8,7 @@ import { describeContentNegotiation } from './raw-protocol/content-negotiation.j
 import { describeContentSets } from './raw-protocol/content-sets.js';
 import { describeDeleteSemantics } from './raw-protocol/delete-semantics.js';
 import { describeHeaders } from './raw-protocol/headers.js';
+import { describeCatalog } from './raw-protocol/catalog.js';
 import { describeManifests } from './raw-protocol/manifests.js';
 import { describeReferrers } from './raw-protocol/referrers.js';
 import { describeTags } from './raw-protocol/tags.js';
@@ -37,5 +38,8 @@ requireOrSkip(`the raw protocol against ${mode}`, reasonAgainst(mode))(`the raw 
   describeContentSets(() => stack);
   describeDeleteSemantics(() => stack);
   describeHeaders(() => stack);
-  if (!isForeignRegistry()) describeTokens(() => stack);
+  if (!isForeignRegistry()) {
+    describeTokens(() => stack);
+    describeCatalog(() => stack);
+  }
 });

@@ -13,7 +13,7 @@ import { PATH_TEMPLATES } from './registry-documentation.js';
 import { structuralTroubles } from '../testing/openapi-check.js';
 
 const nothing = {} as never;
-const routes = new RegistryRoutes(nothing, nothing, nothing, nothing, nothing);
+const routes = new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing);
 const document = buildDocument(routes, '/');
 const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>

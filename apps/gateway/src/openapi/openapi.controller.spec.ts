@@ -14,7 +14,7 @@ describe('GET /openapi.json', () => {
       controllers: [OpenApiController],
       providers: [
         { provide: PublicUrl, useValue: new PublicUrl({ publicUrl: undefined } as never) },
-        { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing) },
+        { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
       ],
     }).compile();
     app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());

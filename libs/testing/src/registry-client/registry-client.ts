@@ -103,8 +103,8 @@ export class RegistryClient {
     return this.inRepository('GET', name, `referrers/${digest}`, { query });
   }
 
-  catalog(query: { n?: number | string; last?: string } = {}): Promise<HttpAnswer> {
-    return this.call('GET', '/v2/_catalog', ['registry:catalog:*'], { query });
+  catalog(query: { n?: number | string; last?: string } = {}, method = 'GET'): Promise<HttpAnswer> {
+    return this.call(method, '/v2/_catalog', ['registry:catalog:*'], { query });
   }
 
   /** Any request below a repository, with the rights that its method needs. */
