@@ -18,7 +18,8 @@ const PROBES = new Set(['/livez', '/readyz']);
 
 /**
  * Requests per minute, by address and by user. Each gateway counts for itself and tells the others what it has admitted,
- * so that all together keep to the limit; one that hears nobody keeps to it alone. Without a limit nothing is counted.
+ * so that all together keep to the limit; one that hears nobody keeps to it alone. A store that all share would be one more
+ * question for each request, and one more thing without which there is no answer. Without a limit nothing is counted.
  */
 @Injectable()
 export class RateLimits implements OnModuleInit, OnModuleDestroy {

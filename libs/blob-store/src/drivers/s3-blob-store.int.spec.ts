@@ -26,6 +26,8 @@ import { FIRST_PART_SIZE } from '../part-size.js';
 import { startForwarder, type Forwarder } from '../testing/http-forwarder.js';
 import { S3BlobStore, type S3BlobStoreOptions } from './s3-blob-store.js';
 
+jest.setTimeout(30_000);
+
 const MIB = 2 ** 20;
 const PART = FIRST_PART_SIZE;
 

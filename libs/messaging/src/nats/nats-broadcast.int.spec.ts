@@ -27,6 +27,14 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('telling over NA
     return { one, two, dispose: async () => undefined };
   });
 
+  it('does not mind that its connection is being closed, or is', async () => {
+    const one = new NatsBroadcast(links[0]!);
+    const draining = links[0]!.connection.drain();
+    expect(() => one.publish(COUNTED, { n: 1 })).not.toThrow();
+    await draining;
+    expect(() => one.publish(COUNTED, { n: 1 })).not.toThrow();
+  });
+
   it('does not mind that NATS is away, keeps nothing for later, and is heard again when it is back', async () => {
     const [one, two] = links.map((link) => new NatsBroadcast(link)) as [NatsBroadcast, NatsBroadcast];
     const heard: CountedV1[] = [];

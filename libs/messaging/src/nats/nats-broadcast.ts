@@ -11,7 +11,11 @@ export class NatsBroadcast extends Broadcast {
   publish<Message extends object>({ subject }: BroadcastContract<Message>, message: Message): void {
     // The client would keep it until the connection is back, and then it is stale.
     if (!this.link.isUp) return;
-    this.link.connection.publish(subject, JSON.stringify(message));
+    try {
+      this.link.connection.publish(subject, JSON.stringify(message));
+    } catch {
+      // It closed just now: nobody is told.
+    }
   }
 
   subscribe<Message extends object>(
