@@ -45,7 +45,7 @@ export class UploadRoutes {
   /** POST: mounts, takes a whole blob, or opens a session. */
   async start(request: RegistryRequest): Promise<void> {
     const { name, query, caller } = request;
-    const digest = query.has('digest') ? parseDigest(query.get('digest')!) : null;
+    const digest = query.has('digest') ? digestIn(query) : null;
     if (digest) this.refuseTooLarge(request);
     const algorithm = digest ? digestAlgorithm(digest) : announcedAlgorithm(query);
     const started = await this.bus.request(START_UPLOAD, {
@@ -67,7 +67,7 @@ export class UploadRoutes {
 
   /** PUT: the last chunk, or none, and the digest of the whole. */
   async complete(request: RegistryRequest, sessionId: string): Promise<void> {
-    const digest = parseDigest(request.query.get('digest') ?? '');
+    const digest = digestIn(request.query);
     const appended = hasBody(request) ? await this.append(request, sessionId, digest) : null;
     await this.commit(request, sessionId, digest, appended?.completed);
   }
@@ -174,6 +174,13 @@ export class UploadRoutes {
       .header('range', `0-${Math.max(0, offset - 1)}`)
       .header('docker-upload-uuid', sessionId);
   }
+}
+
+/** One digest and no second: whoever stands between might have read the other. */
+function digestIn(query: URLSearchParams): Digest {
+  const [digest = '', ...others] = query.getAll('digest');
+  if (others.length > 0) throw registryError('DIGEST_INVALID', { digests: [digest, ...others] });
+  return parseDigest(digest);
 }
 
 function announcedAlgorithm(query: URLSearchParams): DigestAlgorithm {
