@@ -185,7 +185,7 @@ describe('ranges', () => {
     }
     const start = BigInt(first);
     const end = last === '' ? null : BigInt(last);
-    if (end !== null && end < start) return null;
+    if (end !== null && end < start) return 'unsatisfiable';
     if (start >= size) return 'unsatisfiable';
     return range(start, end === null || end >= size ? size - 1n : end);
   }

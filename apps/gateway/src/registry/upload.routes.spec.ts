@@ -341,9 +341,13 @@ describe(UploadRoutes, () => {
       expect(asked.committed).toEqual([]);
     });
 
-    it('needs a digest before it takes a byte', async () => {
+    it.each([
+      ['', 'none'],
+      [`digest=${DIGEST}&digest=${DIGEST}`, 'two'],
+    ])('needs one digest before it takes a byte, of "%s" has it %s', async (query) => {
       const { routes: uploads, transport } = routes();
       const { request } = aRequest({ method: 'PUT', headers: { 'content-length': '1' }, body: 'x' });
+      request.query = new URLSearchParams(query);
       await expect(uploads.complete(request, SESSION)).rejects.toMatchObject({ code: 'DIGEST_INVALID' });
       expect(transport.appended).toEqual([]);
     });
