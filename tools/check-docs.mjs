@@ -119,6 +119,17 @@ function checkTable(path, what, expected, row) {
     if (!expected.has(name)) troubles.push(`${path}  has a ${what} that is not in the code: ${name}`);
 }
 
+/** What a document shows of scripts stands in one of them as it is: what a reader copies is what is tested. */
+function checkExcerpts(path, scripts) {
+  const document = documents.find((candidate) => candidate.path === path);
+  if (!document) return void troubles.push(`${path}  is missing`);
+  const texts = globSync(scripts, { cwd: ROOT }).map(read);
+  for (const match of matches(document.text, /^```(?:sh|python)\n([^]*?)^```$/gm)) {
+    if (!texts.some((text) => text.includes(match[1])))
+      complain(document, match, `no file of ${scripts} has this code`);
+  }
+}
+
 for (const document of documents) {
   checkPaths(document);
   checkLinks(document);
@@ -126,6 +137,7 @@ for (const document of documents) {
 }
 const catalogue = new Set(Object.entries(REGISTRY_ERRORS).map(([code, { status }]) => `${code} ${status}`));
 checkTable('docs/errors.md', 'error', catalogue, /^\| `([A-Z_]+)` +\| (\d{3})\b/gm);
+checkExcerpts('docs/scripting.md', 'e2e/scripts/*.{sh,py}');
 checkTable('docs/operating.md', 'metric', metrics, /^\| `(berth_[a-z_]+)`/gm);
 
 troubles.push(...troublesOfSpecCoverage());

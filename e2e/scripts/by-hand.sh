@@ -19,7 +19,7 @@ if [ -n "$CHALLENGE" ]; then
   REALM=$(echo "$CHALLENGE" | grep -o 'realm="[^"]*"' | cut -d '"' -f 2)
   SERVICE=$(echo "$CHALLENGE" | grep -o 'service="[^"]*"' | cut -d '"' -f 2)
   SCOPE=$(echo "$CHALLENGE" | grep -o 'scope="[^"]*"' | cut -d '"' -f 2)
-  TOKEN=$(curl -s -u "$LOGIN" "$REALM?service=$SERVICE&scope=$SCOPE" | jq -r .token)
+  TOKEN=$(curl -s ${LOGIN:+-u "$LOGIN"} "$REALM?service=$SERVICE&scope=$SCOPE" | jq -r .token)
   AUTH=(-H "Authorization: Bearer $TOKEN")
   echo "token for $SCOPE"
 fi
@@ -36,14 +36,14 @@ echo "digest by GET: $AGAIN"
 
 # To delete is another right, so it needs another token; the digest names what goes.
 if [ -n "$CHALLENGE" ]; then
-  TOKEN=$(curl -s -u "$LOGIN" "$REALM?service=$SERVICE&scope=repository:$NAME:delete" | jq -r .token)
+  TOKEN=$(curl -s ${LOGIN:+-u "$LOGIN"} "$REALM?service=$SERVICE&scope=repository:$NAME:delete" | jq -r .token)
   AUTH=(-H "Authorization: Bearer $TOKEN")
 fi
 curl -s -o /dev/null -w 'DELETE: %{http_code}\n' -X DELETE "${AUTH[@]}" "$REGISTRY/v2/$NAME/manifests/$DIGEST"
 
 # Every tag of that digest is gone with it.
 if [ -n "$CHALLENGE" ]; then
-  TOKEN=$(curl -s -u "$LOGIN" "$REALM?service=$SERVICE&scope=$SCOPE" | jq -r .token)
+  TOKEN=$(curl -s ${LOGIN:+-u "$LOGIN"} "$REALM?service=$SERVICE&scope=$SCOPE" | jq -r .token)
   AUTH=(-H "Authorization: Bearer $TOKEN")
 fi
 curl -s -o /dev/null -w 'GET of the tag: %{http_code}\n' "${AUTH[@]}" "$REGISTRY/v2/$NAME/manifests/$TAG"

@@ -24,7 +24,7 @@ ask_once() {
 ask() {
   ask_once "$@"
   if [ "$STATUS" = 401 ]; then
-    TOKEN=$(curl -s -u "$LOGIN" "$(field realm)?service=$(field service)&scope=$(field scope)" | jq -r '.token // empty')
+    TOKEN=$(curl -s ${LOGIN:+-u "$LOGIN"} "$(field realm)?service=$(field service)&scope=$(field scope)" | jq -r '.token // empty')
     ask_once "$@"
   fi
   if [ "$STATUS" -ge 400 ]; then

@@ -16,7 +16,7 @@ import {
   type TempFolder,
 } from '@berth/testing';
 
-import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
+import { asksForLogin, isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const SCRIPTS = join(import.meta.dirname, '../scripts');
 const mode = modeOfThisRun();
@@ -109,9 +109,12 @@ requireOrSkip(`scripts with curl and requests against ${mode}`, reason)(`scripts
         expect((await stack.client().headManifest(name, 'latest')).status).toBe(200);
       });
 
-      if (access === LOGIN && !(isForeignRegistry() && !process.env.E2E_USER)) {
-        it('fails with a wrong password, and changes nothing', async () => {
-          const result = await run(language, ['delete', name, 'v1'], { LOGIN: 'admin:wrong' });
+      if (access === LOGIN && asksForLogin()) {
+        it.each([
+          ['a wrong password', 'admin:wrong'],
+          ['no login', ''],
+        ])('fails with %s, and changes nothing', async (_, login) => {
+          const result = await run(language, ['delete', name, 'v1'], { LOGIN: login });
           expect(result.code).not.toBe(0);
           expect(result.stderr).toContain('401');
           expect((await stack.client().headManifest(name, 'v1')).status).toBe(200);
