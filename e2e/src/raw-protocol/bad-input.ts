@@ -101,12 +101,12 @@ export function describeBadInput(stack: () => Stack): void {
     });
 
     it.each([
-      'raw/blobs',
-      'raw/manifests',
-      'raw/tags',
-      'raw/tags/list',
-      'raw/blobs/uploads',
-      'raw/uploads',
+      'words/blobs',
+      'words/manifests',
+      'words/tags',
+      'words/tags/list',
+      'words/blobs/uploads',
+      'words/uploads',
       'blobs/uploads',
     ])('takes %s for a name like others, though its words are those of paths', async (name) => {
       const image = anImage({ layers: 1 });
