@@ -385,18 +385,21 @@ describe(startStandalone, () => {
 
     it('to mount need the right to read the source: without it there is an upload, and no hint', async () => {
       const blob = randomBlob(100);
-      await admin.pushBlob('team/secret', blob);
-      const query = { mount: blob.digest, from: 'team/secret' };
+      await admin.pushBlob('private/source', blob);
+      const query = { mount: blob.digest, from: 'private/source' };
       const only = ['repository:team/target:pull,push'];
-      const refused = await admin.call('POST', '/v2/team/target/blobs/uploads/', only, { query });
-      const absent = await admin.call('POST', '/v2/team/target/blobs/uploads/', only, {
-        query: { ...query, from: 'team/nothing' },
+      const both = [...only, 'repository:private/source:pull'];
+      const refused = await bob.call('POST', '/v2/team/target/blobs/uploads/', only, { query });
+      const absent = await bob.call('POST', '/v2/team/target/blobs/uploads/', only, {
+        query: { ...query, from: 'private/nothing' },
       });
+      (await bob.call('POST', '/v2/team/target/blobs/uploads/', both, { query })).expect(202);
       expect([refused.status, absent.status]).toEqual([202, 202]);
       expect(refused.bytes).toEqual(absent.bytes);
       (await admin.headBlob('team/target', blob.digest)).expect(404);
-      const both = [...only, 'repository:team/secret:pull'];
-      (await admin.call('POST', '/v2/team/target/blobs/uploads/', both, { query })).expect(201);
+      for (const scopes of [only, both]) {
+        (await admin.call('POST', '/v2/team/target/blobs/uploads/', scopes, { query })).expect(201);
+      }
       (await admin.headBlob('team/target', blob.digest)).expect(200);
     });
 

@@ -1,4 +1,6 @@
 import {
+  AUTHORIZE,
+  type AuthorizedV1,
   CANCEL_UPLOAD,
   COMMIT_UPLOAD,
   FIND_MOUNT_SOURCE,
@@ -171,6 +173,37 @@ describe(UploadRoutes, () => {
       expect(reply.statusCode).toBe(202);
       expect(asked.started[0]).not.toHaveProperty('mount');
       expect(asked.started[0]).not.toHaveProperty('from');
+    });
+  });
+
+  describe('POST with mount from what the token does not name', () => {
+    const scopes = [{ type: 'repository', name: 'c/d', actions: ['pull'] }];
+    const start = async (caller: Caller, answer: () => AuthorizedV1) => {
+      const { routes: uploads, asked, bus } = routes();
+      const authorized = answering(bus, AUTHORIZE, answer);
+      await uploads.start(aRequest({ query: { mount: DIGEST, from: 'c/d' }, caller }).request);
+      return { authorized, mount: asked.started[0]!.from };
+    };
+
+    it('asks auth whether the user may pull it', async () => {
+      const user = bearer(SESSION, [], []);
+      const allowed = await start(user, () => ({ access: scopes, refused: [] }));
+      expect(allowed).toEqual({ authorized: [{ userId: SESSION, scopes }], mount: 'c/d' });
+      expect((await start(user, () => ({ access: [], refused: scopes }))).mount).toBeUndefined();
+    });
+
+    it('asks nothing where that was refused, or nobody is there to ask for', async () => {
+      for (const caller of [bearer(SESSION, [], scopes), bearer(undefined, [], [])]) {
+        const { authorized, mount } = await start(caller, () => ({ access: scopes, refused: [] }));
+        expect([authorized, mount]).toEqual([[], undefined]);
+      }
+    });
+
+    it.each(['UNAUTHORIZED', 'UNAVAILABLE'] as const)('opens a session where auth says %s', async (code) => {
+      const failing = start(bearer(SESSION, [], []), () => {
+        throw registryError(code);
+      });
+      expect((await failing).mount).toBeUndefined();
     });
   });
 

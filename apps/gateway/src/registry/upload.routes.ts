@@ -1,5 +1,6 @@
 import {
   type AppendedV1,
+  AUTHORIZE,
   CANCEL_UPLOAD,
   COMMIT_UPLOAD,
   type CompletedObject,
@@ -144,8 +145,21 @@ export class UploadRoutes {
     const [mount, from] = [digestOrNull(query.get('mount')), query.get('from')];
     if (mount === null) return {};
     const source = from === null ? await this.anySource(caller, mount) : repositoryOrNull(from);
-    if (source === null || (from !== null && !(await caller.may('pull', source)))) return {};
+    if (source === null || (from !== null && !(await this.mayPull(caller, source)))) return {};
     return { mount, from: source };
+  }
+
+  /** Many clients do not ask for a token that names the source: then auth is asked for the user. While it is away, no. */
+  private async mayPull(caller: Caller, source: RepositoryName): Promise<boolean> {
+    if (await caller.may('pull', source)) return true;
+    if (caller.userId === undefined || (await caller.wasRefused('pull', source))) return false;
+    const scopes = [{ type: 'repository', name: source, actions: ['pull'] }];
+    try {
+      return (await this.bus.request(AUTHORIZE, { userId: caller.userId, scopes })).access.length > 0;
+    } catch (error) {
+      if (error instanceof RegistryError && ['UNAUTHORIZED', 'UNAVAILABLE'].includes(error.code)) return false;
+      throw error;
+    }
   }
 
   /** Of the repositories that the caller may pull one that has the blob. While auth is away there is none. */
