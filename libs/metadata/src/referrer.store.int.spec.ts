@@ -2,6 +2,7 @@ import { type Digest, fallbackTag, parseRepositoryName, type RepositoryName } fr
 import { type ReferrerQuery, ReferrerStore } from './referrer.store.js';
 import {
   anyDigest,
+  blobEntry,
   type Entry,
   imageOf,
   indexOf,
@@ -47,7 +48,7 @@ describe(ReferrerStore.name, () => {
     asManifest(
       aManifest({
         artifactType: SBOM,
-        config: { digest: config, mediaType: CONFIG, size: 10 },
+        config: blobEntry(config, CONFIG),
         subject,
         annotations: { n: String(n++) },
       }),
