@@ -1,4 +1,13 @@
-import { aManifest, anImage, EMPTY_CONFIG, exchangeBytes, type HttpAnswer, randomBlob } from '@berth/testing';
+import {
+  aManifest,
+  anImage,
+  basic,
+  EMPTY_CONFIG,
+  eventually,
+  exchangeBytes,
+  type HttpAnswer,
+  randomBlob,
+} from '@berth/testing';
 
 import type { Stack } from '../stack.js';
 
@@ -91,11 +100,23 @@ export function describeBadInput(stack: () => Stack): void {
     ];
     const rests = ['tags/list', 'manifests/v1', 'blobs/uploads/', 'manifests/../v1', `blobs/sha256:${'0'.repeat(64)}`];
     it.each(traversals)('does not leave its tree for "%s", sent as it is', async (name) => {
+      const headers = [
+        'Host: x',
+        'Content-Length: 0',
+        'Connection: close',
+        ...(stack().credentials ? [`Authorization: ${basic(stack().credentials!)}`] : []),
+      ].join('\r\n');
       for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
         for (const rest of rests) {
-          const head = `${method} /v2/${name}/${rest} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close`;
-          const answer = await exchangeBytes(stack().host, `${head}\r\n\r\n`);
-          expect(answer).toMatch(/^HTTP\/1\.1 (400|401|404|405) /);
+          const answer = await exchangeBytes(
+            stack().host,
+            `${method} /v2/${name}/${rest} HTTP/1.1\r\n${headers}\r\n\r\n`,
+          );
+          expect([method, rest, answer.slice(0, 13)]).toEqual([
+            method,
+            rest,
+            expect.stringMatching(/^HTTP\/1\.1 (400|404) $/),
+          ]);
         }
       }
     });
@@ -291,7 +312,9 @@ export function describeBadInput(stack: () => Stack): void {
         'Content-Length: 1000000',
       ].join('\r\n');
       await exchangeBytes(stack().host, `${head}\r\n\r\n${'x'.repeat(1_000)}`, 300);
-      (await session.status()).expect(204, 404);
+      await eventually(async () => (await session.status()).expect(204).header('range') === '0-999', {
+        what: 'the 1,000 bytes that came are kept',
+      });
       expect((await client().ping()).status).toBe(200);
     });
   });
