@@ -3,7 +3,6 @@ import { anImage, type Blob, blobOf, eventually, jsonManifest, MEDIA_TYPE, requi
 import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
-const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
 
 /** Long enough that no blob is collected before the manifest that lists it has come. */
 const LEASE_SECONDS = 15;
@@ -21,7 +20,10 @@ requireOrSkip(`a build cache against ${mode}`, reasonAgainst(mode))(
     /** An index whose entries are no manifests but layers, and a config that says which step made which. */
     function aCache(): { index: Blob; blobs: Blob[] } {
       const { layers } = anImage({ layers: 3 });
-      const config = blobOf(JSON.stringify({ layers: layers.map(({ digest }) => ({ blob: digest })) }), CACHE_CONFIG);
+      const config = blobOf(
+        JSON.stringify({ layers: layers.map(({ digest }) => ({ blob: digest })) }),
+        MEDIA_TYPE.buildkitCacheConfig,
+      );
       const blobs = [...layers, config];
       const manifests = blobs.map(({ mediaType, digest, size }) => ({
         mediaType,

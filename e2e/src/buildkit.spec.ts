@@ -102,7 +102,7 @@ requireOrSkip(`BuildKit against ${mode}`, reason)(`BuildKit (${mode})`, () => {
     const { manifests } = answer.json<IndexBody>();
     expect(manifests.map(({ mediaType }) => mediaType)).toEqual([
       expect.stringContaining('layer'),
-      'application/vnd.buildkit.cacheconfig.v0',
+      MEDIA_TYPE.buildkitCacheConfig,
     ]);
     for (const { digest } of manifests) {
       expect(digestOf((await stack.client().getBlob('e2e/buildkit/blobs', digest)).expect(200).bytes)).toBe(digest);

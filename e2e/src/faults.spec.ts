@@ -1,14 +1,16 @@
 import {
   anImage,
+  type Blob,
   Crane,
   eventually,
   findCrane,
-  GiveUp,
   processExists,
   requireOrSkip,
+  type UploadSession,
   writeOciLayout,
 } from '@berth/testing';
 
+import { onceAvailable } from './once-available.js';
 import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
@@ -38,7 +40,8 @@ block(`kill -9 (${mode})`, () => {
     writeOciLayout(layout, image);
     // An upload of which half has arrived, by a client that is not there again when the service is.
     const halfway = await stack.client().startUpload(`${name}-half`);
-    (await halfway.patch(image.layers[0]!.bytes.subarray(0, 1_000_000), 0)).expect(202);
+    const half = 1_000_000;
+    (await halfway.patch(image.layers[0]!.bytes.subarray(0, half), 0)).expect(202);
 
     let killed: Promise<void> | undefined;
     const first = await crane.try(['push', layout, crane.reference(`${name}:v1`)], {
@@ -55,7 +58,7 @@ block(`kill -9 (${mode})`, () => {
 
     expect(await onceAvailable(() => crane.push(layout, `${name}:v1`))).toBe(image.manifest.digest);
     await onceAvailable(() => stack.client().pullAndCompare(name, 'v1', image));
-    await resumeOrMiss(halfway, image.layers[0]!.bytes, image.layers[0]!.digest);
+    await resume(halfway, image.layers[0]!, half);
   });
 
   it('leaves every image that was pushed before readable', async () => {
@@ -89,36 +92,10 @@ async function recover(stack: Stack, service: string): Promise<void> {
   await stack.waitUntilReady();
 }
 
-/**
- * What a client does on 503: it tries again. A service that was killed takes a moment until it serves, of which the
- * gateway's readiness knows nothing. Any other failure than 503 is one.
- */
-async function onceAvailable<T>(action: () => Promise<T>): Promise<T> {
-  let result: { value: T } | undefined;
-  await eventually(
-    async () => {
-      try {
-        return (result = { value: await action() });
-      } catch (error) {
-        if (/\b503\b/.test(String(error))) throw error;
-        throw new GiveUp(String(error), { cause: error });
-      }
-    },
-    { what: 'the registry serves again', within: 30_000, every: 500 },
-  );
-  return result!.value;
-}
-
-/** A half-done upload can be resumed where it stands, or it is cleanly gone. */
-async function resumeOrMiss(
-  session: Awaited<ReturnType<ReturnType<Stack['client']>['startUpload']>>,
-  bytes: Buffer,
-  digest: string,
-): Promise<void> {
-  const status = (await session.status()).expect(204, 404);
-  if (status.status === 404) return;
-  const last = Number(/^0-(\d+)$/.exec(status.header('range') ?? '')?.[1]);
-  const have = last === 0 ? 0 : last + 1; // before any byte the answer is 0-0, too
-  (await session.patch(bytes.subarray(have), have)).expect(202);
+/** A half-done upload goes on at the byte that was acknowledged, whichever service was killed. */
+async function resume(session: UploadSession, { bytes, digest }: Blob, acknowledged: number): Promise<void> {
+  const status = await onceAvailable(async () => (await session.status()).expect(204));
+  expect(status.header('range')).toBe(`0-${acknowledged - 1}`);
+  (await session.patch(bytes.subarray(acknowledged), acknowledged)).expect(202);
   (await session.finish(digest)).expect(201);
 }

@@ -1,13 +1,6 @@
-import {
-  type Blob,
-  eventually,
-  type HttpAnswer,
-  processExists,
-  randomBlob,
-  requireOrSkip,
-  UploadSession,
-} from '@berth/testing';
+import { type Blob, eventually, processExists, randomBlob, requireOrSkip, UploadSession } from '@berth/testing';
 
+import { onceAvailable } from './once-available.js';
 import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
@@ -91,18 +84,8 @@ async function killAll(stack: Stack, service: string): Promise<void> {
   await stack.waitUntilReady();
 }
 
-/** What a client does on 503: it tries again. */
-const onceAvailable = (ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> =>
-  eventually(
-    async () => {
-      const answer = await ask();
-      return answer.status === 503 ? undefined : answer;
-    },
-    { what: 'the registry serves again', within: 30_000 },
-  );
-
 async function offsetOf(session: UploadSession): Promise<number> {
-  const answer = (await onceAvailable(() => session.status())).expect(204);
+  const answer = await onceAvailable(async () => (await session.status()).expect(204));
   return Number(/^0-(\d+)$/.exec(answer.header('range') ?? '')?.[1]) + 1;
 }
 
@@ -112,6 +95,6 @@ async function finish(session: UploadSession, blob: Blob, offset: number): Promi
 }
 
 async function expectPulled(stack: Stack, name: string, blob: Blob): Promise<void> {
-  const { bytes } = (await onceAvailable(() => stack.client().getBlob(name, blob.digest))).expect(200);
+  const { bytes } = await onceAvailable(async () => (await stack.client().getBlob(name, blob.digest)).expect(200));
   expect(bytes.equals(blob.bytes)).toBe(true);
 }

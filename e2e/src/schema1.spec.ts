@@ -32,7 +32,7 @@ interface Schema1 {
   history: { v1Compatibility: string }[];
 }
 
-const SIGNED = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
+const SIGNED = MEDIA_TYPE.dockerSchema1Signed;
 const ASKS = { headers: { accept: SIGNED } };
 const mode = modeOfThisRun();
 const client20 = dockerClients()[0]!;

@@ -12,7 +12,7 @@ import {
 
 import type { Stack } from '../stack.js';
 
-const SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
+const SCHEMA1 = MEDIA_TYPE.dockerSchema1Signed;
 const ORAS_ARTIFACT = 'application/vnd.cncf.oras.artifact.manifest.v1+json';
 const OCI_ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
 const UNKNOWN = 'application/vnd.example+json';

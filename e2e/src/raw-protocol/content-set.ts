@@ -12,6 +12,8 @@ import {
   tarArchive,
 } from '@berth/testing';
 
+import type { Referrer } from './referrer-list.js';
+
 export type Algorithm = 'sha256' | 'sha512';
 
 /** What a manifest may hold beside its content. */
@@ -32,12 +34,6 @@ export interface ImageParts extends ManifestParts {
   foreign?: Record<string, unknown>[];
   /** Config and layers of an artifact in place of an image's. */
   artifact?: { config: Blob; layers: Blob[] };
-}
-
-/** What a list of referrers must hold of one. */
-export interface Referrer extends Descriptor {
-  artifactType?: string;
-  annotations?: Record<string, string>;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { blobOf, type CallOptions, EMPTY_CONFIG, MEDIA_TYPE, randomBlob, type RegistryClient } from '@berth/testing';
+import { blobOf, type CallOptions, EMPTY_CONFIG, MEDIA_TYPE, randomBlob } from '@berth/testing';
 
 import type { Stack } from '../stack.js';
-import { type Algorithm, ContentSet, type Referrer } from './content-set.js';
+import { type Algorithm, ContentSet } from './content-set.js';
+import { type Referrer, referrersOf } from './referrer-list.js';
 
 const [ONE, OTHER] = ['application/vnd.example.one.v1', 'application/vnd.example.other.v1'];
 
@@ -123,6 +124,8 @@ const BY_PARAMETER: Record<string, () => ContentSet> = {
 /** Spec: "Pull", "Push", "Listing Tags", "Listing Referrers", "Deleting", each for every kind of content. */
 export function describeContentSets(stack: () => Stack): void {
   const client = () => stack().client();
+  const listed = async (name: string, subject: string, query = {}) =>
+    sorted(await referrersOf(client(), name, subject, query));
   const ALL = { ...SETS, ...BY_PARAMETER };
 
   describe.each(Object.keys(ALL))('%s', (kind) => {
@@ -192,10 +195,10 @@ export function describeContentSets(stack: () => Stack): void {
 
     it('is listed by its subjects, whole and by artifact type', async () => {
       for (const [subject, expected] of set.referrers) {
-        expect(await referrersOf(client(), name, subject)).toEqual(sorted(expected));
+        expect(await listed(name, subject)).toEqual(sorted(expected));
         for (const artifactType of new Set(expected.map((referrer) => referrer.artifactType!))) {
           const ofType = expected.filter((referrer) => referrer.artifactType === artifactType);
-          expect(await referrersOf(client(), name, subject, artifactType)).toEqual(sorted(ofType));
+          expect(await listed(name, subject, { artifactType })).toEqual(sorted(ofType));
         }
       }
     });
@@ -214,7 +217,7 @@ export function describeContentSets(stack: () => Stack): void {
         expect((await client().headBlob(name, digest)).status).toBe(404);
       }
       expect((await client().listTags(name)).expect(200).json<{ tags: string[] }>().tags).toEqual([]);
-      for (const subject of set.referrers.keys()) expect(await referrersOf(client(), name, subject)).toEqual([]);
+      for (const subject of set.referrers.keys()) expect(await listed(name, subject)).toEqual([]);
     });
   });
 }
@@ -226,22 +229,6 @@ const references = (set: ContentSet) => [
 
 const subjectOf = (manifest: Buffer): string | undefined =>
   (JSON.parse(manifest.toString()) as { subject?: { digest: string } }).subject?.digest;
-
-/** What the registry lists, and that what it lists is an index and only what was asked for. */
-async function referrersOf(
-  client: RegistryClient,
-  name: string,
-  subject: string,
-  artifactType?: string,
-): Promise<Referrer[]> {
-  const query = artifactType === undefined ? {} : { artifactType };
-  const answer = (await client.referrers(name, subject, query)).expect(200);
-  expect(answer.header('content-type')).toBe(MEDIA_TYPE.ociIndex);
-  expect(answer.header('oci-filters-applied')).toBe(artifactType === undefined ? undefined : 'artifactType');
-  const list = answer.json<{ schemaVersion: number; mediaType: string; manifests: Referrer[] }>();
-  expect(list).toMatchObject({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex });
-  return sorted(list.manifests);
-}
 
 /** By digest; what is undefined is not there. */
 const sorted = (referrers: Referrer[]): Referrer[] =>

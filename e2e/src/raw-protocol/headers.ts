@@ -15,6 +15,18 @@ export function describeHeaders(stack: () => Stack): void {
     });
   });
 
+  it('no answer has a Warning, not even one that refuses', async () => {
+    const answers = [
+      await client().ping(),
+      await client().getManifest('raw/headers-warning', 'v1'),
+      await client()
+        .startUpload('raw/headers-warning')
+        .then((session) => session.status()),
+      await client().postUpload('-raw'),
+    ];
+    expect(answers.map((answer) => answer.header('warning'))).toEqual(answers.map(() => undefined));
+  });
+
   describe('headers of content', () => {
     const name = 'raw/headers';
     const image = anImage();

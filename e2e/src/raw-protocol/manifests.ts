@@ -230,7 +230,7 @@ export function describeManifests(stack: () => Stack): void {
 
   it("takes BuildKit's cache, an index of plain blobs, and keeps them while it is there", async () => {
     const name = 'raw/buildkit-cache';
-    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.ociLayer, 'application/vnd.buildkit.cacheconfig.v0'];
+    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.ociLayer, MEDIA_TYPE.buildkitCacheConfig];
     const blobs = types.map((mediaType) => ({ ...randomBlob(100), mediaType }));
     for (const blob of blobs) await client().pushBlob(name, blob);
     const cache = jsonManifest(MEDIA_TYPE.ociIndex, {

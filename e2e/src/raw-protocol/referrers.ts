@@ -10,25 +10,15 @@ import {
 } from '@berth/testing';
 
 import type { Stack } from '../stack.js';
+import { type ReferrerList, referrersOf } from './referrer-list.js';
 
 const SBOM = 'application/vnd.example.sbom+json';
-
-interface ReferrerList {
-  schemaVersion: number;
-  mediaType: string;
-  manifests: (Pick<Manifest, 'mediaType' | 'digest' | 'size'> & {
-    artifactType?: string;
-    annotations?: Record<string, string>;
-  })[];
-}
 
 /** Spec: "Listing Referrers", "Pushing Manifests with Subject", "Enabling the Referrers API". */
 export function describeReferrers(stack: () => Stack): void {
   const client = () => stack().client();
-  const list = async (name: string, digest: string, query = {}) =>
-    (await client().referrers(name, digest, query)).expect(200).json<ReferrerList>();
-  const digestsOf = async (name: string, digest: string, query = {}) =>
-    (await list(name, digest, query)).manifests.map((descriptor) => descriptor.digest);
+  const digestsOf = async (name: string, subject: string, query = {}) =>
+    (await referrersOf(client(), name, subject, query)).map(({ digest }) => digest);
   const sorted = (manifests: Manifest[]) => manifests.map(({ digest }) => digest).sort();
 
   /** An image in a repository of its own, with the config of artifacts. */
@@ -90,7 +80,7 @@ export function describeReferrers(stack: () => Stack): void {
         const answer = (await client().putManifest(name, manifest.digest, manifest)).expect(201);
         expect(answer.header('oci-subject')).toBe(subject.digest);
       }
-      const { manifests } = await list(name, subject.digest);
+      const manifests = await referrersOf(client(), name, subject.digest);
       const expected = [
         { ...descriptorOf(sbom), artifactType: SBOM, annotations },
         { ...descriptorOf(image), artifactType: MEDIA_TYPE.ociConfig },

@@ -260,6 +260,22 @@ describe(TokenVerifier, () => {
       expect(asked).toHaveLength(2);
     });
 
+    it('of a rotation: while both are published tokens of both are good, and then only those of the new one', async () => {
+      let keys = [other, key];
+      const { verifier: tokens } = verifier(() => keys);
+      const [old, fresh] = [await aToken(key, { exp: nowSeconds() + 900 }), await aToken(other)];
+      for (const token of [old, fresh]) await expect(tokens.verify(token)).resolves.toMatchObject({ userId: 'u-1' });
+      keys = [other];
+      later(301);
+      const another = [await aToken(key), await aToken(other)] as const;
+      await expect(tokens.verify(another[0])).rejects.toMatchObject(UNAUTHORIZED);
+      await expect(tokens.verify(another[1])).resolves.toMatchObject({ userId: 'u-1' });
+      // What was verified is remembered until it ends.
+      await expect(tokens.verify(old)).resolves.toBeDefined();
+      later(900 + 30 - 301);
+      await expect(tokens.verify(old)).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
     it('again after five minutes, so that a retired key ends', async () => {
       const keys = [key, other];
       const { verifier: tokens } = verifier(() => keys);

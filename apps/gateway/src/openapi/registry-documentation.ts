@@ -71,6 +71,7 @@ const TOO_LARGE: NarrowedError = {
   status: 413,
   when: 'the blob comes to be larger than BERTH_MAX_BLOB_BYTES; nothing of the body is kept',
 };
+const BAD_CONTENT_TYPE: NarrowedError = { code: 'UNSUPPORTED', status: 415, when: 'the Content-Type is none' };
 const LAST_BYTE_SENT =
   'An upload that has its last byte, because a PUT sent it, may take no more: that is 416 too, and the PUT can be repeated.';
 const NOT_THE_DIGEST: NarrowedError = {
@@ -277,7 +278,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         'MANIFEST_BLOB_UNKNOWN',
         { code: 'DIGEST_INVALID', when: 'the reference is a malformed digest, or not that of the body' },
         { code: 'SIZE_INVALID', when: 'the body ended early' },
-        { code: 'UNSUPPORTED', status: 415, when: 'it has a Content-Encoding' },
+        { code: 'UNSUPPORTED', status: 415, when: 'its Content-Type is none, or it has a Content-Encoding' },
         NO_ORGANISATION,
       ],
     },
@@ -319,6 +320,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         OUT_OF_ORDER,
         WRONG_LENGTH,
         TOO_LARGE,
+        BAD_CONTENT_TYPE,
         { code: 'BLOB_UPLOAD_UNKNOWN', when: 'the session ended while the body was on its way' },
         NO_ORGANISATION,
       ],
@@ -331,7 +333,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
       parameters: [CONTENT_RANGE],
       body: { description: 'A chunk, or a stream of unknown length.', content: ANY_BYTES },
       answers: { 202: { description: 'The bytes are stored.', headers: PROGRESS } },
-      errors: ['BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH, TOO_LARGE],
+      errors: ['BLOB_UPLOAD_UNKNOWN', BODY_ENDED, OUT_OF_ORDER, WRONG_LENGTH, TOO_LARGE, BAD_CONTENT_TYPE],
     },
     PUT: {
       summary: 'Ends an upload: the blob becomes one of the repository.',
@@ -345,6 +347,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         OUT_OF_ORDER,
         WRONG_LENGTH,
         TOO_LARGE,
+        BAD_CONTENT_TYPE,
         NO_ORGANISATION,
       ],
     },

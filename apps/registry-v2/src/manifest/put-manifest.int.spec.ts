@@ -217,7 +217,7 @@ describe(PutManifest, () => {
 
   it("takes BuildKit's cache, an index of plain blobs, and keeps them as long as it is there", async () => {
     const repository = await registry.repository(`team/cache-${crypto.randomUUID()}`);
-    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.dockerLayer, 'application/vnd.buildkit.cacheconfig.v0'];
+    const types = [MEDIA_TYPE.ociLayer, MEDIA_TYPE.dockerLayer, MEDIA_TYPE.buildkitCacheConfig];
     const blobs = await Promise.all(types.map(() => pushBlob(repository, randomBlob(20))));
     const entries = blobs.map(({ digest, size }, n) => ({ mediaType: types[n], digest, size }));
     const cacheOf = (manifests: object[]) =>

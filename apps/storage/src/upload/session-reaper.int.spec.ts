@@ -55,6 +55,25 @@ describe(SessionReaper, () => {
     expect(await sessionCount(database)).toBe(0);
   });
 
+  it('ends twenty thousand, of which it never has more than a hundred in hand', async () => {
+    const text = `
+      INSERT INTO storage.upload_session (id, repository, expires_at)
+      SELECT gen_random_uuid(), 'a/b', now() - interval '1 second' FROM generate_series(1, 20000)`;
+    await database.rows({ name: 'test-many-sessions', text }, []);
+    const take = storage.sessions.takeExpired.bind(storage.sessions);
+    const batches: number[] = [];
+    jest.spyOn(storage.sessions, 'takeExpired').mockImplementation(async (limit) => {
+      const taken = await take(limit);
+      batches.push(taken.length);
+      return taken;
+    });
+    reaper.onApplicationBootstrap();
+    await eventually(async () => (await sessionCount(database)) === 0, { what: 'all are gone', within: 50_000 });
+    await reaper.onApplicationShutdown();
+    expect(batches.reduce((sum, count) => sum + count)).toBe(20_000);
+    expect(Math.max(...batches)).toBe(100);
+  });
+
   it('goes on after the database was away', async () => {
     await expire(database, await storage.start());
     const taken = jest.spyOn(storage.sessions, 'takeExpired').mockRejectedValueOnce(new Error('away'));

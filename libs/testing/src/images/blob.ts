@@ -10,6 +10,8 @@ export const MEDIA_TYPE = {
   dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
   dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  buildkitCacheConfig: 'application/vnd.buildkit.cacheconfig.v0',
 } as const;
 
 /** What manifests say of content. */
