@@ -1,6 +1,6 @@
 // The table of clients of one run, from the record that the drivers wrote (libs/testing/src/client-record.ts) and from
 // what Jest says of the tests that they were run in. What did not run is not in it.
-//   node e2e/client-matrix.mjs RECORD JEST_RESULTS      prints it
+//   npx node e2e/client-matrix.mjs RECORD JEST_RESULTS      prints it
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,6 @@
 // Runs the end-to-end suite in the modes that are named (both when none is), one after the other, and prints which clients
 // ran what.
-//   node e2e/run.mjs [standalone] [distributed] [arguments for Jest]
+//   npx node e2e/run.mjs [standalone] [distributed] [arguments for Jest]
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

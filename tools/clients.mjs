@@ -67,6 +67,11 @@ const PYTHON_PROGRAMS = [
 /** A docker client newer than Debian's; nothing here can install one. */
 const NEW_DOCKER = '/usr/local/bin/docker';
 
+/** No step takes a third of this on two cores; one that takes all of it hangs. */
+const STEP_MINUTES = 15;
+const TIMEOUT = STEP_MINUTES * 60_000;
+const TOO_LONG = `it was ended after ${STEP_MINUTES} minutes`;
+
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'berth', 'bin');
 const missing = [];
 
@@ -114,11 +119,20 @@ function installPackages() {
 
 function apt(...args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status } = spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], {
+  const failure = run('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], env);
+  if (failure) console.log(`apt-get ${args[0]}: ${failure}`);
+}
+
+/** Runs a program to its end and shows what it says. Gives the reason when it fails. */
+function run(program, args, env) {
+  const { status, signal, error } = spawnSync(program, args, {
     env,
     stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: TIMEOUT,
   });
-  if (status !== 0) console.log(`apt-get ${args[0]} ended with ${status}`);
+  if (status === 0) return undefined;
+  if (error) return error.code === 'ETIMEDOUT' ? TOO_LONG : error.message;
+  return signal ? `signal ${signal}` : `exit code ${status}`;
 }
 
 /** Debian starts a server when it installs one; the tests start their own. This file is how Debian is told. */
@@ -191,8 +205,9 @@ async function build(go, { name, module, version, package: path }, target) {
 /** Runs go in a folder, where it also puts what it installs. Gives the reason when it fails. */
 function runGo(go, args, folder, progressLine) {
   const env = { ...process.env, GOBIN: folder };
+  const started = Date.now();
   return new Promise((resolve) => {
-    const child = spawn(go, args, { env, cwd: folder, stdio: ['ignore', 'inherit', 'pipe'] });
+    const child = spawn(go, args, { env, cwd: folder, stdio: ['ignore', 'inherit', 'pipe'], timeout: TIMEOUT });
     let packages = 0;
     let tail = [];
     child.stderr.setEncoding('utf8');
@@ -208,7 +223,11 @@ function runGo(go, args, folder, progressLine) {
       resolve(failure);
     };
     child.once('error', (error) => finish(error.message));
-    child.once('close', (code) => finish(code === 0 ? undefined : `exit code ${code}`));
+    child.once('close', (code, signal) => {
+      if (code === 0) finish(undefined);
+      else if (Date.now() - started >= TIMEOUT) finish(TOO_LONG);
+      else finish(signal ? `signal ${signal}` : `exit code ${code}`);
+    });
   });
 }
 
@@ -232,8 +251,8 @@ function installPythonProgram({ name, list, args = '' }) {
     console.log(`${name}: pip install --requirement ${list}`);
     const env = { ...process.env, PIP_ROOT_USER_ACTION: 'ignore' };
     const pip = ['-m', 'pip', 'install', ...options, '--target', folder, '--requirement', list];
-    const { status } = spawnSync(python, pip, { env, stdio: ['ignore', 'inherit', 'inherit'] });
-    if (status !== 0) return void missing.push(`${name}: pip install failed (exit code ${status})`);
+    const failure = run(python, pip, env);
+    if (failure) return void missing.push(`${name}: pip install failed (${failure})`);
     const fresh = `${program}.${process.pid}`;
     writeFileSync(fresh, `#!/bin/sh\nPYTHONPATH='${folder}' exec '${python}' ${args}"$@"\n`, { mode: 0o755 });
     renameSync(fresh, program);
