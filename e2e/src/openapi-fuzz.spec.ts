@@ -7,7 +7,7 @@ import { documentWithExamples, FUZZED } from './fuzz-document.js';
 import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 const mode = modeOfThisRun();
-/** Cases for each operation beside those that schemathesis derives from the document: half a minute in all on a machine at rest. */
+/** Cases for each operation beside those that schemathesis derives from the document: below a minute in all on a machine at rest. */
 const CASES = 4;
 /** The same cases each time. */
 const SEED = 4;
