@@ -10,6 +10,7 @@ import { ObjectController } from './object/object.controller.js';
 import { ObjectRemover } from './object/object-remover.js';
 import { ActiveAppends } from './upload/active-appends.js';
 import { AppendUpload } from './upload/append-upload.js';
+import { ClaimKeeper } from './upload/claim-keeper.js';
 import { CompleteUpload } from './upload/complete-upload.js';
 import { RunningHashes } from './upload/running-hashes.js';
 import { SessionReaper } from './upload/session-reaper.js';
@@ -29,6 +30,7 @@ const SESSION_STORE = {
     SESSION_STORE,
     ActiveAppends,
     AppendUpload,
+    ClaimKeeper,
     CompleteUpload,
     DataPlane,
     DataPlaneAddress,

@@ -53,6 +53,14 @@ const CLAIM = {
              THEN now() + make_interval(secs => $6) ELSE expires_at END
          WHERE ${IS_KEY} AND expires_at > now() AND ($7::bigint IS NULL OR "offset" = $7) RETURNING ${COLUMNS}`,
 };
+const CLAIM_COMPLETION = {
+  name: 'upload-session-claim-completion',
+  text: `UPDATE storage.upload_session SET
+           claim = left(encode(sha256(convert_to(concat_ws(' ', id, "offset", object ->> 'key', $5::text), 'UTF8')), 'hex'), 32)::uuid,
+           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $6 * 0.9)
+             THEN now() + make_interval(secs => $6) ELSE expires_at END
+         WHERE ${IS_KEY} AND expires_at > now() RETURNING ${COLUMNS}`,
+};
 const KEEP = {
   name: 'upload-session-keep',
   text: `UPDATE storage.upload_session SET expires_at = now() + make_interval(secs => $3)
@@ -67,6 +75,10 @@ const ADVANCE = {
 const REMOVE = {
   name: 'upload-session-remove',
   text: `DELETE FROM storage.upload_session WHERE ${IS_KEY} RETURNING ${COLUMNS}`,
+};
+const REMOVE_CLAIMED = {
+  name: 'upload-session-remove-claimed',
+  text: `DELETE FROM storage.upload_session WHERE id = $1 AND claim = $2 RETURNING id`,
 };
 const TAKE_EXPIRED = {
   name: 'upload-session-take-expired',
@@ -103,6 +115,16 @@ export class UploadSessionStore {
     return first(await this.database.rows(CLAIM, [...valuesOf(key), claim, this.idleSeconds, offset]));
   }
 
+  /**
+   * Claims the session to complete it by `digest`. The claim is made of the session, its bytes and the digest: asked again,
+   * by whichever process, it is the same one, so that a question that is repeated takes nothing from the process that is
+   * still at work on it. Any other digest, and any append, takes it away. Null where there is no such session.
+   */
+  async claimCompletion(key: UploadSessionKey, digest: string): Promise<(UploadSessionRow & { claim: string }) | null> {
+    const [row] = await this.database.rows(CLAIM_COMPLETION, [...valuesOf(key), digest, this.idleSeconds]);
+    return row ? (session(row) as UploadSessionRow & { claim: string }) : null;
+  }
+
   /** Pushes the expiry out while bytes are flowing; false where the claim was lost. */
   async keep(id: string, claim: string): Promise<boolean> {
     return (await this.database.rows(KEEP, [id, claim, this.idleSeconds])).length > 0;
@@ -126,6 +148,14 @@ export class UploadSessionStore {
   /** Ends a session without a blob; gives what it held, so that the caller can remove the bytes. */
   async remove(key: UploadSessionKey): Promise<UploadSessionRow | null> {
     return first(await this.database.rows(REMOVE, valuesOf(key)));
+  }
+
+  /**
+   * Ends a session without a blob, if `claim` still holds it: then its blob was not committed and never will be. False
+   * where the claim was lost or the session is over, and then nothing is done.
+   */
+  async removeClaimed(id: string, claim: string): Promise<boolean> {
+    return (await this.database.rows(REMOVE_CLAIMED, [id, claim])).length > 0;
   }
 
   /** Ends up to `limit` sessions that expired. */

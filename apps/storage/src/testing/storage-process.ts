@@ -7,6 +7,7 @@ import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
 import { ObjectRemover } from '../object/object-remover.js';
 import { ActiveAppends } from '../upload/active-appends.js';
 import { AppendUpload } from '../upload/append-upload.js';
+import { ClaimKeeper } from '../upload/claim-keeper.js';
 import { CompleteUpload } from '../upload/complete-upload.js';
 import { RunningHashes } from '../upload/running-hashes.js';
 import { UploadSessionService } from '../upload/upload-session.service.js';
@@ -34,10 +35,11 @@ export class StorageProcess {
   ) {
     const settings = loadSettings(env);
     const [hashes, active, address] = [new RunningHashes(), new ActiveAppends(), new DataPlaneAddress()];
-    this.sessions = new UploadSessionStore(database, 3600);
+    this.sessions = new UploadSessionStore(database, settings.uploadIdleSeconds);
     this.remover = new ObjectRemover(store);
-    this.append = new AppendUpload(this.sessions, store, hashes, active, this.remover, address, settings);
-    this.complete = new CompleteUpload(this.sessions, store, hashes, active, this.remover);
+    const claims = new ClaimKeeper(this.sessions, settings);
+    this.append = new AppendUpload(this.sessions, store, hashes, active, claims, this.remover, address, settings);
+    this.complete = new CompleteUpload(this.sessions, store, hashes, active, claims, this.remover);
     this.service = new UploadSessionService(this.sessions, active, this.remover);
   }
 

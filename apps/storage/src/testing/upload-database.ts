@@ -17,3 +17,22 @@ export async function sessionCount(database: Database): Promise<number> {
   const [row] = await database.rows<{ count: number }>({ name: 'test-sessions', text }, []);
   return row!.count;
 }
+
+/** When the session expires, in seconds since 1970. */
+export async function expiryOf(database: Database, sessionId: string): Promise<number> {
+  const text = 'SELECT extract(epoch FROM expires_at)::float8 AS expiry FROM storage.upload_session WHERE id = $1';
+  const [row] = await database.rows<{ expiry: number }>({ name: 'test-expiry', text }, [sessionId]);
+  return row!.expiry;
+}
+
+/** The repository exists, so that blobs can be committed to it. */
+export async function makeRepository(database: Database, path: string): Promise<void> {
+  const text = `WITH
+    account AS (INSERT INTO auth.account (id, name) VALUES (gen_random_uuid(), $1) RETURNING id),
+    pusher AS (INSERT INTO auth."user" (id, account_id, name, password_hash)
+               SELECT gen_random_uuid(), id, 'pusher', '-' FROM account RETURNING id),
+    organisation AS (INSERT INTO manage.organisation (name, account_id, creator_id)
+                     SELECT split_part($1, '/', 1), account.id, pusher.id FROM account, pusher RETURNING id)
+    INSERT INTO registry.repository (organisation_id, path) SELECT id, $1 FROM organisation`;
+  await database.rows({ name: 'test-repository', text }, [path]);
+}

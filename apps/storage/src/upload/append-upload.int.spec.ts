@@ -4,7 +4,7 @@ import { digestOf, parseRepositoryName, RegistryError } from '@berth/oci';
 import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { brokenOff, chunksOf, HandFedBody } from '../testing/bodies.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
-import { expire, openMigrated } from '../testing/upload-database.js';
+import { expire, expiryOf, openMigrated } from '../testing/upload-database.js';
 import { AppendUpload } from './append-upload.js';
 
 jest.setTimeout(60_000);
@@ -182,6 +182,18 @@ describe(AppendUpload, () => {
       expect(await storage.send(session, 'two', { start: 3, digest })).toEqual({ offset: 6 });
       expect((await storage.finish(session, 'onetwo')).size).toBe(6);
     });
+  });
+
+  it('keeps its session alive while its sender is slow, however soon that would expire', async () => {
+    const slow = new StorageProcess(database, storage.store, { BERTH_UPLOAD_IDLE_SECONDS: '6' });
+    const session = await slow.start();
+    const sender = new HandFedBody().send('one');
+    const append = slow.send(session, sender);
+    await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+    const expiry = await expiryOf(database, session);
+    await eventually(async () => (await expiryOf(database, session)) > expiry, { what: 'the expiry is pushed out' });
+    sender.end();
+    expect(await append).toEqual({ offset: 3 });
   });
 
   describe('a store that fails', () => {

@@ -10,6 +10,7 @@ import { DataPlaneAddress } from '../data-plane/data-plane-address.js';
 import { freshObjectKey } from '../object/object-key.js';
 import { ObjectRemover } from '../object/object-remover.js';
 import { ActiveAppends } from './active-appends.js';
+import { ClaimKeeper } from './claim-keeper.js';
 import { IncomingBody } from './incoming-body.js';
 import { digestsSoFar, RunningHashes } from './running-hashes.js';
 
@@ -36,6 +37,7 @@ export class AppendUpload {
     private readonly store: BlobStore,
     private readonly hashes: RunningHashes,
     private readonly active: ActiveAppends,
+    private readonly claims: ClaimKeeper,
     private readonly remover: ObjectRemover,
     private readonly address: DataPlaneAddress,
     private readonly settings: Settings,
@@ -59,7 +61,10 @@ export class AppendUpload {
     const granted = this.granted.get(claim);
     this.granted.delete(claim);
     if (!granted) throw registryError('BLOB_UPLOAD_UNKNOWN');
-    return this.active.run(granted.session.id, (signal) => this.append(granted, source, signal));
+    const { id } = granted.session;
+    return this.active.run(id, (stopped) =>
+      this.claims.during({ id, claim }, stopped, KEEP_ALIVE_MS, (signal) => this.append(granted, source, signal)),
+    );
   }
 
   private async append(
@@ -71,30 +76,25 @@ export class AppendUpload {
     const hash = this.hashes.continue(session);
     const body = new IncomingBody(source, hash, signal, session.offset, this.settings.maxBlobBytes || Infinity);
     const previous = session.object as UnfinishedObject | null;
-    const alive = setInterval(() => void this.keepAlive(session.id, claim), KEEP_ALIVE_MS);
-    try {
-      const options = {
-        // Asked behind the bytes, where it matters: a sender that went away has not sent the last one, and one whose bytes
-        // are not what the digest says may have more. Either goes on later.
-        get last() {
-          if (digest === null || body.interruption) return false;
-          return !body.ended || mayBe(digestsSoFar(session.algorithm, hash), digest);
-        },
-      };
-      const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, options);
-      const offset = session.offset + body.received;
-      const digests = digestsSoFar(session.algorithm, hash);
-      if (!body.interruption && previous === null && isDigest(digests, digest)) {
-        return { offset, completed: await this.complete(object, claim) };
-      }
-      await this.advance(granted, { offset, object, ...digests });
-      this.remover.deleteLater(obsolete);
-      if (hash && digest === null) this.hashes.remember(session.id, offset, hash);
-      if (body.interruption) throw interrupted(body.interruption);
-      return { offset };
-    } finally {
-      clearInterval(alive);
+    const options = {
+      // Asked behind the bytes, where it matters: a sender that went away has not sent the last one, and one whose bytes
+      // are not what the digest says may have more. Either goes on later.
+      get last() {
+        if (digest === null || body.interruption) return false;
+        return !body.ended || mayBe(digestsSoFar(session.algorithm, hash), digest);
+      },
+    };
+    const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, options);
+    const offset = session.offset + body.received;
+    const digests = digestsSoFar(session.algorithm, hash);
+    if (!body.interruption && previous === null && isDigest(digests, digest)) {
+      return { offset, completed: await this.complete(object, claim) };
     }
+    await this.advance(granted, { offset, object, ...digests });
+    this.remover.deleteLater(obsolete);
+    if (hash && digest === null) this.hashes.remember(session.id, offset, hash);
+    if (body.interruption) throw interrupted(body.interruption);
+    return { offset };
   }
 
   /** The whole blob in one append: its row can be written at once, the session's need not be. */
@@ -109,11 +109,6 @@ export class AppendUpload {
     const object = progress.object as UnfinishedObject;
     if (object.key !== (session.object as UnfinishedObject | null)?.key) this.remover.abortLater(object);
     throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: session.id });
-  }
-
-  private async keepAlive(sessionId: string, claim: string): Promise<void> {
-    const held = await this.sessions.keep(sessionId, claim).catch(() => true);
-    if (!held) await this.active.stop(sessionId);
   }
 
   private async refusal(key: UploadSessionKey, start: number | undefined) {

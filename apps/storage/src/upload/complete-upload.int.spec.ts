@@ -1,10 +1,11 @@
 import { MemoryBlobStore } from '@berth/blob-store';
 import type { Database } from '@berth/metadata';
-import { digestOf } from '@berth/oci';
+import { digestOf, parseRepositoryName } from '@berth/oci';
 import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { HandFedBody } from '../testing/bodies.js';
+import { HeldReads } from '../testing/held-reads.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
-import { openMigrated } from '../testing/upload-database.js';
+import { expiryOf, openMigrated } from '../testing/upload-database.js';
 import { CompleteUpload } from './complete-upload.js';
 
 jest.setTimeout(60_000);
@@ -151,12 +152,130 @@ describe(CompleteUpload, () => {
     SHORT_OF_KEEP_ALIVE,
   );
 
-  it('can be repeated until the blob is committed, each time with a claim of its own', async () => {
+  it('can be repeated until the blob is committed, by any process, and takes the claim from none of them', async () => {
+    const other = new StorageProcess(database, store);
     const session = await storage.start();
     await storage.send(session, 'one');
-    const [first, second] = [await storage.finish(session, 'one'), await storage.finish(session, 'one')];
-    expect(second).toEqual({ ...first, claim: second.claim });
-    expect(second.claim).not.toBe(first.claim);
-    expect((await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim).toBe(second.claim);
+    const first = await storage.finish(session, 'one');
+    expect(await other.finish(session, 'one')).toEqual(first);
+    expect((await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim).toBe(first.claim);
+  });
+
+  describe('while an object is read back', () => {
+    const sha512 = (content: string) => digestOf(Buffer.from(content), 'sha512');
+    let session: string;
+    let held: HeldReads;
+    beforeEach(async () => {
+      session = await storage.start();
+      await storage.send(session, 'one');
+      held = new HeldReads(store);
+    });
+    const claimNow = async () =>
+      (await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim ?? null;
+
+    it.each([
+      ['right', 'one'],
+      ['wrong', 'other'],
+    ])('joins those who ask the same, with the %s digest: one read, one answer', async (_what, content) => {
+      const asked = [1, 2, 3].map(() => storage.finish(session, content, 'sha512').catch((error: unknown) => error));
+      await held.one();
+      asked.push(storage.finish(session, content, 'sha512').catch((error: unknown) => error));
+      held.goOn();
+      const answers = await Promise.all(asked);
+      expect(new Set(answers).size).toBe(1);
+      expect(answers[0]).toMatchObject(content === 'one' ? { size: 3 } : DIFFERS);
+      expect(held.begun).toBe(1);
+    });
+
+    it('joins nobody who may not know of the session', async () => {
+      const right = storage.finish(session, 'one', 'sha512');
+      await held.one();
+      const own = { sessionId: session, repository: REPOSITORY, digest: sha512('one') };
+      for (const foreign of [
+        { ...own, repository: parseRepositoryName('team/other') },
+        { ...own, ownerId: crypto.randomUUID() },
+        { ...own, startedBy: 1 },
+      ]) {
+        expect(await failureOf(storage.complete.run(foreign))).toMatchObject(UNKNOWN);
+      }
+      held.goOn();
+      expect(await right).toMatchObject({ size: 3 });
+    });
+
+    it('ends that for a question with another digest: there is one at a time', async () => {
+      const wrong = failureOf(storage.finish(session, 'other', 'sha512'));
+      await held.one();
+      const { objectKey } = await storage.finish(session, 'one');
+      expect(await wrong).toMatchObject(UNKNOWN);
+      expect(held.over).toBe(1);
+      held.goOn();
+      expect(await storage.keys()).toEqual([objectKey]);
+      expect(await storage.contentOf(objectKey)).toBe('one');
+    });
+
+    it('ends that for the next chunk, and for a cancellation', async () => {
+      const first = failureOf(storage.finish(session, 'one', 'sha512'));
+      await held.one();
+      expect(await storage.send(session, 'two', { start: 3 })).toEqual({ offset: 6 });
+      expect(await first).toMatchObject(UNKNOWN);
+      const second = failureOf(storage.finish(session, 'onetwo', 'sha512'));
+      await eventually(() => held.begun === 2, { what: 'the next read-back has begun' });
+      await storage.service.cancel({ repository: REPOSITORY, sessionId: session });
+      expect(await second).toMatchObject(UNKNOWN);
+      expect(held.over).toBe(2);
+      held.goOn();
+      expect(await storage.keys()).toEqual([]);
+    });
+
+    it('is not stopped by the same question to another process, and both give the same answer', async () => {
+      const other = new StorageProcess(database, store);
+      const first = storage.finish(session, 'one', 'sha512');
+      await held.one();
+      const claim = await claimNow();
+      const second = other.finish(session, 'one', 'sha512');
+      await eventually(() => held.begun === 2, { what: 'the other one reads too' });
+      expect(await claimNow()).toBe(claim);
+      held.goOn();
+      expect(await first).toEqual(await second);
+    });
+
+    it('keeps what it found: who asks when it is over has the answer at once, by any process', async () => {
+      const first = storage.finish(session, 'one', 'sha512');
+      await held.one();
+      held.goOn();
+      const answer = await first;
+      const other = new StorageProcess(database, store);
+      expect(await other.finish(session, 'one', 'sha512')).toEqual(answer);
+      expect(await failureOf(other.finish(session, 'other', 'sha512'))).toMatchObject(DIFFERS);
+      expect(await other.finish(session, 'one')).toMatchObject({ objectKey: answer.objectKey });
+      expect(read).toHaveBeenCalledTimes(1);
+    });
+
+    it('gives up where another process has taken the claim, and keeps the session alive until then', async () => {
+      const slow = new StorageProcess(database, store, { BERTH_UPLOAD_IDLE_SECONDS: '6' });
+      session = await slow.start();
+      await slow.send(session, 'one');
+      const wrong = failureOf(slow.finish(session, 'other', 'sha512'));
+      await held.one();
+      const expiry = await expiryOf(database, session);
+      await eventually(async () => (await expiryOf(database, session)) > expiry, { what: 'the expiry is pushed out' });
+      const { objectKey } = await storage.finish(session, 'one');
+      expect(await wrong).toMatchObject(UNKNOWN);
+      expect(held.over).toBe(1);
+      held.goOn();
+      expect(await storage.contentOf(objectKey)).toBe('one');
+      expect(await slow.keys()).toContain(objectKey);
+    });
+
+    it('of a digest that differs ends no session that somebody else has taken meanwhile, and removes no object', async () => {
+      const other = new StorageProcess(database, store);
+      const wrong = failureOf(storage.finish(session, 'other', 'sha512'));
+      await held.one();
+      const { objectKey, claim } = await other.finish(session, 'one');
+      held.goOn();
+      expect(await wrong).toMatchObject(DIFFERS);
+      expect(await storage.keys()).toEqual([objectKey]);
+      expect(await claimNow()).toBe(claim);
+    });
   });
 });

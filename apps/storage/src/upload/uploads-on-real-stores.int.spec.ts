@@ -1,13 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Database } from '@berth/metadata';
+import { type Database, RepositoryBlobStore } from '@berth/metadata';
+import { digestOf } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { eventually, requireOrSkip, startPostgres, type TestPostgres } from '@berth/testing';
 import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { brokenOff, chunksOf } from '../testing/bodies.js';
+import { HeldReads } from '../testing/held-reads.js';
 import { REAL_STORES, type RealStore } from '../testing/real-stores.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
-import { expire, openMigrated } from '../testing/upload-database.js';
+import { expire, makeRepository, openMigrated } from '../testing/upload-database.js';
 import { SessionReaper } from './session-reaper.js';
 
 jest.setTimeout(120_000);
@@ -23,6 +25,7 @@ beforeAll(async () => {
   Logger.overrideLogger(false);
   postgres = await startPostgres();
   database = await openMigrated(await postgres.createDatabase());
+  await makeRepository(database, REPOSITORY);
 });
 afterAll(async () => {
   await database.close();
@@ -83,6 +86,28 @@ describe.each(REAL_STORES)('uploads on $driver', ({ driver, reason, open }) => {
         endOnFailure: true,
       });
     });
+
+    it.each([1_000, 9 * MIB])(
+      'of %d bytes that were committed stay, where a wrong digest was being compared meanwhile',
+      async (length) => {
+        const { session, bytes } = await sent([length], () => processes[0]!);
+        const held = new HeldReads(processes[0]!.store);
+        const wrong = failureOf(processes[0]!.finish(session, 'other', 'sha512'));
+        await held.one();
+        const other = new StorageProcess(database, real.opened.at(-1)!);
+        const completed = await other.finish(session, bytes);
+        const blobs = new RepositoryBlobStore(database, { leaseSeconds: 60, pullWindowSeconds: 0 });
+        const upload = { repository: REPOSITORY, sessionId: session, digest: digestOf(bytes), ...completed };
+        expect(await blobs.commitUpload(upload)).toBe('committed');
+        held.goOn();
+        expect(await wrong).toMatchObject({ code: 'DIGEST_INVALID' });
+        expect(await settled()).toEqual([completed.objectKey]);
+        const hash = createHash('sha256');
+        for await (const chunk of await other.store.read(completed.objectKey)) hash.update(chunk);
+        expect(`sha256:${hash.digest('hex')}`).toBe(digestOf(bytes));
+        await other.store.delete(completed.objectKey);
+      },
+    );
 
     it.each([1_000, 6 * MIB, 20 * MIB])(
       'refuse a chunk out of order behind %d bytes with 416, say where they stand, and go on there',
