@@ -167,7 +167,7 @@ export function describeBlobStore(name: string, makeStore: () => Promise<StoreUn
         for (const size of [0, 5, PART + 5]) {
           const object = await appendTo(store, null, randomBytes(size));
           const again = await store.append(object, freshKey(), bodyOf(Buffer.alloc(0)), WHOLE);
-          expect(again).toEqual({ object, obsolete: [] });
+          expect(again).toEqual({ object, obsolete: [], created: [] });
           await expect(store.complete(again.object)).resolves.toMatchObject({ key: object.key });
         }
       });
@@ -182,6 +182,21 @@ export function describeBlobStore(name: string, makeStore: () => Promise<StoreUn
         }
         const key = await completeObject(store, object!);
         expect((await listed(store, prefix)).map((found) => found.key)).toEqual([key]);
+      });
+
+      it('leaves only the last state behind where other appends from the same one are given up', async () => {
+        const prefix = `given-up-${randomUUID()}`;
+        const [first, second] = [randomBytes(PART + 1000), randomBytes(2000)];
+        const begun = await store.append(null, freshKey(prefix), bodyOf(first), MORE_FOLLOWS);
+        const previous = persisted(begun.object);
+        const givenUp = await store.append(previous, freshKey(prefix), bodyOf(randomBytes(3000)), MORE_FOLLOWS);
+        const kept = await store.append(previous, freshKey(prefix), bodyOf(second), MORE_FOLLOWS);
+        for (const key of kept.obsolete) await store.delete(key);
+        if (givenUp.object.key !== previous.key) await store.abort(givenUp.object);
+        else for (const key of givenUp.created) await store.delete(key);
+        const key = await completeObject(store, kept.object);
+        expect((await listed(store, prefix)).map((found) => found.key)).toEqual([key]);
+        expect(await readHash(store, key)).toBe(hashOf(Buffer.concat([first, second])));
       });
 
       it('completes twice', async () => {

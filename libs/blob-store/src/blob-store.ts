@@ -23,6 +23,11 @@ export interface AppendResult {
   object: UnfinishedObject;
   /** Keys that `object` no longer needs. The caller deletes them after it has persisted `object`, never before. */
   obsolete: string[];
+  /**
+   * Keys that this append wrote beside `object.key`. A caller that does not come to persist `object` deletes them; where
+   * `object.key` is a new one, it aborts `object` instead.
+   */
+  created: string[];
 }
 
 /** Inclusive byte positions, already clipped to the object by the caller. */

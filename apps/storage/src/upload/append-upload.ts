@@ -84,13 +84,13 @@ export class AppendUpload {
         return !body.ended || mayBe(digestsSoFar(session.algorithm, hash), digest);
       },
     };
-    const { object, obsolete } = await this.store.append(previous, freshObjectKey(), body, options);
+    const { object, obsolete, created } = await this.store.append(previous, freshObjectKey(), body, options);
     const offset = session.offset + body.received;
     const digests = digestsSoFar(session.algorithm, hash);
     if (!body.interruption && previous === null && isDigest(digests, digest)) {
       return { offset, completed: await this.complete(object, claim) };
     }
-    await this.advance(granted, { offset, object, ...digests });
+    await this.advance(granted, { offset, object, ...digests }, created);
     this.remover.deleteLater(obsolete);
     if (hash && digest === null) this.hashes.remember(session.id, offset, hash);
     if (body.interruption) throw interrupted(body.interruption);
@@ -104,10 +104,12 @@ export class AppendUpload {
     return { claim, objectKey: key, size: object.size };
   }
 
-  private async advance({ session, claim }: GrantedAppend, progress: UploadProgress): Promise<void> {
+  /** Where the session was taken over, what the append wrote belongs to nobody. */
+  private async advance({ session, claim }: GrantedAppend, progress: UploadProgress, created: string[]): Promise<void> {
     if (await this.sessions.advance(session.id, claim, progress)) return;
     const object = progress.object as UnfinishedObject;
     if (object.key !== (session.object as UnfinishedObject | null)?.key) this.remover.abortLater(object);
+    else this.remover.deleteLater(created);
     throw registryError('BLOB_UPLOAD_UNKNOWN', { sessionId: session.id });
   }
 

@@ -2,9 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { S3BlobStore } from '@berth/blob-store';
 import type { Database } from '@berth/metadata';
 import { digestOf } from '@berth/oci';
-import { findMinio, requireOrSkip, startMinio, startPostgres, type TestMinio, type TestPostgres } from '@berth/testing';
+import {
+  eventually,
+  findMinio,
+  requireOrSkip,
+  startMinio,
+  startPostgres,
+  type TestMinio,
+  type TestPostgres,
+} from '@berth/testing';
 import { asRegistryError } from '../object/store-faults.js';
-import { brokenOff, chunksOf } from '../testing/bodies.js';
+import { brokenOff, chunksOf, HandFedBody } from '../testing/bodies.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
 import { openMigrated } from '../testing/upload-database.js';
 
@@ -116,6 +124,24 @@ requireOrSkip('minio', findMinio().reason)('uploads on S3', () => {
     const { objectKey } = await second.finish(session, whole);
     expect(await stored(first, objectKey)).toBe(digestOf(whole));
     await first.store.delete(objectKey);
+  });
+
+  it('whose chunk is sent again while its first try is under way leave nothing of that try', async () => {
+    const session = await first.start();
+    const [begun, again] = [randomBytes(9 * MIB), randomBytes(1_000)];
+    await first.send(session, chunksOf(...pieces(begun)));
+    const sender = new HandFedBody().send(again);
+    const given = failureOf(first.send(session, sender, { start: begun.length }));
+    await eventually(() => sender.asked > 1, { what: 'the first try is under way' });
+    await second.send(session, chunksOf(again), { start: begun.length });
+    sender.end();
+    expect(await given).toMatchObject({ code: 'BLOB_UPLOAD_UNKNOWN' });
+    const whole = Buffer.concat([begun, again]);
+    const { objectKey } = await second.finish(session, whole);
+    expect(await stored(first, objectKey)).toBe(digestOf(whole));
+    await first.remover.onApplicationShutdown();
+    expect(await second.keys()).toEqual([objectKey]);
+    await second.store.delete(objectKey);
   });
 
   it('leave nothing behind where they are cancelled', async () => {

@@ -75,7 +75,7 @@ describe(FilesystemBlobStore.name, () => {
     it('stay in place while one writer appends', async () => {
       const first = await appendTo(store, null, randomBytes(100));
       const second = await store.append(first, freshKey(), bodyOf(randomBytes(100)), WHOLE);
-      expect(second).toEqual({ object: { key: first.key, size: 200 }, obsolete: [] });
+      expect(second).toEqual({ object: { key: first.key, size: 200 }, obsolete: [], created: [] });
     });
 
     it('of a failed append are cut back or removed', async () => {
@@ -104,7 +104,7 @@ describe(FilesystemBlobStore.name, () => {
       await appendFile(join(folder, object.key), 'left by a crash');
       const key = freshKey();
       const appended = await store.append(object, key, bodyOf(rest), MORE_FOLLOWS);
-      expect(appended).toEqual({ object: { key, size: first.length + 10 }, obsolete: [object.key] });
+      expect(appended).toEqual({ object: { key, size: first.length + 10 }, obsolete: [object.key], created: [] });
       expect(await readHash(store, key)).toBe(hashOf(Buffer.concat([first, rest])));
       expect((await stat(join(folder, object.key))).size).toBe(first.length + 15);
     });

@@ -49,11 +49,11 @@ export class FilesystemBlobStore extends BlobStore {
     options: AppendOptions,
   ): Promise<AppendResult> {
     await this.open();
-    if (previous === null) return { object: await this.create(freshKey, body, options), obsolete: [] };
+    if (previous === null) return { object: await this.create(freshKey, body, options), obsolete: [], created: [] };
     const object = await this.extend(previous, body, options);
-    if (object) return { object, obsolete: [] };
+    if (object) return { object, obsolete: [], created: [] };
     const copy = await this.create(freshKey, this.continued(previous, body), options);
-    return { object: copy, obsolete: [previous.key] };
+    return { object: copy, obsolete: [previous.key], created: [] };
   }
 
   async complete(object: UnfinishedObject): Promise<{ key: string; obsolete: string[] }> {

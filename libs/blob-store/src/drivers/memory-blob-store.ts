@@ -27,9 +27,9 @@ export class MemoryBlobStore extends BlobStore {
     const chunks: Uint8Array[] = previous ? [this.unfinished(previous).bytes] : [];
     for await (const chunk of body) chunks.push(Uint8Array.from(chunk));
     const bytes = Buffer.concat(chunks);
-    if (previous?.size === bytes.length) return { object: previous, obsolete: [] };
+    if (previous?.size === bytes.length) return { object: previous, obsolete: [], created: [] };
     this.objects.set(freshKey, { bytes, lastModified: new Date(), complete: false });
-    return { object: { key: freshKey, size: bytes.length }, obsolete: previous ? [previous.key] : [] };
+    return { object: { key: freshKey, size: bytes.length }, obsolete: previous ? [previous.key] : [], created: [] };
   }
 
   async complete(object: UnfinishedObject): Promise<{ key: string; obsolete: string[] }> {

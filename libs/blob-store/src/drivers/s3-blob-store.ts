@@ -49,8 +49,10 @@ export class S3BlobStore extends BlobStore {
     assertObjectKey(freshKey);
     const writer = new S3ObjectWriter(this.s3, this.buffers, freshKey, previous);
     const object = await write(writer, previous ? this.behindCarried(previous, body) : body, options);
-    const carried = object !== previous && previous && carriedKey(previous);
-    return { object, obsolete: carried ? [carried] : [] };
+    if (object === previous) return { object, obsolete: [], created: [] };
+    const carried = previous && carriedKey(previous);
+    const tail = object.upload?.tail;
+    return { object, obsolete: carried ? [carried] : [], created: tail ? [tail.key] : [] };
   }
 
   /** One object put whole is complete already; the store is not asked. */
