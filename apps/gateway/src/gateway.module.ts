@@ -55,7 +55,7 @@ export class GatewayModule implements OnApplicationShutdown {
 
   /** The gateway on the data plane's HTTP, or on another transport. */
   static with(
-    transport: Provider<BlobTransport> = { provide: BlobTransport, useClass: HttpBlobTransport },
+    transport: Provider<BlobTransport> = { provide: BlobTransport, useFactory: () => new HttpBlobTransport() },
   ): DynamicModule {
     return { module: GatewayModule, providers: [transport] };
   }

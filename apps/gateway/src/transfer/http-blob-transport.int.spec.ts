@@ -126,6 +126,22 @@ describe(HttpBlobTransport, () => {
     expect(await failureOf(transport.append(`${nobody}/x`, body))).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
   });
 
+  it('is UNAVAILABLE where a read is taken and never answered; an append may wait', async () => {
+    const impatient = new HttpBlobTransport(50);
+    const unanswered: (() => void)[] = [];
+    handler = async (request, response) => {
+      await buffer(request);
+      unanswered.push(() => void json(response, 200, { offset: 1 }));
+    };
+    const append = impatient.append(`${base}/x`, Readable.from([Buffer.from('x')]));
+    await eventually(() => unanswered.length === 1, { what: 'storage has the bytes' });
+    const error = await failureOf(impatient.read(`${base}/x`));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', status: 503, cause: { code: 'UND_ERR_HEADERS_TIMEOUT' } });
+    unanswered[0]!();
+    expect(await append).toEqual({ offset: 1 });
+    await impatient.close();
+  });
+
   it('is UNAVAILABLE where the process dies before it has answered', async () => {
     handler = (request) => void request.socket.destroy();
     expect(await failureOf(transport.read(`${base}/x`))).toMatchObject({ code: 'UNAVAILABLE' });

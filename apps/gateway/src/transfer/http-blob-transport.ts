@@ -2,16 +2,15 @@ import type { AppendedV1 } from '@berth/contracts';
 import { Readable } from 'node:stream';
 import { type ObjectBody, StreamBody } from '@berth/blob-store';
 import { type ByteRange, RegistryError, registryError } from '@berth/oci';
-import { Injectable } from '@nestjs/common';
 import { Agent, type Dispatcher, request } from 'undici';
 import { BlobTransport } from './blob-transport.js';
 
 const CONNECTIONS_PER_STORAGE = 256;
 const CONNECT_TIMEOUT_MS = 3_000;
 const STALLED_MS = 120_000;
+const READ_ANSWER_MS = 30_000;
 
 /** The data plane of storage over HTTP. */
-@Injectable()
 export class HttpBlobTransport extends BlobTransport {
   private readonly agent = new Agent({
     connections: CONNECTIONS_PER_STORAGE,
@@ -21,6 +20,11 @@ export class HttpBlobTransport extends BlobTransport {
     headersTimeout: 0,
   });
 
+  /** `readAnswerMs`: a storage process that answers a read no sooner is as good as gone. */
+  constructor(private readonly readAnswerMs = READ_ANSWER_MS) {
+    super();
+  }
+
   async append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     const response = await this.call(url, { method: 'POST', body: body as Readable });
     return (await response.body.json()) as AppendedV1;
@@ -28,7 +32,7 @@ export class HttpBlobTransport extends BlobTransport {
 
   async read(url: string, range?: ByteRange): Promise<ObjectBody> {
     const headers: Record<string, string> = range ? { range: `bytes=${range.start}-${range.end}` } : {};
-    const response = await this.call(url, { method: 'GET', headers });
+    const response = await this.call(url, { method: 'GET', headers, headersTimeout: this.readAnswerMs });
     return new StreamBody(response.body);
   }
 
@@ -38,7 +42,7 @@ export class HttpBlobTransport extends BlobTransport {
 
   private async call(
     url: string,
-    options: { method: 'GET' | 'POST'; body?: Readable; headers?: Record<string, string> },
+    options: { method: 'GET' | 'POST'; body?: Readable; headers?: Record<string, string>; headersTimeout?: number },
   ) {
     const response = await request(url, { ...options, dispatcher: this.agent }).catch((cause: unknown) => {
       throw registryError('UNAVAILABLE', undefined, { cause });
