@@ -2,10 +2,13 @@ import { CANCEL_UPLOAD, COMPLETE_UPLOAD, type CommittedUploadV1, type CommitUplo
 import { askAgain, MessageBus } from '@berth/messaging';
 import { type CompletedUpload, RepositoryBlobStore } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { EnsureRepository } from '../repository/ensure-repository.js';
 
-/** Completing a large object may take minutes; a storage process that died with the question is to be noticed sooner. */
+/**
+ * Completing a large object may take minutes; a storage process that died with the question is to be noticed sooner. One
+ * that is alive loses nothing by being asked again: it goes on, and so does whichever other process is asked.
+ */
 const COMPLETION_WAITS_MS = [10_000, 60_000, 240_000];
 
 /**
@@ -14,6 +17,8 @@ const COMPLETION_WAITS_MS = [10_000, 60_000, 240_000];
  */
 @Injectable()
 export class CommitUpload {
+  private readonly logger = new Logger(CommitUpload.name);
+
   constructor(
     private readonly bus: MessageBus,
     private readonly blobs: RepositoryBlobStore,
@@ -40,11 +45,9 @@ export class CommitUpload {
     try {
       if (!(await this.commit(upload))) await this.commitFirst(upload, userId);
     } catch (error) {
-      if (error instanceof RegistryError && error.code === 'DENIED') await this.giveUp(session, object.objectKey);
-      // An object that only this question knows of; one of the session's row is the session's to remove.
-      if (error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN' && request.completed) {
-        await this.blobs.discard(upload);
-      }
+      const code = error instanceof RegistryError ? error.code : null;
+      if (code === 'DENIED') await this.giveUp(session, object.objectKey);
+      else if (request.completed) await this.discard(upload, code, error);
       throw error;
     }
     return { digest, size: object.size };
@@ -58,6 +61,16 @@ export class CommitUpload {
   /** The push may not make its repository: the object would otherwise stay without a row. */
   private async giveUp(session: ReturnType<typeof sessionOf>, objectKey: string): Promise<void> {
     await this.bus.request(CANCEL_UPLOAD, { ...session, objectKey });
+  }
+
+  /**
+   * An object that only this question knows of; one of the session's row is the session's to remove. Where the commit was
+   * not refused it may have happened unanswered, or be asked for again: then all that is safe is to name the object.
+   */
+  private async discard(upload: CompletedUpload, code: string | null, error: unknown): Promise<void> {
+    if (code === 'BLOB_UPLOAD_UNKNOWN') return this.blobs.discard(upload);
+    const { objectKey, digest } = upload;
+    this.logger.warn({ msg: 'commit failed: its object leaked unless a blob has it', objectKey, digest, err: error });
   }
 
   /** False where the repository does not exist yet. */

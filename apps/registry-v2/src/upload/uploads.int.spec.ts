@@ -1,6 +1,7 @@
 import { COMMIT_UPLOAD, DELETE_BLOB, FIND_BLOB, START_UPLOAD, type StartUploadV1 } from '@berth/contracts';
 import { type Digest, parseRepositoryName, registryError, type RepositoryName } from '@berth/oci';
 import { startPostgres, type TestPostgres } from '@berth/testing';
+import { Logger } from '@nestjs/common';
 import { failureOf, type RegistryUnderTest, someDigest, startRegistry } from '../testing/registry-under-test.js';
 import { CommitUpload } from './commit-upload.js';
 import { StartUpload } from './start-upload.js';
@@ -137,6 +138,25 @@ describe(CommitUpload, () => {
     expect(await failureOf(commit(repository, sessionId, someDigest()))).toMatchObject({ code: 'DENIED', status: 403 });
     expect(await registry.sessions.find({ sessionId, repository })).toBeNull();
     expect(registry.storage.cancelled.at(-1)).toMatchObject({ sessionId });
+  });
+
+  it('of what the data plane has completed, while manage is away, names the object and does not touch it', async () => {
+    const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+    const repository = parseRepositoryName(`later-${crypto.randomUUID()}/app`);
+    const [sessionId, digest, claim] = [await registry.session(repository), someDigest(), crypto.randomUUID()];
+    await registry.sessions.claim({ sessionId, repository }, claim, null);
+    const completed = { claim, objectKey: `objects/44/${sessionId}`, size: 7 };
+    registry.manage.refuse = registryError('UNAVAILABLE');
+    const queued = await registry.count('registry.object_deletion');
+    expect(await failureOf(commit(repository, sessionId, digest, { completed }))).toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    expect(warned).toHaveBeenCalledWith(expect.objectContaining({ objectKey: completed.objectKey, digest }));
+    expect(await registry.count('registry.object_deletion')).toBe(queued);
+    registry.manage.refuse = null;
+    expect(await commit(repository, sessionId, digest, { completed })).toEqual({ digest, size: 7 });
+    expect((await find(repository, digest)).objectKey).toBe(completed.objectKey);
+    warned.mockRestore();
   });
 
   it('while manage is away keeps the session, so that the push can be tried again', async () => {
