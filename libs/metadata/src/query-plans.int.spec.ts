@@ -168,7 +168,9 @@ describe('the statements of the stores', () => {
         const { sessionId, claim } = await registry.completedUpload(repository);
         await registry.sessions.find({ sessionId, repository });
         await registry.sessions.keep(sessionId, claim);
+        await registry.sessions.removeClaimed(sessionId, randomUUID());
         await registry.sessions.advance(sessionId, claim, { offset: 1, object: null, sha256: null, sha512: null });
+        await registry.sessions.claimCompletion({ sessionId, repository }, digest);
         await registry.sessions.remove({ sessionId, repository });
       },
       'expired uploads': () => registry.sessions.takeExpired(10),

@@ -184,6 +184,54 @@ describe(UploadSessionStore.name, () => {
     });
   });
 
+  describe('claimCompletion', () => {
+    const [digest, other] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`];
+    const claimFor = async (sessionId: string, of: string) =>
+      (await store.claimCompletion({ sessionId, repository: REPOSITORY }, of))!.claim;
+
+    it('gives the session as it stands, takes the claim, and pushes the expiry out', async () => {
+      const { id, claim: earlier } = await claimed();
+      await store.advance(id, earlier, PROGRESS);
+      await aboutToExpire(id);
+      const row = await store.claimCompletion({ sessionId: id, repository: REPOSITORY }, digest);
+      expect(row).toMatchObject({ id, ...PROGRESS });
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toEqual(row);
+      expect(await secondsLeft(id)).toBeGreaterThan(IDLE_SECONDS - 60);
+      expect(await store.keep(id, earlier)).toBe(false);
+    });
+
+    it('is the same claim for the same bytes and digest, whatever was claimed between', async () => {
+      const { id } = await claimed();
+      const first = await claimFor(id, digest);
+      expect(await claimFor(id, digest)).toBe(first);
+      await store.claim({ sessionId: id, repository: REPOSITORY }, randomUUID(), null);
+      expect(await claimFor(id, digest)).toBe(first);
+    });
+
+    it('is another one for another digest, session, offset, or object', async () => {
+      const { id } = await claimed();
+      const claims = [await claimFor(id, digest), await claimFor(id, other)];
+      for (const progress of [PROGRESS, { ...PROGRESS, offset: 6 }, { ...PROGRESS, object: { key: 'objects/2' } }]) {
+        const claim = randomUUID();
+        await store.claim({ sessionId: id, repository: REPOSITORY }, claim, null);
+        await store.advance(id, claim, progress);
+        claims.push(await claimFor(id, digest));
+      }
+      claims.push(await claimFor((await claimed()).id, digest));
+      expect(new Set(claims).size).toBe(claims.length);
+    });
+
+    it("does not know another repository's session, another owner's, nor an expired one", async () => {
+      const { id, claim } = await claimed();
+      expect(await store.claimCompletion({ sessionId: id, repository: 'acme/other' }, digest)).toBeNull();
+      const foreign = { sessionId: id, repository: REPOSITORY, ownerId: randomUUID() };
+      expect(await store.claimCompletion(foreign, digest)).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({ claim });
+      await expireAll();
+      expect(await store.claimCompletion({ sessionId: id, repository: REPOSITORY }, digest)).toBeNull();
+    });
+  });
+
   describe('keep', () => {
     it('pushes the expiry out for the holder of the claim', async () => {
       const { id, claim } = await claimed();
@@ -207,6 +255,17 @@ describe(UploadSessionStore.name, () => {
       await store.advance(id, claim, PROGRESS);
       expect(await store.remove({ sessionId: id, repository: REPOSITORY })).toMatchObject({ id, ...PROGRESS });
       expect(await store.remove({ sessionId: id, repository: REPOSITORY })).toBeNull();
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toBeNull();
+    });
+
+    it('by its claim ends the session only while that holds it', async () => {
+      const { id, claim: earlier } = await claimed();
+      const later = randomUUID();
+      await store.claim({ sessionId: id, repository: REPOSITORY }, later, null);
+      expect(await store.removeClaimed(id, earlier)).toBe(false);
+      expect(await store.find({ sessionId: id, repository: REPOSITORY })).toMatchObject({ claim: later });
+      expect(await store.removeClaimed(id, later)).toBe(true);
+      expect(await store.removeClaimed(id, later)).toBe(false);
       expect(await store.find({ sessionId: id, repository: REPOSITORY })).toBeNull();
     });
 

@@ -170,6 +170,7 @@ describe(CompleteUpload, () => {
       await storage.send(session, 'one');
       held = new HeldReads(store);
     });
+    afterEach(() => held.goOn());
     const claimNow = async () =>
       (await storage.sessions.find({ sessionId: session, repository: REPOSITORY }))?.claim ?? null;
 
