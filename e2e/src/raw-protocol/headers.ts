@@ -85,6 +85,51 @@ export function describeHeaders(stack: () => Stack): void {
       expect(got.header('content-type')).toBe(MEDIA_TYPE.ociManifest);
     });
 
+    it.each(['application/x-www-form-urlencoded', 'application/json', 'application/octet-stream', 'text/plain'])(
+      'have the type that the manifest says where it was pushed as %s, and that its fields tell where it says none',
+      async (unspecific) => {
+        const repository = `raw/headers-of-${unspecific.replaceAll('/', '-')}`;
+        const [docker, layers] = [anImage({ format: 'docker' }), [randomBlob(9)]];
+        for (const blob of [docker.config, ...docker.layers, EMPTY_CONFIG, ...layers]) {
+          await client().pushBlob(repository, blob);
+        }
+        const { mediaType: _dropped, ...rest } = JSON.parse(aManifest({ layers }).bytes.toString()) as object & {
+          mediaType: string;
+        };
+        const untyped = jsonManifest(MEDIA_TYPE.ociManifest, rest);
+        for (const manifest of [docker.manifest, untyped]) {
+          const headers = { 'content-type': unspecific };
+          (await client().putManifest(repository, 'v1', manifest, { headers })).expect(201);
+          const got = (await client().getManifest(repository, 'v1')).expect(200);
+          expect(got.header('content-type')).toBe(manifest.mediaType);
+        }
+        (await client().deleteBlob(repository, layers[0]!.digest)).expect(405);
+        const neither = jsonManifest(unspecific, { schemaVersion: 2 });
+        expect((await client().putManifest(repository, 'v2', neither)).expect(400).codes).toEqual(['MANIFEST_INVALID']);
+      },
+    );
+
+    it('have the type of the last push of the same bytes, and the referrers too', async () => {
+      await client().pushBlob(name, EMPTY_CONFIG);
+      const subject = randomBlob(9);
+      const { mediaType: _dropped, ...rest } = JSON.parse(aManifest().bytes.toString()) as Record<string, unknown>;
+      const body = { ...rest, subject: { mediaType: MEDIA_TYPE.ociManifest, digest: subject.digest, size: 9 } };
+      const opaque = jsonManifest('application/vnd.example+json', body);
+      const image = { ...opaque, mediaType: MEDIA_TYPE.ociManifest };
+      for (const [manifest, listed] of [
+        [opaque, []],
+        [image, [opaque.digest]],
+        [opaque, []],
+      ] as const) {
+        await client().pushManifest(name, manifest, 'retyped');
+        const got = (await client().getManifest(name, 'retyped')).expect(200);
+        expect(got.header('content-type')).toBe(manifest.mediaType);
+        const referrers = (await client().referrers(name, subject.digest)).expect(200);
+        const { manifests } = referrers.json<{ manifests: { digest: string }[] }>();
+        expect(manifests.map(({ digest }) => digest)).toEqual(listed);
+      }
+    });
+
     it('of an upload name its session, and where it goes on', async () => {
       const session = await client().startUpload(name);
       for (const answer of [await session.patch(Buffer.from('12345'), 0), await session.status()]) {

@@ -58,7 +58,9 @@ const PUT = {
       INSERT INTO registry.manifest
         (repository_id, digest, media_type, artifact_type, subject_digest, annotations, size, payload, review_after)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() END)
-      ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = excluded.review_after RETURNING id),
+      ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = excluded.review_after,
+        media_type = excluded.media_type, artifact_type = excluded.artifact_type,
+        subject_digest = excluded.subject_digest, annotations = excluded.annotations RETURNING id),
     blobs AS (INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
       SELECT made.id, $1, digest FROM made, unnest($9::text[]) WITH ORDINALITY AS u(digest, n) ORDER BY n ON CONFLICT DO NOTHING),
     children AS (INSERT INTO registry.manifest_child (parent_id, child_id)
@@ -104,7 +106,8 @@ export class ManifestStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * One transaction: manifest, references, tags and event, or nothing. The foreign keys lock what is referenced, in
+   * One transaction: manifest, references, tags and event, or nothing. Of bytes that are there already the last push says
+   * of which type they are, and so what they are listed as; what they refer to, by whichever type, stays referenced. The foreign keys lock what is referenced, in
    * digest order, and fail where garbage collection was faster: then the missing references are looked up again. A
    * precondition is judged under a lock of its tag, so that of pushes that expect the same only one is stored.
    */

@@ -10,6 +10,7 @@ import {
   isIndexMediaType,
   isNonDistributableMediaType,
   isSchema1MediaType,
+  isUnspecificMediaType,
   OCI_IMAGE_INDEX,
   OCI_IMAGE_MANIFEST,
 } from './media-types.js';
@@ -21,7 +22,7 @@ export type ManifestKind = 'image' | 'index' | 'artifact' | 'opaque';
 export interface ParsedManifest {
   /** The sha256 of the bytes; for a push under a sha512 reference compare that digest separately. */
   readonly digest: Digest;
-  /** As in the Content-Type, without parameters, lower case. */
+  /** As in the Content-Type, without parameters, lower case; where that says nothing, the body's own. */
   readonly mediaType: string;
   readonly size: number;
   readonly kind: ManifestKind;
@@ -51,8 +52,8 @@ const DEFAULT_MAX_DESCRIPTORS = 10_000;
 const LIST_OF = { image: 'layers', index: 'manifests', artifact: 'blobs' } as const;
 
 /**
- * Reads and validates a pushed manifest. An empty Content-Type means: go by the body. Throws MANIFEST_INVALID, and only
- * that, whatever the bytes. Bounds: 100 levels, 10,000 descriptors; the caller bounds the bytes. Spec: image-spec
+ * Reads and validates a pushed manifest. A Content-Type that is empty or says nothing of manifests (`application/json`,
+ * what a client sends by default) means: go by the body. Throws MANIFEST_INVALID, and only that, whatever the bytes. Bounds: 100 levels, 10,000 descriptors; the caller bounds the bytes. Spec: image-spec
  * "Image Manifest" and "Image Index", distribution-spec "Pushing Manifests" (end-7).
  */
 export function parseManifest(
@@ -115,7 +116,7 @@ function livesElsewhere({ mediaType, urls }: Descriptor): boolean {
 
 /** The Content-Type decides; a media type in the body must agree with it. Without either, the fields do. */
 function manifestMediaType(body: JsonObject, contentType: string | undefined): string {
-  const declared = contentType ? bareMediaType(contentType) : undefined;
+  const declared = declaredMediaType(contentType);
   const inBody = optionalText(body, 'mediaType', 'manifest')?.toLowerCase();
   refuseSchema1(body, declared ?? inBody);
   if (declared === undefined) return inBody === undefined ? inferredMediaType(body) : bareMediaType(inBody);
@@ -123,6 +124,11 @@ function manifestMediaType(body: JsonObject, contentType: string | undefined): s
     throw manifestInvalid('mediaType differs from the Content-Type', { mediaType: inBody, contentType: declared });
   }
   return declared;
+}
+
+function declaredMediaType(contentType: string | undefined): string | undefined {
+  const declared = contentType ? bareMediaType(contentType) : undefined;
+  return declared !== undefined && isUnspecificMediaType(declared) ? undefined : declared;
 }
 
 function inferredMediaType(body: JsonObject): string {

@@ -31,6 +31,12 @@ const IMAGE_MANIFESTS = new Set([OCI_IMAGE_MANIFEST, DOCKER_MANIFEST]);
 const INDEXES = new Set([OCI_IMAGE_INDEX, DOCKER_MANIFEST_LIST]);
 const ARTIFACT_MANIFESTS = new Set([ORAS_ARTIFACT_MANIFEST, OCI_ARTIFACT_MANIFEST]);
 const SCHEMA1 = new Set([DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED]);
+const UNSPECIFIC = new Set([
+  'application/json',
+  'application/octet-stream',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+]);
 const NONDISTRIBUTABLE = new Set([
   OCI_LAYER_NONDISTRIBUTABLE,
   OCI_LAYER_NONDISTRIBUTABLE_GZIP,
@@ -59,6 +65,11 @@ export function isArtifactManifestMediaType(mediaType: string): boolean {
 /** Docker schema 1, plain or signed. */
 export function isSchema1MediaType(mediaType: string): boolean {
   return SCHEMA1.has(mediaType);
+}
+
+/** What clients send who were told no type, curl's default among them: it says nothing about a manifest. */
+export function isUnspecificMediaType(mediaType: string): boolean {
+  return UNSPECIFIC.has(mediaType);
 }
 
 /**

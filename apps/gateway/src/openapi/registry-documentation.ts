@@ -40,7 +40,8 @@ const CONTENT_RANGE = inHeader(
 );
 
 const MANIFEST_BODY: RequestBody = {
-  description: 'The manifest, stored as it is, byte for byte. Its type is the Content-Type, without parameters.',
+  description:
+    'The manifest, stored as it is, byte for byte. Its type is the Content-Type, without parameters; where that is `application/json`, `application/octet-stream`, `application/x-www-form-urlencoded` or `text/plain`, which says nothing, its own `mediaType`, or what its fields tell.',
   required: true,
   content: {
     'application/vnd.oci.image.manifest.v1+json': { schema: {} },

@@ -3,6 +3,7 @@ import {
   DELETE_BLOB,
   DELETE_MANIFEST,
   GET_MANIFEST,
+  LIST_REFERRERS,
   LIST_TAGS,
   MANIFEST_DELETED,
   MANIFEST_PUSHED,
@@ -99,6 +100,47 @@ describe(PutManifest, () => {
     await put(repository, other);
     expect((await get(repository, 'v1')).digest).toBe(other.digest);
     expect((await get(repository, manifest.digest)).digest).toBe(manifest.digest);
+  });
+
+  describe('again under another type', () => {
+    const OPAQUE = 'application/vnd.example+json';
+    /** An image that names a subject and no type of its own, so that the Content-Type decides. */
+    async function unnamed() {
+      const { repository, manifest, layer } = await anApp();
+      const { config, layers } = JSON.parse(manifest.bytes.toString()) as { config: Blob; layers: Blob[] };
+      const subject = { mediaType: MEDIA_TYPE.ociManifest, digest: someDigest(), size: 100 };
+      const annotations = { colour: 'blue' };
+      const body = { schemaVersion: 2, config, layers, subject, annotations, artifactType: 'a/sbom' };
+      const image = jsonManifest(MEDIA_TYPE.ociManifest, body);
+      const page = { repository, subject: subject.digest, after: '', limit: 10 };
+      const referrers = async (filter = {}) =>
+        (await registry.bus.request(LIST_REFERRERS, { ...page, ...filter })).referrers;
+      const layerIsKept = async () =>
+        ((await failureOf(registry.bus.request(DELETE_BLOB, { repository, digest: layer.digest as never }))) as Error)
+          ?.message;
+      return { repository, image, opaque: { ...image, mediaType: OPAQUE }, subject, referrers, layerIsKept };
+    }
+
+    it('is of that type: it is served, refers, and is listed as what it was pushed last', async () => {
+      const { repository, image, opaque, subject, referrers, layerIsKept } = await unnamed();
+      expect((await put(repository, opaque)).subject).toBeNull();
+      expect(await referrers()).toEqual([]);
+      expect((await put(repository, image)).subject).toBe(subject.digest);
+      expect((await get(repository, 'v1')).mediaType).toBe(MEDIA_TYPE.ociManifest);
+      expect(await referrers({ artifactType: 'a/sbom' })).toEqual([
+        expect.objectContaining({ digest: image.digest, mediaType: image.mediaType, annotations: { colour: 'blue' } }),
+      ]);
+      expect(await layerIsKept()).toContain('a manifest references the blob');
+    });
+
+    it('that is not traced keeps what it referred to, and is no referrer any more', async () => {
+      const { repository, image, opaque, referrers, layerIsKept } = await unnamed();
+      await put(repository, image);
+      await put(repository, opaque);
+      expect((await get(repository, 'v1')).mediaType).toBe(OPAQUE);
+      expect(await referrers()).toEqual([]);
+      expect(await layerIsKept()).toContain('a manifest references the blob');
+    });
   });
 
   describe('under a digest', () => {
