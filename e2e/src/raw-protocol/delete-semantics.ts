@@ -43,7 +43,9 @@ export function describeDeleteSemantics(stack: () => Stack): void {
       const name = 'raw/delete-blob-in-use';
       const image = anImage();
       await client().push(name, image, 'v1');
-      expect((await client().deleteBlob(name, image.layers[0]!.digest)).expect(405).codes).toEqual(['DENIED']);
+      const refused = (await client().deleteBlob(name, image.layers[0]!.digest)).expect(405);
+      expect(refused.codes).toEqual(['UNSUPPORTED']);
+      expect(refused.header('allow')).toBe('GET, HEAD');
       await client().pullAndCompare(name, 'v1', image);
     });
 
@@ -52,10 +54,32 @@ export function describeDeleteSemantics(stack: () => Stack): void {
       const index = anIndex();
       await client().push(name, index, 'v1');
       const child = index.images[0]!.manifest.digest;
-      expect((await client().deleteManifest(name, child)).expect(405).codes).toEqual(['DENIED']);
+      const refused = (await client().deleteManifest(name, child)).expect(405);
+      expect(refused.codes).toEqual(['UNSUPPORTED']);
+      expect(refused.header('allow')).toBe('GET, HEAD, PUT');
       (await client().deleteManifest(name, index.manifest.digest)).expect(202);
       expect(await statusOf(name, child)).toBe(200);
       (await client().deleteManifest(name, child)).expect(202);
+    });
+
+    it('are made where their condition holds, and are 412 and nothing else where it does not', async () => {
+      const name = 'raw/delete-conditional';
+      const image = anImage();
+      await client().push(name, image, 'v1');
+      const { digest } = image.manifest;
+      const other = randomBlob(9).digest;
+      for (const reference of ['v1', digest]) {
+        for (const headers of [{ 'if-match': `"${other}"` }, { 'if-none-match': '*' }]) {
+          const answer = (await client().deleteManifest(name, reference, { headers })).expect(412);
+          expect(answer.codes).toEqual(['MANIFEST_INVALID']);
+          expect(await statusOf(name, 'v1')).toBe(200);
+        }
+      }
+      for (const reference of ['v1', digest]) {
+        const headers = { 'if-match': `"${digest}"`, 'if-none-match': `"${other}"` };
+        (await client().deleteManifest(name, reference, { headers })).expect(202);
+        expect(await statusOf(name, reference)).toBe(404);
+      }
     });
 
     it('of a referrer take it from the list; of its subject they do not', async () => {

@@ -146,14 +146,15 @@ export function describeManifests(stack: () => Stack): void {
       }
     });
 
-    it('takes 100 of the longest tags, and answers 414 to one more', async () => {
+    it('takes 25 of the longest tags, and answers 414 to one more', async () => {
       const longest = 'raw/tag-parameters-longest';
       await client().pushBlob(longest, EMPTY_CONFIG);
       const manifest = aManifest();
-      const tags = Array.from({ length: 101 }, (_, n) => `${String(n).padStart(3, '0')}-`.padEnd(128, 'x'));
+      const tags = Array.from({ length: 26 }, (_, n) => `${String(n).padStart(3, '0')}-`.padEnd(128, 'x'));
       expect((await put(longest, manifest.digest, manifest, tags)).expect(414).codes).toEqual(['UNSUPPORTED']);
       (await client().getManifest(longest, manifest.digest)).expect(404);
-      (await put(longest, manifest.digest, manifest, tags.slice(1))).expect(201);
+      const answer = (await put(longest, manifest.digest, manifest, tags.slice(1))).expect(201);
+      expect(answer.header('oci-tag')!.length).toBeLessThan(4_096);
       expect(await tagsOf(longest)).toEqual(tags.slice(1));
     });
 
@@ -171,6 +172,19 @@ export function describeManifests(stack: () => Stack): void {
       expect(await tagsOf(refused)).toEqual(['kept']);
       expect((await client().headManifest(refused, 'kept')).header('docker-content-digest')).toBe(kept.digest);
       (await client().getManifest(refused, next.digest)).expect(404);
+    });
+
+    it('takes no condition, which would be of one tag', async () => {
+      const conditional = 'raw/tag-parameters-conditional';
+      await client().pushBlob(conditional, EMPTY_CONFIG);
+      const manifest = aManifest();
+      const headers = { 'if-none-match': '*' };
+      const refused = await client().putManifest(conditional, manifest.digest, manifest, {
+        query: { tag: ['v1'] },
+        headers,
+      });
+      expect(refused.expect(400).codes).toEqual(['MANIFEST_INVALID']);
+      (await client().getManifest(conditional, manifest.digest)).expect(404);
     });
 
     it('means nothing where the path names a tag, and no header says otherwise', async () => {

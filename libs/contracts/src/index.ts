@@ -40,13 +40,8 @@ export {
 export { LIST_TAGS, ListTagsV1, MAX_TAGS_PER_PAGE, type TagPageV1 } from './registry/list-tags.v1.js';
 export { MANIFEST_DELETED, ManifestDeletedV1 } from './registry/manifest-deleted.v1.js';
 export { MANIFEST_PUSHED, ManifestPushedV1 } from './registry/manifest-pushed.v1.js';
-export {
-  MAX_TAGS_PER_PUSH,
-  PUT_MANIFEST,
-  PutManifestV1,
-  type StoredManifestV1,
-  type TagPrecondition,
-} from './registry/put-manifest.v1.js';
+export type { Precondition } from './registry/precondition.js';
+export { MAX_TAGS_PER_PUSH, PUT_MANIFEST, PutManifestV1, type StoredManifestV1 } from './registry/put-manifest.v1.js';
 export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
 export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
 export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';

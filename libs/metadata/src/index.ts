@@ -26,7 +26,7 @@ export {
 export { ReadableRepositoryStore, type ReadingUser } from './readable-repository.store.js';
 export { RepositoryStore } from './repository.store.js';
 export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
-export { TagStore } from './tag.store.js';
+export { type DeleteTagOutcome, TagStore } from './tag.store.js';
 export {
   UploadSessionStore,
   type UploadProgress,

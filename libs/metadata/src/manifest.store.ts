@@ -1,6 +1,7 @@
 import type { Descriptor, Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 import { isManifestMediaType } from '@berth/oci';
+import { lockTag } from './tag-lock.js';
 
 /** What a GET or HEAD of a manifest needs. `payload` is null where the caller has these bytes already. */
 export interface StoredManifest {
@@ -72,11 +73,6 @@ const PUT = {
     told AS (INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made)
     SELECT name FROM tagged`,
 };
-const LOCK_TAG = {
-  name: 'manifest-lock-tag',
-  text: `SELECT manifest_id FROM registry.tag WHERE repository_id = $1 AND name = $2 FOR UPDATE`,
-};
-const NAMED = { name: 'manifest-named', text: `SELECT digest FROM registry.manifest WHERE id = $1` };
 const FOUND_COLUMNS = `m.digest, m.media_type, m.size, m.subject_digest,
   CASE WHEN m.digest = ANY($3) THEN NULL ELSE m.payload END AS payload`;
 const FIND_BY_TAG = {
@@ -192,9 +188,8 @@ export class ManifestStore {
     { tag, holds }: TagCondition,
   ): Promise<'stored' | 'precondition-failed'> {
     return this.database.transaction(async (rows) => {
-      const [found] = await rows<{ manifest_id: string }>(LOCK_TAG, [references.repositoryId, tag]);
-      const [named] = found ? await rows<{ digest: Digest }>(NAMED, [found.manifest_id]) : [];
-      if (!holds(named?.digest ?? null)) return 'precondition-failed';
+      const named = await lockTag(rows, push.repository, tag);
+      if (!holds(named)) return 'precondition-failed';
       const tagged = await this.insert(rows, push, references, named ? null : tag);
       if (!tagged.includes(tag)) throw new TagWasMade();
       return 'stored';

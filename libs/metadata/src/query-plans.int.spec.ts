@@ -198,6 +198,8 @@ describe('the statements of the stores', () => {
       'the deletion of a tag': async () => {
         await registry.push(repository, imageOf([digest]), ['gone']);
         await tags.delete(repository, 'gone' as Tag, EVENT);
+        await registry.push(repository, imageOf([digest]), ['gone']);
+        await tags.delete(repository, 'gone' as Tag, EVENT, () => true);
       },
       'the outbox': async () => {
         await outbox.oldestAgeSeconds();

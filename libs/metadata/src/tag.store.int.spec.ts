@@ -1,4 +1,4 @@
-import { parseRepositoryName, type RepositoryName, type Tag } from '@berth/oci';
+import { type Digest, parseReference, parseRepositoryName, type RepositoryName, type Tag } from '@berth/oci';
 import { deployMigrations } from './migrate.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
@@ -92,15 +92,15 @@ describe(TagStore.name, () => {
 
     it('removes the tag, keeps the manifest, and writes the event once', async () => {
       await on.test.rows('DELETE FROM registry.outbox_event');
-      expect(await store.delete(repository, 'a' as Tag, EVENT)).toBe(true);
-      expect(await store.delete(repository, 'a' as Tag, EVENT)).toBe(false);
+      expect(await store.delete(repository, 'a' as Tag, EVENT)).toBe('deleted');
+      expect(await store.delete(repository, 'a' as Tag, EVENT)).toBe('unknown');
       expect(await store.list(repository, '', 100)).toEqual(NAMES.filter((name) => name !== 'a'));
       expect(await registry.count('registry.manifest')).toBe(2);
       expect(await on.test.rows('SELECT subject, payload FROM registry.outbox_event')).toEqual([EVENT]);
     });
 
     it("leaves another repository's tags alone", async () => {
-      expect(await store.delete(repository, 'elsewhere' as Tag, EVENT)).toBe(false);
+      expect(await store.delete(repository, 'elsewhere' as Tag, EVENT)).toBe('unknown');
       expect(await registry.count('registry.tag')).toBe(NAMES.length + 1);
     });
 
@@ -109,7 +109,44 @@ describe(TagStore.name, () => {
         store.delete(repository, 'a' as Tag, EVENT),
         store.delete(repository, 'a' as Tag, EVENT),
       ]);
-      expect(outcomes.sort()).toEqual([false, true]);
+      expect(outcomes.sort()).toEqual(['deleted', 'unknown']);
+    });
+
+    describe('with a condition', () => {
+      const named = async (name: string) =>
+        (await registry.manifests.find(repository, parseReference(name), []))?.digest ?? null;
+      const remove = (name: string, holds: (named: Digest) => boolean) =>
+        store.delete(repository, name as Tag, EVENT, holds);
+
+      it('removes the tag where it holds of what the tag names, and else nothing', async () => {
+        const digest = await named('a');
+        await on.test.rows('DELETE FROM registry.outbox_event');
+        expect(await remove('a', (found) => found !== digest)).toBe('precondition-failed');
+        expect(await remove('nothing', () => false)).toBe('unknown');
+        expect(await registry.count('registry.outbox_event')).toBe(0);
+        expect(await named('a')).toBe(digest);
+        expect(await remove('a', (found) => found === digest)).toBe('deleted');
+        expect(await named('a')).toBeNull();
+        expect(await on.test.rows('SELECT subject, payload FROM registry.outbox_event')).toEqual([EVENT]);
+      });
+
+      it('looks at what the tag names when it is its turn: a tag that was moved meanwhile stays', async () => {
+        const before = await named('a');
+        const moved = imageOf([await registry.blob(repository)]);
+        await registry.push(repository, moved);
+        const gate = await on.test.session();
+        await gate.rows('BEGIN');
+        await gate.rows(
+          `UPDATE registry.tag SET manifest_id = (SELECT id FROM registry.manifest WHERE digest = $1)
+           WHERE name = 'a'`,
+          [moved.entry.digest],
+        );
+        const deleted = remove('a', (found) => found === before);
+        await on.test.untilWaiting(1);
+        await gate.rows('COMMIT');
+        expect(await deleted).toBe('precondition-failed');
+        expect(await named('a')).toBe(moved.entry.digest);
+      });
     });
   });
 });

@@ -1,5 +1,8 @@
-import type { RepositoryName, Tag } from '@berth/oci';
+import type { Digest, RepositoryName, Tag } from '@berth/oci';
 import type { Database } from './database.js';
+import { lockTag } from './tag-lock.js';
+
+export type DeleteTagOutcome = 'deleted' | 'unknown' | 'precondition-failed';
 
 const LIST = {
   name: 'tag-list',
@@ -23,9 +26,22 @@ export class TagStore {
     return rows.map((row) => row.name);
   }
 
-  /** False where there was no such tag. */
-  async delete(repository: RepositoryName, tag: Tag, event: { subject: string; payload: object }): Promise<boolean> {
-    const gone = await this.database.rows(DELETE, [repository, tag, event.subject, JSON.stringify(event.payload)]);
-    return gone.length > 0;
+  /** With `holds`, judged under a lock of the tag, nothing is deleted where it is false of what the tag names. */
+  async delete(
+    repository: RepositoryName,
+    tag: Tag,
+    event: { subject: string; payload: object },
+    holds?: (named: Digest) => boolean,
+  ): Promise<DeleteTagOutcome> {
+    const remove = async (rows: Database['rows']) => {
+      const gone = await rows(DELETE, [repository, tag, event.subject, JSON.stringify(event.payload)]);
+      return gone.length > 0 ? 'deleted' : 'unknown';
+    };
+    if (!holds) return remove(this.database.rows.bind(this.database));
+    return this.database.transaction(async (rows) => {
+      const named = await lockTag(rows, repository, tag);
+      if (named === null) return 'unknown';
+      return holds(named) ? remove(rows) : 'precondition-failed';
+    });
   }
 }

@@ -71,7 +71,8 @@ describe(buildDocument, () => {
   it('gives each code under the status that it comes with', () => {
     const { responses } = operationOf('DELETE', '/v2/{name}/blobs/{digest}');
     expect(Object.keys(responses)).toEqual(['202', '400', '401', '403', '404', '405', '429', '500', '503']);
-    expect(responses['405']!.description).toMatch(/^DENIED: /);
+    expect(responses['405']!.description).toMatch(/^UNSUPPORTED: /);
+    expect(responses['405']!.headers).toHaveProperty('Allow');
     expect(responses['404']!.description).toBe(`BLOB_UNKNOWN: ${REGISTRY_ERRORS.BLOB_UNKNOWN.message}.`);
     expect(responses['401']!.headers).toHaveProperty('WWW-Authenticate');
     for (const status of ['429', '503']) expect(responses[status]!.headers).toHaveProperty('Retry-After');

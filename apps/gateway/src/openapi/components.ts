@@ -13,6 +13,7 @@ const text = (description: string, schema: Schema = {}): Header => ({
 /** Headers of answers. */
 export const HEADERS = {
   'Accept-Ranges': text('`bytes`: a part may be asked for.'),
+  Allow: text('The methods that are left.'),
   'Cache-Control': text('Content named by its digest never changes; a tag says nothing here.'),
   'Content-Range': text('`bytes first-last/size`; with 416 `bytes */size`.'),
   'Docker-Content-Digest': text('The digest of the content.', { pattern: `^${DIGEST}$` }),

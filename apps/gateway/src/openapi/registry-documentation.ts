@@ -1,3 +1,4 @@
+import { MAX_TAGS_PER_PUSH } from '@berth/contracts';
 import type { Methods } from '../registry/registry-routes.js';
 import type { RegistryPath } from '../registry/route-grammar.js';
 import { TAG } from './components.js';
@@ -237,7 +238,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
       errors: [
         'DIGEST_INVALID',
         'BLOB_UNKNOWN',
-        { code: 'DENIED', status: 405, when: 'a manifest of the repository references it' },
+        { code: 'UNSUPPORTED', when: 'a manifest of the repository references it', headers: ['Allow'] },
       ],
     },
   },
@@ -252,7 +253,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         inQuery('tag', 'Moved to the manifest in the same transaction. By digest only.', {
           type: 'array',
           items: { type: 'string', pattern: `^${TAG}$` },
-          maxItems: 100,
+          maxItems: MAX_TAGS_PER_PUSH,
         }),
         inHeader(
           'If-Match',
@@ -268,13 +269,16 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
         },
       },
       errors: [
-        { code: 'MANIFEST_INVALID', when: 'manifest or tag are malformed, or a condition is no list of ETags' },
+        {
+          code: 'MANIFEST_INVALID',
+          when: 'manifest or tag are malformed, or a condition is no list of ETags, or there is one and tags in the query',
+        },
         {
           code: 'MANIFEST_INVALID',
           status: 412,
           when: 'the tag names another manifest than If-Match or If-None-Match want',
         },
-        { code: 'UNSUPPORTED', status: 414, when: 'there are more than 100 tags in the query' },
+        { code: 'UNSUPPORTED', status: 414, when: `there are more than ${MAX_TAGS_PER_PUSH} tags in the query` },
         { code: 'MANIFEST_INVALID', status: 413, when: 'it is larger than BERTH_MAX_MANIFEST_BYTES' },
         'MANIFEST_BLOB_UNKNOWN',
         { code: 'DIGEST_INVALID', when: 'the reference is a malformed digest, or not that of the body' },
@@ -285,13 +289,18 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
     },
     DELETE: {
       summary: 'Deletes a tag, or by digest a manifest with all its tags.',
+      parameters: [
+        inHeader('If-Match', 'ETags of manifests, one of which the reference must name now.'),
+        inHeader('If-None-Match', 'ETags that the reference must not name now.'),
+      ],
       answers: { 202: { description: 'It is gone.' } },
       errors: [
         BAD_REFERENCE,
         'DIGEST_INVALID',
         'MANIFEST_UNKNOWN',
         'NAME_UNKNOWN',
-        { code: 'DENIED', status: 405, when: 'an index refers to the manifest' },
+        { code: 'MANIFEST_INVALID', status: 412, when: 'it is not what If-Match or If-None-Match want' },
+        { code: 'UNSUPPORTED', when: 'an index refers to the manifest', headers: ['Allow'] },
       ],
     },
   },

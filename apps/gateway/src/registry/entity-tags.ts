@@ -1,4 +1,4 @@
-import type { TagPrecondition } from '@berth/contracts';
+import type { Precondition } from '@berth/contracts';
 import { isDigest, registryError } from '@berth/oci';
 import { header, type RegistryRequest } from './registry-request.js';
 
@@ -6,11 +6,11 @@ import { header, type RegistryRequest } from './registry-request.js';
 const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
 /**
- * What If-Match and If-None-Match ask of the tag that is pushed; undefined where there is neither. An entity tag that is no
+ * What If-Match and If-None-Match ask of what the reference names; undefined where there is neither. An entity tag that is no
  * digest in quotes names nothing of ours, and a weak one is none for If-Match. Throws MANIFEST_INVALID for what is no list
  * of entity tags: a condition that is not understood is not void. Spec: RFC 9110 section 13.1.
  */
-export function preconditionOf(request: Pick<RegistryRequest, 'raw'>): TagPrecondition | undefined {
+export function preconditionOf(request: Pick<RegistryRequest, 'raw'>): Precondition | undefined {
   const ifMatch = entityTags(request, 'if-match')?.filter(({ isWeak }) => !isWeak);
   const ifNoneMatch = entityTags(request, 'if-none-match');
   if (!ifMatch && !ifNoneMatch) return undefined;

@@ -219,7 +219,7 @@ describe(ManifestRoutes, () => {
     it.each([
       ['a malformed one among them', ['a', '-b'], { code: 'MANIFEST_INVALID', status: 400 }],
       ['an empty one among them', ['a', ''], { code: 'MANIFEST_INVALID', status: 400 }],
-      ['101', Array.from({ length: 101 }, (_, n) => `v${n}`), { code: 'UNSUPPORTED', status: 414 }],
+      ['26', Array.from({ length: 26 }, (_, n) => `v${n}`), { code: 'UNSUPPORTED', status: 414 }],
     ])('refuses tags with %s, and asks nobody', async (_what, tags, error) => {
       const { manifests, asked } = put();
       const { request } = aRequest({ method: 'PUT', body: one });
@@ -235,6 +235,15 @@ describe(ManifestRoutes, () => {
       await manifests.put(aRequest({ method: 'PUT', body: one, headers }).request, byDigest);
       expect(asked[0]).toMatchObject({ precondition: { ifMatch: [digestOf(two)], ifNoneMatch: ['*'] } });
       expect(asked[1]).not.toHaveProperty('precondition');
+    });
+
+    it('refuses a condition of several tags rather than ignore it, and asks nobody', async () => {
+      const { manifests, asked } = put();
+      for (const headers of [{ 'if-match': `"${digestOf(two)}"` }, { 'if-none-match': '*' }]) {
+        const { request } = aRequest({ method: 'PUT', body: one, headers, query: { tag: 'v1' } });
+        await expect(manifests.put(request, byDigest)).rejects.toMatchObject({ code: 'MANIFEST_INVALID', status: 400 });
+      }
+      expect(asked).toEqual([]);
     });
 
     it('refuses a condition that it does not understand, and asks nobody', async () => {
@@ -267,5 +276,19 @@ describe(ManifestRoutes, () => {
     await manifests.delete(request, byDigest);
     expect(asked).toEqual([{ repository: 'a/b', reference: digestOf(one) }]);
     expect(reply.statusCode).toBe(202);
+  });
+
+  it('hands on the condition of a DELETE', async () => {
+    const { routes: manifests, bus } = routes();
+    const asked = answering(bus, DELETE_MANIFEST, ({ reference }) => ({ reference }));
+    const headers = { 'if-match': `"${digestOf(two)}"`, 'if-none-match': '*' };
+    const precondition = { ifMatch: [digestOf(two)], ifNoneMatch: ['*'] };
+    for (const reference of [tag, byDigest]) {
+      await manifests.delete(aRequest({ method: 'DELETE', headers }).request, reference);
+      expect(asked.at(-1)).toMatchObject({ precondition });
+    }
+    const malformed = aRequest({ method: 'DELETE', headers: { 'if-match': digestOf(two) } });
+    await expect(manifests.delete(malformed.request, tag)).rejects.toMatchObject({ code: 'MANIFEST_INVALID' });
+    expect(asked).toHaveLength(2);
   });
 });

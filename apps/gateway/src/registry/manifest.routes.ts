@@ -48,7 +48,8 @@ export class ManifestRoutes {
     const { name, caller, reply } = request;
     refuseEncoded(request);
     const tags = reference.kind === 'digest' ? tagsOf(request.query) : [];
-    const precondition = reference.kind === 'tag' ? preconditionOf(request) : undefined;
+    const precondition = reference.kind === 'tag' || tags.length > 0 ? preconditionOf(request) : undefined;
+    if (precondition && tags.length > 0) throw conditionOfMany();
     const payload = await readBody(request.raw, this.settings.maxManifestBytes);
     const { digest, subject } = await this.bus.request(PUT_MANIFEST, {
       repository: name.repository,
@@ -67,7 +68,12 @@ export class ManifestRoutes {
 
   async delete(request: RegistryRequest, reference: Reference): Promise<void> {
     const { repository } = request.name;
-    await this.bus.request(DELETE_MANIFEST, { repository, reference: text(reference) });
+    const precondition = preconditionOf(request);
+    await this.bus.request(DELETE_MANIFEST, {
+      repository,
+      reference: text(reference),
+      ...(precondition && { precondition }),
+    });
     await request.reply.status(202).header('content-length', 0).send();
   }
 
@@ -97,6 +103,12 @@ function tagsOf(query: URLSearchParams): Tag[] {
   }
   return [...new Set(tags.map(parseTag))];
 }
+
+/** Each tag may name something else: what a condition would be of is not told. It is refused rather than ignored. */
+const conditionOfMany = () =>
+  registryError('MANIFEST_INVALID', undefined, {
+    message: 'If-Match and If-None-Match are for a push by tag, not for the parameter tag',
+  });
 
 /** A manifest is the bytes that its digest is of: they are not unpacked, and packed they are none. */
 function refuseEncoded(request: RegistryRequest): void {

@@ -19,9 +19,9 @@ export class BlobService {
     if (outcome === 'unknown') throw registryError('BLOB_UNKNOWN', { digest });
     if (outcome === 'referenced') {
       throw registryError(
-        'DENIED',
+        'UNSUPPORTED',
         { digest },
-        { status: 405, message: 'a manifest references the blob: delete that first' },
+        { message: 'a manifest references the blob: delete that first', headers: { allow: 'GET, HEAD' } },
       );
     }
     return { digest };

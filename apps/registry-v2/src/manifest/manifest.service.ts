@@ -3,12 +3,27 @@ import {
   type FoundManifestV1,
   type GetManifestV1,
   MANIFEST_DELETED,
+  type Precondition,
   TAG_DELETED,
 } from '@berth/contracts';
-import { ManifestStore, RepositoryStore, TagStore } from '@berth/metadata';
-import { parseReference, type Reference, type RegistryError, registryError, type RepositoryName } from '@berth/oci';
+import {
+  type DeleteManifestOutcome,
+  type DeleteTagOutcome,
+  ManifestStore,
+  RepositoryStore,
+  TagStore,
+} from '@berth/metadata';
+import {
+  type Digest,
+  parseReference,
+  type Reference,
+  type RegistryError,
+  registryError,
+  type RepositoryName,
+} from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { Events } from '../event/events.js';
+import { preconditionFailed, preconditionHolds } from './precondition.js';
 
 @Injectable()
 export class ManifestService {
@@ -26,16 +41,17 @@ export class ManifestService {
     return { digest, mediaType, size, payload: payload?.toString('base64') ?? null };
   }
 
-  async delete({ repository, reference }: DeleteManifestV1): Promise<{ reference: string }> {
-    const outcome = await this.remove(repository, parseReference(reference));
+  async delete({ repository, reference, precondition }: DeleteManifestV1): Promise<{ reference: string }> {
+    const outcome = await this.remove(repository, parseReference(reference), precondition);
     if (outcome === 'unknown') throw await this.unknown(repository, reference);
     if (outcome === 'referenced') {
       throw registryError(
-        'DENIED',
+        'UNSUPPORTED',
         { reference },
-        { status: 405, message: 'an index refers to the manifest: delete that first' },
+        { message: 'an index refers to the manifest: delete that first', headers: { allow: 'GET, HEAD, PUT' } },
       );
     }
+    if (outcome === 'precondition-failed') throw preconditionFailed();
     this.events.nudge();
     return { reference };
   }
@@ -43,9 +59,14 @@ export class ManifestService {
   private async remove(
     repository: RepositoryName,
     reference: Reference,
-  ): Promise<'deleted' | 'unknown' | 'referenced'> {
+    precondition: Precondition | undefined,
+  ): Promise<DeleteManifestOutcome | DeleteTagOutcome> {
+    const holds = precondition && ((named: Digest) => preconditionHolds(precondition, named));
     if (reference.kind === 'digest') {
       const { digest } = reference;
+      if (holds?.(digest) === false) {
+        return (await this.manifests.find(repository, reference, [digest])) ? 'precondition-failed' : 'unknown';
+      }
       return this.manifests.delete(repository, digest, {
         subject: MANIFEST_DELETED.subject,
         payload: { repository, digest },
@@ -53,7 +74,7 @@ export class ManifestService {
     }
     const { tag } = reference;
     const event = { subject: TAG_DELETED.subject, payload: { repository, tag } };
-    return (await this.tags.delete(repository, tag, event)) ? 'deleted' : 'unknown';
+    return this.tags.delete(repository, tag, event, holds);
   }
 
   private async unknown(repository: RepositoryName, reference: string): Promise<RegistryError> {

@@ -1,7 +1,6 @@
-import { MANIFEST_PUSHED, type PutManifestV1, type StoredManifestV1, type TagPrecondition } from '@berth/contracts';
+import { MANIFEST_PUSHED, type Precondition, type PutManifestV1, type StoredManifestV1 } from '@berth/contracts';
 import { ManifestStore, type NewManifest } from '@berth/metadata';
 import {
-  type Digest,
   digestAlgorithm,
   digestOf,
   type ParsedManifest,
@@ -13,6 +12,7 @@ import {
 import { Injectable } from '@nestjs/common';
 import { Events } from '../event/events.js';
 import { EnsureRepository } from '../repository/ensure-repository.js';
+import { preconditionFailed, preconditionHolds } from './precondition.js';
 
 /**
  * Parses and validates, then one transaction: manifest, references, tags, subject link and event, or nothing at all.
@@ -68,25 +68,10 @@ function underDigest(manifest: ParsedManifest, bytes: Buffer, target: Reference)
   return { ...manifest, digest };
 }
 
-/** Spec: RFC 9110 section 13.1.1 and 13.1.2. An entity tag that If-Match compares is never a weak one here. */
-function preconditionOf(
-  target: Reference,
-  precondition: TagPrecondition | undefined,
-): Pick<NewManifest, 'precondition'> {
+function preconditionOf(target: Reference, precondition: Precondition | undefined): Pick<NewManifest, 'precondition'> {
   if (target.kind === 'digest' || !precondition) return {};
-  const { ifMatch, ifNoneMatch } = precondition;
-  const isAmong = (named: Digest | null, entityTags: string[]) =>
-    named !== null && (entityTags.includes('*') || entityTags.includes(named));
-  const holds = (named: Digest | null) =>
-    (!ifMatch || isAmong(named, ifMatch)) && !(ifNoneMatch && isAmong(named, ifNoneMatch));
-  return { precondition: { tag: target.tag, holds } };
+  return { precondition: { tag: target.tag, holds: (named) => preconditionHolds(precondition, named) } };
 }
-
-const preconditionFailed = () =>
-  registryError('MANIFEST_INVALID', undefined, {
-    status: 412,
-    message: 'precondition failed: the tag does not name what If-Match or If-None-Match expect',
-  });
 
 const DETAIL_LIMIT = 20;
 

@@ -11,5 +11,5 @@ export class DeleteBlobV1 {
   digest!: Digest;
 }
 
-/** BLOB_UNKNOWN, or DENIED (405) while a manifest of the repository references it. */
+/** BLOB_UNKNOWN, or UNSUPPORTED (405) while a manifest of the repository references it. */
 export const DELETE_BLOB = defineRequest<DeleteBlobV1, { digest: Digest }>('registry.blob.delete.v1', DeleteBlobV1);

@@ -4,31 +4,12 @@ import type { Digest, RepositoryName, Tag } from '@berth/oci';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsBase64, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { IsEntityTag, IsReference, IsRepositoryName, IsTag } from '../field-validators.js';
+import { IsReference, IsRepositoryName, IsTag } from '../field-validators.js';
+import { Precondition } from './precondition.js';
 import { Pusher } from './pusher.js';
 
-/** Tags that one push by digest may set; the spec asks for at least 10. */
-export const MAX_TAGS_PER_PUSH = 100;
-
-/** Entity tags are digests; in 16 KiB of headers there is no room for as many. */
-const MAX_ENTITY_TAGS = 256;
-
-/** What the tag must name at the moment of the push. Both must hold where both are there. RFC 9110 section 13.1. */
-export class TagPrecondition {
-  /** If-Match: one of these digests, `*` for whatever it names. */
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_ENTITY_TAGS)
-  @IsEntityTag({ each: true })
-  ifMatch?: string[];
-
-  /** If-None-Match: none of these digests, `*` for nothing at all. */
-  @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_ENTITY_TAGS)
-  @IsEntityTag({ each: true })
-  ifNoneMatch?: string[];
-}
+/** Tags that one push by digest may set; the spec asks for at least 10. More would make `OCI-Tag` longer than headers may be. */
+export const MAX_TAGS_PER_PUSH = 25;
 
 /** Stores a manifest under its digest and moves tags to it: the reference where it is one, and `tags`. Spec: end-7a, end-7b. */
 export class PutManifestV1 extends Pusher {
@@ -48,8 +29,8 @@ export class PutManifestV1 extends Pusher {
   /** Of the tag that the reference is. */
   @IsOptional()
   @ValidateNested()
-  @Type(() => TagPrecondition)
-  precondition?: TagPrecondition;
+  @Type(() => Precondition)
+  precondition?: Precondition;
 
   /** The request's Content-Type; empty where there was none. */
   @IsString()
