@@ -53,6 +53,12 @@ export function describeBlobRanges(stack: () => Stack): void {
       expect(answer.header('content-length')).toBe(String(size));
     });
 
+    it('answers a range only if the blob is what If-Range names', async () => {
+      expect((await get('bytes=0-9', { 'if-range': `"${blob.digest}"` })).expect(206).bytes).toHaveLength(10);
+      const whole = (await get('bytes=0-9', { 'if-range': '"another"' })).expect(200);
+      expect(whole.bytes.equals(blob.bytes)).toBe(true);
+    });
+
     it('goes on where a pull broke off', async () => {
       const half = (await get('bytes=0-999')).expect(206).bytes;
       const rest = (await get('bytes=1000-')).expect(206).bytes;

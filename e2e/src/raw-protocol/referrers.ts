@@ -2,6 +2,7 @@ import {
   aManifest,
   anImage,
   descriptorOf,
+  digestOf,
   EMPTY_CONFIG,
   jsonManifest,
   type Manifest,
@@ -92,6 +93,11 @@ export function describeReferrers(stack: () => Stack): void {
       const head = await client().call('HEAD', `/v2/${name}/referrers/${subject.digest}`, scopes);
       expect(head.expect(200).bytes).toHaveLength(0);
       expect(head.header('content-type')).toBe(MEDIA_TYPE.ociIndex);
+    });
+
+    it.each(['-1', 'many', ''])('refuses n=%p with a code of the specification', async (n) => {
+      const answer = (await client().referrers('raw/referrers-number', digestOf('subject'), { n })).expect(400);
+      expect(answer.codes).toEqual(['UNSUPPORTED']);
     });
 
     it('filters by type and says so', async () => {

@@ -127,7 +127,7 @@ const TAGS: EndpointDocumentation = {
       content: { 'application/json': { schema: { $ref: '#/components/schemas/TagList' } } },
     },
   },
-  errors: ['PAGINATION_NUMBER_INVALID', 'NAME_UNKNOWN'],
+  errors: [{ code: 'UNSUPPORTED', status: 400, when: 'n is no number' }, 'NAME_UNKNOWN'],
 };
 
 const CATALOG: EndpointDocumentation = {
@@ -176,8 +176,11 @@ const REFERRERS: EndpointDocumentation = {
   },
   errors: [
     'DIGEST_INVALID',
-    'PAGINATION_NUMBER_INVALID',
-    { code: 'UNSUPPORTED', status: 400, when: 'artifactType is longer than 255 characters, or holds a NUL' },
+    {
+      code: 'UNSUPPORTED',
+      status: 400,
+      when: 'n is no number, or artifactType is longer than 255 characters or holds a NUL',
+    },
   ],
 };
 
@@ -203,6 +206,7 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
       description: 'The empty layer of Docker schema 1 is in every repository, for GET alone.',
       parameters: [
         inHeader('Range', 'One range of bytes. Several, or another unit: the whole blob is answered.'),
+        inHeader('If-Range', 'The ETag of the blob that Range is of; with another the whole blob is answered.'),
         IF_NONE_MATCH,
       ],
       answers: {

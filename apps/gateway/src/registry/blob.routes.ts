@@ -15,7 +15,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BlobRedirects } from '../transfer/blob-redirects.js';
 import { ObjectReader } from '../transfer/object-reader.js';
-import { contentDigest, immutable, isNotModified } from './content-headers.js';
+import { contentDigest, immutable, isNotModified, isRangeOf } from './content-headers.js';
 import { header, type RegistryRequest } from './registry-request.js';
 
 /** Blobs: end-2, end-10. */
@@ -39,9 +39,11 @@ export class BlobRoutes {
     const blob = await this.open(request, digest);
     if (isNotModified(request, digest)) return void (await immutable(reply, digest).status(304).send());
     const ranges = header(request, 'range');
-    const range = ranges === undefined ? null : parseRange(ranges, blob.size);
+    const isRangeOfAnother = ranges !== undefined && !isRangeOf(request, digest);
+    const range = ranges === undefined || isRangeOfAnother ? null : parseRange(ranges, blob.size);
     if (range === 'unsatisfiable') throw unsatisfiable(blob.size, digest);
-    const url = await blob.urlFor(request.raw);
+    // The store knows no digest, and might serve the range all the same.
+    const url = isRangeOfAnother ? null : await blob.urlFor(request.raw);
     if (url !== null) return redirect(reply, digest, url);
     const body = await blob.read(range ?? undefined);
     // Not before there is something to send: nobody may keep a failure for a year.

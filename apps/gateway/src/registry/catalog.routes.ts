@@ -11,7 +11,7 @@ export class CatalogRoutes {
   constructor(private readonly bus: MessageBus) {}
 
   async list({ caller, query, reply }: Omit<RegistryRequest, 'name'>): Promise<void> {
-    const page = pageOf(query, MAX_REPOSITORIES_PER_PAGE);
+    const page = pageOf(query, MAX_REPOSITORIES_PER_PAGE, 'PAGINATION_NUMBER_INVALID');
     const { repositories, more } = await this.bus.request(LIST_READABLE_REPOSITORIES, { ...readerOf(caller), ...page });
     const last = repositories.at(-1);
     if (more && last !== undefined) reply.header('link', nextLink('/v2/_catalog', { n: page.limit, last }));

@@ -17,3 +17,9 @@ export function isNotModified(request: Pick<RegistryRequest, 'raw'>, entity: str
   if (known === undefined) return false;
   return known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${entity}"`);
 }
+
+/** False where If-Range names other content than this: then a Range is not for it. RFC 9110 section 13.1.5. */
+export function isRangeOf(request: Pick<RegistryRequest, 'raw'>, digest: Digest): boolean {
+  const known = header(request, 'if-range');
+  return known === undefined || known === `"${digest}"`;
+}

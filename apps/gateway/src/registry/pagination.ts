@@ -1,18 +1,21 @@
-import { registryError } from '@berth/oci';
+import { registryError, type RegistryErrorCode } from '@berth/oci';
 
 const DEFAULT_PAGE = 1_000;
 /** Longer than any tag, digest or repository, so that what is cut off behind it changes no order. */
 const LAST_MATTERS = 256;
 
-/** The page that `n` and `last` ask for. PAGINATION_NUMBER_INVALID where `n` is no number; above `max` it is cut. */
-export function pageOf(query: URLSearchParams, max: number): { after: string; limit: number } {
-  return { after: lastOf(query), limit: Math.min(pageSize(query.get('n')), max) };
-}
-
-function pageSize(n: string | null): number {
-  if (n === null) return DEFAULT_PAGE;
-  if (!/^\d{1,9}$/.test(n)) throw registryError('PAGINATION_NUMBER_INVALID', { n });
-  return Number(n);
+/**
+ * The page that `n` and `last` ask for; above `max` it is cut. `refusal` (400) where `n` is no number: one of the codes of
+ * the OCI specification, which has none for it, unless the list is not OCI's.
+ */
+export function pageOf(
+  query: URLSearchParams,
+  max: number,
+  refusal: RegistryErrorCode = 'UNSUPPORTED',
+): { after: string; limit: number } {
+  const n = query.get('n') ?? String(DEFAULT_PAGE);
+  if (!/^\d+$/.test(n)) throw registryError(refusal, { n }, { status: 400, message: 'n is not a number of entries' });
+  return { after: lastOf(query), limit: Math.min(Number(n), max) };
 }
 
 /**

@@ -43,6 +43,11 @@ describe(`${GatewayModule.name} where redirects are allowed`, () => {
     expect(answer.header('content-range')).toBeUndefined();
   });
 
+  it('the whole is answered here where If-Range drops a range that the store would serve', async () => {
+    (await get({ range: 'bytes=10-19', 'if-range': '"other"' })).expect(200);
+    (await get({ range: 'bytes=10-19', 'if-range': `"${blobDigest}"` })).expect(307);
+  });
+
   it('HEAD is answered here, with the length and the digest of the blob', async () => {
     const answer = (await get({}, 'HEAD')).expect(200);
     expect(answer.header('content-length')).toBe(String(blob.length));

@@ -24,6 +24,7 @@ export class RegistryController {
   @All('v2/*')
   async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     reply.header('docker-distribution-api-version', 'registry/2.0');
+    if (waitsForBody(request)) reply.header('connection', 'close');
     try {
       await this.dispatch(request, reply);
     } catch (error) {
@@ -68,6 +69,13 @@ export class RegistryController {
     return route;
   }
 }
+
+/**
+ * `curl -X HEAD`, which scripts have, waits for the body that Content-Length names until the connection ends. Whether it was
+ * called so, or with `-I`, cannot be seen.
+ */
+const waitsForBody = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'HEAD' && headers['user-agent']?.startsWith('curl/') === true;
 
 /** Whoever asks for `busybox` is not told of `library/busybox`, which is what it is called behind this door. */
 function spelledAsAsked(error: unknown, { spelled, repository }: PathName): unknown {
