@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+
 import { type Blob, digestOf, type HttpAnswer, randomBlob, UploadSession } from '@berth/testing';
 
 import type { Stack } from '../stack.js';
@@ -151,6 +153,33 @@ export function describeBlobUploads(stack: () => Stack): void {
       expect(answer.expect(400).codes).toEqual(['SIZE_INVALID']);
       expect((await session.status()).expect(204).header('range')).toBe('0-0');
       (await session.finish(digestOf('12345'), Buffer.from('12345'))).expect(201);
+    });
+
+    it.each([
+      ['more', '1234567890'],
+      ['less', '12'],
+    ])('of unknown length, where %s comes than its Content-Range says', async (_what, bytes) => {
+      const session = await client().startUpload(name);
+      (await session.patch(Buffer.from('12345'), 0)).expect(202);
+      const scopes = [`repository:${name}:pull,push`];
+      const headers = { ...OCTETS, 'content-range': '5-8' };
+      const chunked = { headers, body: () => Readable.from([Buffer.from(bytes)]) };
+      const answer = await client().call('PATCH', session.location, scopes, chunked);
+      expect(answer.expect(400).codes).toEqual(['SIZE_INVALID']);
+      expect((await session.status()).expect(204).header('range')).toBe('0-4');
+      const rest = { headers, body: () => Readable.from([Buffer.from('67'), Buffer.from('89')]) };
+      expect((await client().call('PATCH', session.location, scopes, rest)).expect(202).header('range')).toBe('0-8');
+      (await session.finish(digestOf('123456789'))).expect(201);
+    });
+
+    it('ended by a PUT without a byte, whose Content-Range is not where the upload stands', async () => {
+      const session = await client().startUpload(name);
+      (await session.patch(Buffer.from('12345'), 0)).expect(202);
+      const finish = (range: string) =>
+        session.finish(digestOf('12345'), undefined, { headers: { 'content-range': range } });
+      (await finish('500-600')).expect(400, 416);
+      expect((await finish('500-500')).expect(416).codes).toEqual(['BLOB_UPLOAD_INVALID']);
+      (await finish('5-5')).expect(201);
     });
 
     it('announced by an algorithm that nobody knows', async () => {

@@ -67,7 +67,10 @@ const OUT_OF_ORDER: NarrowedError = {
   status: 416,
   when: 'Content-Range is malformed, or does not start where the upload stands; the session stays as it was',
 };
-const WRONG_LENGTH: NarrowedError = { code: 'SIZE_INVALID', when: 'Content-Length is not that of Content-Range' };
+const WRONG_LENGTH: NarrowedError = {
+  code: 'SIZE_INVALID',
+  when: 'the body is not as long as Content-Range says; nothing of it is kept',
+};
 const TOO_LARGE: NarrowedError = {
   code: 'SIZE_INVALID',
   status: 413,
@@ -203,7 +206,8 @@ export const REGISTRY_DOCUMENTATION: RegistryDocumentation = {
   blob: {
     GET: {
       summary: 'Pulls a blob, or a part of it.',
-      description: 'The empty layer of Docker schema 1 is in every repository, for GET alone.',
+      description:
+        'The empty layer of Docker schema 1 is in every repository, also in one that does not exist, for GET alone.',
       parameters: [
         inHeader('Range', 'One range of bytes. Several, or another unit: the whole blob is answered.'),
         inHeader('If-Range', 'The ETag of the blob that Range is of; with another the whole blob is answered.'),

@@ -283,7 +283,7 @@ describe(UploadRoutes, () => {
 
     it('says where the chunk starts, and answers how far it came', async () => {
       const { asked, reply } = await patch({ 'content-range': '0-9', 'content-length': '10' });
-      expect(asked.granted).toEqual([{ repository: 'a/b', sessionId: SESSION, start: 0 }]);
+      expect(asked.granted).toEqual([{ repository: 'a/b', sessionId: SESSION, start: 0, length: 10 }]);
       expect(reply.statusCode).toBe(202);
       expect(reply.headers).toMatchObject({ range: '0-9', location: `/v2/a/b/blobs/uploads/${SESSION}` });
     });
@@ -291,6 +291,7 @@ describe(UploadRoutes, () => {
     it('goes on where the session stands without Content-Range', async () => {
       const { asked } = await patch({});
       expect(asked.granted[0]).not.toHaveProperty('start');
+      expect(asked.granted[0]).not.toHaveProperty('length');
     });
 
     it.each(['bytes 0-9/*', 'bytes=0-9', '0-', '-9', '9-0', 'x', '0-99999999999999999999'])(
@@ -351,6 +352,42 @@ describe(UploadRoutes, () => {
       expect(transport.appended).toEqual([]);
       expect(asked.committed).toEqual([{ repository: 'a/b', sessionId: SESSION, digest: DIGEST }]);
       expect(reply.statusCode).toBe(201);
+    });
+
+    describe('without a byte, but with a Content-Range', () => {
+      const complete = async (range: string, headers: Record<string, string>) => {
+        const all = routes();
+        const found = answering(all.bus, FIND_UPLOAD, () => ({ offset: 10 }));
+        const { request } = aRequest({
+          method: 'PUT',
+          query: { digest: DIGEST },
+          headers: { 'content-range': range, ...headers },
+        });
+        const failure: unknown = await all.routes.complete(request, SESSION).then(
+          () => null,
+          (error: unknown) => error,
+        );
+        return { ...all, found, failure };
+      };
+
+      it.each<[string, Record<string, string>, object]>([
+        ['9-9', {}, { code: 'BLOB_UPLOAD_INVALID', status: 416 }],
+        ['500-500', { 'content-length': '0' }, { code: 'BLOB_UPLOAD_INVALID', status: 416 }],
+        ['500-600', { 'content-length': '0' }, { code: 'SIZE_INVALID', status: 400 }],
+        ['10-20', {}, { code: 'SIZE_INVALID', status: 400 }],
+        ['bytes 10-10', {}, { code: 'BLOB_UPLOAD_INVALID', status: 416 }],
+      ])('of %s commits nothing (%j)', async (range, headers, error) => {
+        const { failure, asked, transport } = await complete(range, headers);
+        expect(failure).toMatchObject(error);
+        expect([asked.committed, asked.granted, transport.appended]).toEqual([[], [], []]);
+      });
+
+      it('that names the next byte, as regclient did, commits', async () => {
+        const { failure, asked, found } = await complete('10-10', { 'content-length': '0' });
+        expect(failure).toBeNull();
+        expect(found).toEqual([{ repository: 'a/b', sessionId: SESSION }]);
+        expect(asked.committed).toHaveLength(1);
+      });
     });
 
     it.each<Record<string, string>>([{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }])(

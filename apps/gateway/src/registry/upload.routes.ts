@@ -70,6 +70,7 @@ export class UploadRoutes {
   async complete(request: RegistryRequest, sessionId: string): Promise<void> {
     const digest = digestIn(request.query);
     const appended = hasBody(request) ? await this.append(request, sessionId, digest) : null;
+    if (!appended) await this.refuseGap(request, sessionId);
     await this.commit(request, sessionId, digest, appended?.completed);
   }
 
@@ -100,14 +101,24 @@ export class UploadRoutes {
 
   private async append(request: RegistryRequest, sessionId: string, digest: Digest | null): Promise<AppendedV1> {
     this.refuseTooLarge(request);
-    const start = startOfChunk(request);
+    const chunk = chunkOf(request);
     const grant = await this.bus.request(GRANT_APPEND, {
       ...sessionOf(request, sessionId),
       ...(digest !== null && { digest }),
-      ...(start !== null && { start }),
+      ...chunk,
     });
     // Whoever breaks off must leave the connection whole: it still has to carry the answer, and the next request.
     return this.transport.append(grant.url, request.raw.iterator({ destroyOnReturn: false }));
+  }
+
+  /** A PUT without a byte may name the next one, as regclient did; a range of more, or elsewhere, is of bytes that it lacks. */
+  private async refuseGap(request: RegistryRequest, sessionId: string): Promise<void> {
+    const range = header(request, 'content-range');
+    if (range === undefined) return;
+    const { start, end } = parseContentRange(range);
+    if (end > start) throw registryError('SIZE_INVALID', { contentRange: range, contentLength: 0 });
+    const { offset } = await this.bus.request(FIND_UPLOAD, sessionOf(request, sessionId));
+    if (start !== offset) throw registryError('BLOB_UPLOAD_INVALID', { offset, start }, { status: 416 });
   }
 
   /** What is told to be too large is refused before a byte of it is read; the rest storage finds out as it arrives. */
@@ -231,14 +242,15 @@ const sessionOf = ({ name, caller }: RegistryRequest, sessionId: string) => ({
   ...(caller.startedBy !== undefined && { startedBy: caller.startedBy }),
 });
 
-/** Where the chunk says that it starts; null where it does not say. Its length, where told, must be the body's. */
-function startOfChunk(request: RegistryRequest): number | null {
+/** Where the chunk says that it starts, and how long it is; empty where it does not say. Content-Length must say the same. */
+function chunkOf(request: RegistryRequest): { start?: number; length?: number } {
   const range = header(request, 'content-range');
-  if (range === undefined) return null;
+  if (range === undefined) return {};
   const { start, end } = parseContentRange(range);
-  const length = header(request, 'content-length');
-  if (length !== undefined && Number(length) !== end - start + 1) {
-    throw registryError('SIZE_INVALID', { contentRange: range, contentLength: length });
+  const length = end - start + 1;
+  const contentLength = header(request, 'content-length');
+  if (contentLength !== undefined && Number(contentLength) !== length) {
+    throw registryError('SIZE_INVALID', { contentRange: range, contentLength });
   }
-  return start;
+  return { start, length };
 }

@@ -18,6 +18,7 @@ export const REPOSITORY = parseRepositoryName('team/app');
 export interface SendOptions {
   start?: number;
   digest?: Digest;
+  length?: number;
 }
 
 /** What one process of storage has in memory; several of them may share a database and a store. */

@@ -61,6 +61,22 @@ describe(AppendUpload, () => {
       expect(await storage.send(session, 'two', { start: 3 })).toEqual({ offset: 6 });
     });
 
+    it.each(['tw', 'two and a half', ''])('keeps nothing of %p where three bytes were declared', async (bytes) => {
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      const before = await storage.keys();
+      for (const options of [{ length: 3 }, { length: 3, digest: digestOf(Buffer.from(`one${bytes}`)) }]) {
+        const body = chunksOf(...bytes.split(' '));
+        const failure = await failureOf(storage.send(session, body, options));
+        expect(failure).toMatchObject({ code: 'SIZE_INVALID', status: 400 });
+        expect(await storage.offsetOf(session)).toBe(3);
+        expect(await storage.keys()).toEqual(before);
+      }
+      expect(await storage.send(session, 'two', { start: 3, length: 3 })).toEqual({ offset: 6 });
+      const { objectKey } = await storage.finish(session, 'onetwo');
+      expect(await storage.contentOf(objectKey)).toBe('onetwo');
+    });
+
     it('keeps the grant of somebody else alive when a chunk out of order is refused', async () => {
       const session = await storage.start();
       const grant = await storage.grant(session, { start: 0 });

@@ -19,6 +19,7 @@ interface GrantedAppend {
   claim: string;
   /** Present where the bytes are the last ones. */
   digest: Digest | null;
+  length: number | undefined;
 }
 
 const GRANT_MS = 60_000;
@@ -44,18 +45,18 @@ export class AppendUpload {
   ) {}
 
   /** A grant for this process, for one transfer. Spec: end-5, end-6. */
-  async grant({ start, digest, ...key }: GrantAppendV1): Promise<AppendGrantV1> {
+  async grant({ start, digest, length, ...key }: GrantAppendV1): Promise<AppendGrantV1> {
     const claim = randomUUID();
     const session = await this.sessions.claim(key, claim, start ?? null);
     if (!session) throw await this.refusal(key, start);
-    this.granted.set(claim, { session, claim, digest: digest ?? null });
+    this.granted.set(claim, { session, claim, digest: digest ?? null, length });
     return { url: this.address.url('uploads', claim), offset: session.offset };
   }
 
   /**
    * Makes the bytes durable and then the offset; gives the new offset. A sender that goes away leaves what arrived.
-   * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over; SIZE_INVALID (413) where the blob comes to be larger
-   * than it may be: then nothing of these bytes is kept, and the session stands where it stood.
+   * BLOB_UPLOAD_UNKNOWN where the grant is spent or was taken over; SIZE_INVALID where there are more or fewer bytes
+   * than the grant says, and (413) where the blob comes to be larger than it may be: then nothing of these bytes is kept, and the session stands where it stood.
    */
   async run(claim: string, source: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     const granted = this.granted.get(claim);
@@ -72,9 +73,9 @@ export class AppendUpload {
     source: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<AppendedV1> {
-    const { session, claim, digest } = granted;
+    const { session, claim, digest, length } = granted;
     const hash = this.hashes.continue(session);
-    const body = new IncomingBody(source, hash, signal, session.offset, this.settings.maxBlobBytes || Infinity);
+    const body = new IncomingBody(source, hash, signal, session.offset, this.settings.maxBlobBytes || Infinity, length);
     const previous = session.object as UnfinishedObject | null;
     const options = {
       // Asked behind the bytes, where it matters: a sender that went away has not sent the last one, and one whose bytes

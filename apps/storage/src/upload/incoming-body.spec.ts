@@ -46,6 +46,31 @@ describe(IncomingBody, () => {
     expect(await read(new IncomingBody(chunksOf('ab', 'cd'), null, signal(), 6, 10))).toBe('abcd');
   });
 
+  it.each([
+    ['more', ['ab', 'cd', 'e'], ['ab', 'cd'], 5],
+    ['less', ['ab', 'c'], ['ab', 'c'], 3],
+  ])('throws where %s arrives than was declared', async (_what, sent, expected, received) => {
+    const passed: string[] = [];
+    const reading = (async () => {
+      for await (const chunk of new IncomingBody(chunksOf(...sent), null, signal(), 6, Infinity, 4)) {
+        passed.push(Buffer.from(chunk).toString());
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: 'SIZE_INVALID',
+      status: 400,
+      detail: { declared: 4, received },
+    });
+    expect(passed).toEqual(expected);
+  });
+
+  it('keeps what a sender who goes away has sent of what was declared', async () => {
+    const body = new IncomingBody(brokenOff('ab', 'c'), null, signal(), 6, Infinity, 4);
+    expect(await read(body)).toBe('abc');
+    expect(body.interruption).toEqual(new Error('aborted'));
+    expect(await read(new IncomingBody(chunksOf('ab', 'cd'), null, signal(), 6, Infinity, 4))).toBe('abcd');
+  });
+
   it('takes no byte after it was stopped', async () => {
     const controller = new AbortController();
     const sender = new HandFedBody().send('ab').send('cd');

@@ -1,5 +1,5 @@
 import type { Hash } from 'node:crypto';
-import { blobTooLarge } from '@berth/oci';
+import { blobTooLarge, registryError } from '@berth/oci';
 
 /**
  * The bytes of one append as they arrive: hashed and counted on their way. A sender that goes away ends it early, so
@@ -21,6 +21,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     private readonly offset = 0,
     /** Where the blob comes to be larger, it throws SIZE_INVALID instead of ending. */
     private readonly limit = Infinity,
+    /** How many bytes were declared: where it ends with fewer, or more come, it throws SIZE_INVALID. */
+    private readonly length?: number,
   ) {
     signal.addEventListener('abort', () => this.giveUp(signal.reason), { once: true });
   }
@@ -30,6 +32,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     try {
       for (;;) {
         const next = await this.next(chunks);
+        this.refuseOtherLength(next);
         if (next === null) return;
         if (this.offset + this.received + next.length > this.limit) throw blobTooLarge(this.limit);
         this.hash?.update(next);
@@ -42,6 +45,13 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       if (this.signal.aborted) released?.catch(() => undefined);
       else await released;
     }
+  }
+
+  private refuseOtherLength(next: Uint8Array | null): void {
+    if (this.length === undefined) return;
+    const received = this.received + (next?.length ?? 0);
+    const isOther = received > this.length || (this.ended && received < this.length);
+    if (isOther) throw registryError('SIZE_INVALID', { declared: this.length, received });
   }
 
   private async next(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | null> {

@@ -13,6 +13,12 @@ export class GrantAppendV1 extends UploadSessionRef {
   @Min(0)
   start?: number;
 
+  /** How many bytes the client says that it sends; absent: it does not say. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  length?: number;
+
   /** Present where no byte follows this request's: the digest of the whole. */
   @IsOptional()
   @IsDigest()
