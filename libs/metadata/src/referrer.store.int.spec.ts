@@ -1,4 +1,4 @@
-import { type Digest, fallbackTag, parseRepositoryName, type RepositoryName } from '@berth/oci';
+import { type Digest, parseRepositoryName, type RepositoryName } from '@berth/oci';
 import { type ReferrerQuery, ReferrerStore } from './referrer.store.js';
 import {
   anyDigest,
@@ -134,7 +134,7 @@ describe(ReferrerStore.name, () => {
       const strangers = [imageOf([config]), referrer({}, { ...subject, digest: anyDigest() })];
       await push(...strangers);
       const entries = [...known, ...strangers].map(({ entry }) => entry);
-      await registry.push(repository, indexOf(entries), [fallbackTag(subject.digest)]);
+      await registry.push(repository, indexOf(entries), [subject.digest.replace(':', '-')]);
       expect(await digestsOf()).toEqual(digests);
     });
   });

@@ -24,7 +24,6 @@ export {
   type RegistryErrorRow,
   type RegistryErrorWire,
 } from './errors.js';
-export { fallbackTag } from './fallback-tag.js';
 export { MAX_MEDIA_TYPE_LENGTH } from './json-field.js';
 export { nextLink } from './link-header.js';
 export { type ManifestKind, type ParsedManifest, parseManifest, type ParseManifestOptions } from './manifest.js';

@@ -4,7 +4,6 @@ import { parseContentRange, parseRange } from './content-range.js';
 import { parseDescriptor } from './descriptor.js';
 import { type Digest, digestAlgorithm, digestHex, digestOf, isDigest, parseDigest } from './digest.js';
 import { errorEnvelope, RegistryError, registryError, type RegistryErrorCode } from './errors.js';
-import { fallbackTag } from './fallback-tag.js';
 import { nextLink } from './link-header.js';
 import { parseManifest } from './manifest.js';
 import {
@@ -19,7 +18,7 @@ import { parseReference } from './reference.js';
 import { parseRepositoryName } from './repository-name.js';
 import { formatScope, parseScope, parseScopes } from './scope.js';
 import { toSchema1 } from './schema1.js';
-import { isTag, parseTag } from './tag.js';
+import { parseTag } from './tag.js';
 
 const LENGTHS = { sha256: 64, sha512: 128 } as const;
 
@@ -213,10 +212,6 @@ describe('headers', () => {
       }),
       { numRuns: 500 },
     );
-  });
-
-  it('makes a tag of every digest, for the fallback schema', () => {
-    fc.assert(fc.property(digest, (text) => expect(isTag(fallbackTag(parseDigest(text)))).toBe(true)));
   });
 });
 

@@ -1,5 +1,5 @@
 import { COMMIT_UPLOAD, DELETE_MANIFEST, GET_MANIFEST, LIST_REFERRERS, PUT_MANIFEST } from '@berth/contracts';
-import { type Digest, fallbackTag, parseRepositoryName, type RepositoryName } from '@berth/oci';
+import { type Digest, parseRepositoryName, type RepositoryName } from '@berth/oci';
 import {
   aManifest,
   EMPTY_CONFIG,
@@ -99,7 +99,7 @@ describe(ReferrerController, () => {
   });
 
   it('takes over what a client brings along with its list under the fallback tag, and leaves that list a manifest', async () => {
-    const tag = fallbackTag(subject.digest as Digest);
+    const tag = subject.digest.replace(':', '-');
     const referrers = [aManifest({ subject }), aManifest({ subject, annotations: { n: '2' } })];
     const stranger = aManifest({ annotations: { subject: 'none' } });
     for (const manifest of [...referrers, stranger]) await put(manifest);
