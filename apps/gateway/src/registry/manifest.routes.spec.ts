@@ -239,7 +239,10 @@ describe(ManifestRoutes, () => {
 
     it('refuses a condition of several tags rather than ignore it, and asks nobody', async () => {
       const { manifests, asked } = put();
-      for (const headers of [{ 'if-match': `"${digestOf(two)}"` }, { 'if-none-match': '*' }]) {
+      for (const headers of <Record<string, string>[]>[
+        { 'if-match': `"${digestOf(two)}"` },
+        { 'if-none-match': '*' },
+      ]) {
         const { request } = aRequest({ method: 'PUT', body: one, headers, query: { tag: 'v1' } });
         await expect(manifests.put(request, byDigest)).rejects.toMatchObject({ code: 'MANIFEST_INVALID', status: 400 });
       }
