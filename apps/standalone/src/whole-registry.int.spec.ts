@@ -6,6 +6,7 @@ import {
   anIndex,
   basic,
   claimsOf,
+  eventually,
   exchange,
   exchangeBytes,
   randomBlob,
@@ -49,6 +50,39 @@ describe(startStandalone, () => {
     await admin.pullAndCompare('library/busybox', 'v1', image);
     expect((await admin.listTags('busybox')).json()).toEqual({ name: 'busybox', tags: ['v1'] });
     expect((await admin.listTags('library/busybox')).json()).toEqual({ name: 'library/busybox', tags: ['v1'] });
+  });
+
+  it('gives blobs while many wrong passwords are tried, refuses most of those, and takes the right one soon after', async () => {
+    const blob = randomBlob(100_000);
+    await admin.pushBlob('team/app', blob);
+    const token = (await admin.tokenFor(['repository:team/app:pull']))!;
+    const statuses: number[] = [];
+    let trying = true;
+    const keepTrying = async (n: number) => {
+      for (let attempt = 0; trying; attempt++) {
+        const headers = { authorization: basic({ ...BOB, password: `wrong ${n} ${attempt}` }) };
+        const answer = await exchange({ method: 'GET', url: `${registry.address}/v2/`, headers });
+        if (answer.status === 429) expect(answer.header('retry-after')).toMatch(/^\d+$/);
+        statuses.push(answer.status);
+      }
+    };
+    const checked = () => statuses.filter((status) => status === 401).length;
+    const attempts = Promise.all(Array.from({ length: 60 }, (_, n) => keepTrying(n)));
+    try {
+      await eventually(() => checked() > 0, { what: 'passwords are being checked' });
+      const before = checked();
+      const url = `${registry.address}/v2/team/app/blobs/${blob.digest}`;
+      const pulled = await exchange({ method: 'GET', url, headers: { authorization: token } });
+      // Behind the hashes of all the others it would have been served after sixty of them.
+      expect(checked() - before).toBeLessThan(30);
+      expect(pulled.expect(200).bytes.equals(blob.bytes)).toBe(true);
+    } finally {
+      trying = false;
+      await attempts;
+    }
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+    const headers = { authorization: basic(BOB) };
+    (await exchange({ method: 'GET', url: `${registry.address}/v2/`, headers })).expect(200);
   });
 
   describe('bad input', () => {

@@ -41,6 +41,25 @@ describe(verifyPassword, () => {
     }
   });
 
+  it('checks some passwords at once, refuses the rest of many, and is there again when those are checked', async () => {
+    const hash = await hashPassword('secret');
+    const passwords = Array.from({ length: 100 }, (_, n) => (n === 0 ? 'secret' : `wrong ${n}`));
+    const outcomes = await Promise.allSettled(passwords.map((password) => verifyPassword(password, hash)));
+    const [checked, refused] = [outcomes.slice(0, 22), outcomes.slice(22)];
+    expect(checked.map((outcome) => outcome.status === 'fulfilled' && outcome.value)).toEqual([
+      true,
+      ...Array<boolean>(21).fill(false),
+    ]);
+    for (const outcome of refused) expect(outcome).toMatchObject({ reason: { code: 'TOOMANYREQUESTS', status: 429 } });
+    expect(await verifyPassword('secret', hash)).toBe(true);
+  });
+
+  it('checks one password once for all who give it at once', async () => {
+    const hash = await hashPassword('secret');
+    const logins = Array.from({ length: 100 }, () => verifyPassword('secret', hash));
+    expect(new Set(await Promise.all(logins))).toEqual(new Set([true]));
+  });
+
   it.each(['', 'secret', '$2b$10$abcdefghijklmnopqrstuv', '$scrypt$ln=15,r=8,p=1$$', '$scrypt$ln=x,r=8,p=1$YWJj$YWJj'])(
     'refuses what is no hash of ours: %p',
     async (hash) => {

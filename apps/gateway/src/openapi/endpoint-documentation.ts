@@ -31,7 +31,7 @@ export type ErrorCase = RegistryErrorCode | NarrowedError;
 
 export const TOO_MANY_REQUESTS: ErrorCase = {
   code: 'TOOMANYREQUESTS',
-  when: 'the user or the address has made more requests in a minute than the operator allows',
+  when: 'the user or the address has made more requests in a minute than the operator allows, or too many passwords are being checked',
   headers: ['Retry-After'],
 };
 
