@@ -152,6 +152,23 @@ describe(startStandalone, () => {
         (await again.cancel()).expect(204);
       });
 
+      it('goes on only as long as the user is enabled and has the right', async () => {
+        const { prisma } = registry.host.database!;
+        const session = await bob.startUpload('team/app');
+        laterBy(2 * HALF_AN_HOUR);
+        (await session.patch(Buffer.alloc(100), 0)).expect(202);
+        const { id } = (await prisma.user.findFirst({ where: { name: BOB.user } }))!;
+        await prisma.organisationPermission.updateMany({ where: { userId: id }, data: { auth: 1 } });
+        expect((await session.patch(Buffer.alloc(100), 100)).expect(403).codes).toEqual(['DENIED']);
+        await prisma.organisationPermission.updateMany({ where: { userId: id }, data: { auth: 3 } });
+        (await session.patch(Buffer.alloc(100), 100)).expect(202);
+        await prisma.user.update({ where: { id }, data: { disabledAt: new Date() } });
+        const refused = await session.patch(Buffer.alloc(100), 200);
+        expect(refused.expect(401).header('www-authenticate')).toContain('error="invalid_token"');
+        await prisma.user.update({ where: { id }, data: { disabledAt: null } });
+        (await session.cancel()).expect(204);
+      });
+
       it('does not go on with one that was started behind its end, nor with one of another user', async () => {
         const session = await admin.startUpload('team/app');
         const other = await bob.startUpload('team/app');

@@ -33,6 +33,7 @@ export class IssueToken {
     const refreshToken = user !== null && request.offline ? await this.refreshTokens.issue(user) : request.refreshToken;
     return {
       token: await this.sign(user, issuedAt, { access, ...(user !== null && { refused }) }),
+      ...(user !== null && { userId: user.id }),
       access,
       expiresIn: this.settings.tokenSeconds,
       issuedAt: new Date(issuedAt * 1000).toISOString(),

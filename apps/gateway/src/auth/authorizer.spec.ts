@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { AUTHENTICATE, AUTHORIZE, LIST_SIGNING_KEYS } from '@berth/contracts';
+import { AUTHENTICATE, AUTHORIZE, type AuthorizedV1, LIST_SIGNING_KEYS } from '@berth/contracts';
 import { InProcessBroadcast, InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, RegistryError, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
@@ -27,6 +27,7 @@ function authorizer(env: Record<string, string> = {}) {
   const limits = new RateLimits(settings, new ClientAddress(settings), broadcast, new HttpAdapterHost());
   return {
     authorizer: new Authorizer(
+      bus,
       new TokenVerifier(bus, settings),
       new BasicVerifier(bus, settings),
       new PublicUrl(settings),
@@ -95,6 +96,22 @@ describe(Authorizer, () => {
     const error = await refusal(authorizer().authorizer.authenticate(sent));
     expect(challengeOf(error)).toContain('realm="http://registry.example:5000/auth/token"');
   });
+
+  it.each(['registry.example', 'registry.example:5000', '127.0.0.1:5000', '[::1]:5000', 'my_registry'])(
+    'names the host %s that was asked',
+    async (host) => {
+      const error = await refusal(authorizer().authorizer.authenticate(request({ host })));
+      expect(challengeOf(error)).toBe(`Bearer realm="http://${host}/auth/token",service="berth"`);
+    },
+  );
+
+  it.each(['', 'evil"', 'evil",error="x', 'a b', 'evil/path', 'user@evil', 'a:b', 'a:123456', '[::1', 'ä'])(
+    'names no host that is none: %p',
+    async (host) => {
+      const error = await refusal(authorizer().authorizer.authenticate(request({ host })));
+      expect(challengeOf(error)).toBe('Bearer realm="http://localhost/auth/token",service="berth"');
+    },
+  );
 
   it.each([
     ['no token', 'Bearer'],
@@ -254,9 +271,11 @@ describe(Authorizer, () => {
 
   it('takes a token that is over where that is allowed, and with its rights only', async () => {
     const over = () => bearing({ exp: nowSeconds() - 100, nbf: nowSeconds() - 200 });
-    const { authorizer: gate } = authorizer();
+    const { authorizer: gate, bus } = authorizer();
+    const asked = answering(bus, AUTHORIZE, ({ scopes }) => ({ access: scopes, refused: [] }));
     const caller = await gate.authorize(await over(), named('a/b'), ['pull'], { overToo: true });
     expect(caller.startedBy).toBe(nowSeconds() - 70);
+    expect(asked).toEqual([{ userId: 'u-1', scopes: [{ type: 'repository', name: 'a/b', actions: ['pull'] }] }]);
     expect((await refusal(gate.authorize(await over(), named('a/b'), ['push'], { overToo: true }))).status).toBe(401);
     expect((await refusal(gate.authorize(await over(), named('a/c'), ['pull'], { overToo: true }))).status).toBe(401);
     for (const attempt of [
@@ -266,6 +285,40 @@ describe(Authorizer, () => {
     ]) {
       expect(challengeOf(await refusal(attempt))).toContain('error="invalid_token"');
     }
+  });
+
+  describe('with a token that is over, where that is allowed', () => {
+    async function attempt(answer: () => AuthorizedV1 | 'away', over: Record<string, unknown> = {}) {
+      const { authorizer: gate, bus } = authorizer();
+      if (answer() !== 'away') answering(bus, AUTHORIZE, () => answer() as AuthorizedV1);
+      const sent = await bearing({ exp: nowSeconds() - 100, nbf: nowSeconds() - 200, ...over });
+      return refusal(gate.authorize(sent, named('a/b'), ['pull'], { overToo: true }));
+    }
+    const scope = { type: 'repository', name: 'a/b', actions: ['pull'] };
+
+    it('denies a user whose right is gone', async () => {
+      const error = await attempt(() => ({ access: [], refused: [scope] }));
+      expect(error).toMatchObject({ code: 'DENIED', status: 403, detail: [scope] });
+    });
+
+    it('challenges a user who is disabled', async () => {
+      let asked = 0;
+      const error = await attempt(() => {
+        if (asked++ > 0) throw registryError('UNAUTHORIZED');
+        return { access: [], refused: [] };
+      });
+      expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+      expect(challengeOf(error)).toMatch(/scope="repository:a\/b:pull",error="invalid_token"$/);
+    });
+
+    it('challenges anonymous, who is nobody that could be asked about', async () => {
+      const error = await attempt(() => ({ access: [scope], refused: [] }), { sub: '' });
+      expect(challengeOf(error)).toContain('error="invalid_token"');
+    });
+
+    it('lets nobody through while auth is away', async () => {
+      expect(await attempt(() => 'away')).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    });
   });
 
   it('takes any valid token for /v2/, an anonymous one too', async () => {

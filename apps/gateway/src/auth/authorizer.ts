@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { AUTHORIZE } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
 import { formatScope, RegistryError, registryError, type Scope } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
@@ -18,14 +20,18 @@ const CATALOG: Scope = { type: 'registry', name: 'catalog', actions: ['*'] };
 export interface AuthorizeOptions {
   /** What a token should be asked for besides, where there is none. */
   besides?: Scope[];
-  /** A token that is over is taken for what had started before. */
+  /** A token that is over is taken for what had started before, where its user still has the right. */
   overToo?: boolean;
 }
 
-/** Decides whether a request may go on: by its token alone, or by Basic credentials that auth has verified. */
+/**
+ * Decides whether a request may go on: by its token alone, by Basic credentials that auth has verified, or by a token that
+ * is over and a right that auth says is still there.
+ */
 @Injectable()
 export class Authorizer {
   constructor(
+    private readonly bus: MessageBus,
     private readonly tokens: TokenVerifier,
     private readonly basics: BasicVerifier,
     private readonly publicUrl: PublicUrl,
@@ -60,16 +66,34 @@ export class Authorizer {
     const ask = (right: 'may' | 'wasRefused') =>
       Promise.all(actions.map((action) => caller[right](action, name.repository)));
     try {
-      if ((await ask('may')).every(Boolean)) return caller;
+      if ((await ask('may')).every(Boolean)) {
+        if (caller.startedBy !== undefined) await this.askStill(caller, { ...own, actions });
+        return caller;
+      }
       if ((await ask('wasRefused')).some(Boolean)) throw registryError('DENIED', [own]);
     } catch (error) {
-      throw isUnauthorized(error) ? this.challenge(request, scopes) : error;
+      if (!isUnauthorized(error)) throw error;
+      throw this.challenge(request, scopes, caller.startedBy === undefined ? {} : { error: 'invalid_token' });
     }
     throw this.challenge(request, scopes, caller === NOBODY ? {} : { error: 'insufficient_scope' });
   }
 
+  /**
+   * What a token that is over allowed is asked for again: UNAUTHORIZED where its user is disabled, DENIED where the right
+   * is gone, UNAVAILABLE while auth is away. An anonymous one is over for good.
+   */
+  private async askStill({ userId }: Caller, needed: Scope): Promise<void> {
+    if (userId === undefined) throw registryError('UNAUTHORIZED');
+    const { refused } = await this.bus.request(AUTHORIZE, { userId, scopes: [needed] });
+    if (refused.length > 0) throw registryError('DENIED', [needed]);
+  }
+
   private async callerOf(request: IncomingMessage, scopes: Scope[], overToo = false): Promise<Caller> {
-    const caller = await this.identify(request, scopes, overToo);
+    const caller = await this.identify(request, scopes, overToo).catch((error: unknown) => {
+      // Whoever gives wrong credentials is nobody, and counts as that.
+      if (isUnauthorized(error)) this.limits.countCaller(request, undefined);
+      throw error;
+    });
     this.limits.countCaller(request, caller.userId);
     return caller;
   }
@@ -79,7 +103,10 @@ export class Authorizer {
     const { authorization } = request.headers;
     if (authorization === undefined) return NOBODY;
     try {
-      if (BASIC.test(authorization)) return await this.basics.verify(basicCredentials(authorization)!);
+      if (BASIC.test(authorization)) {
+        const refuseGuesses = () => this.limits.refuseGuesses(request);
+        return await this.basics.verify(basicCredentials(authorization)!, refuseGuesses);
+      }
       return await this.tokens.verify(BEARER.exec(authorization)?.[1] ?? '', { overToo });
     } catch (error) {
       if (!isUnauthorized(error)) throw error;

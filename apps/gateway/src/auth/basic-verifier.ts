@@ -34,13 +34,19 @@ export class BasicVerifier {
     private readonly settings: Settings,
   ) {}
 
-  /** UNAUTHORIZED where they are wrong. Requests that come at once share one question. */
-  async verify(credentials: BasicCredentials): Promise<Caller> {
+  /**
+   * UNAUTHORIZED where they are wrong. Requests that come at once share one question. `beforeAsking` may refuse: it is
+   * called where auth would have to be asked.
+   */
+  async verify(credentials: BasicCredentials, beforeAsking: () => void = () => undefined): Promise<Caller> {
     const id = this.idOf(credentials);
     const known = this.verified.get(id);
     if (known && known.until > Date.now()) return known.caller;
     if ((this.refusedUntil.get(id) ?? 0) > Date.now()) throw wrong();
-    return this.asking.get(id) ?? this.ask(id, credentials);
+    const asking = this.asking.get(id);
+    if (asking) return asking;
+    beforeAsking();
+    return this.ask(id, credentials);
   }
 
   /** No name holds a NUL. */

@@ -43,6 +43,16 @@ describe(`${GatewayModule.name} at the token endpoint`, () => {
     ]);
   });
 
+  it.each(['HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('has no %s: it is 405, and no token', async (method) => {
+    const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
+    for (const path of ['/auth/token', '/auth/token/', '/swr/auth/v2/registry/auth']) {
+      const answer = (await exchange({ method, url: `${gateway.address}${path}` })).expect(405);
+      expect(answer.header('allow')).toBe('GET, POST');
+      expect(answer.codes).toEqual(method === 'HEAD' ? [] : ['UNSUPPORTED']);
+    }
+    expect(asked).toEqual([]);
+  });
+
   it('gives anonymous a token, and nobody one for broken credentials', async () => {
     const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
     (await token('service=berth')).expect(200);

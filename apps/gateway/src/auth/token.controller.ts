@@ -1,11 +1,12 @@
-import { ISSUE_TOKEN, type IssuedTokenV1 } from '@berth/contracts';
+import { ISSUE_TOKEN, type IssuedTokenV1, type IssueTokenV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { formatScope, parseScopes, RegistryError, registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
-import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerError } from '../http/error-answer.js';
 import { readBody } from '../http/read-body.js';
+import { RateLimits } from '../limit/rate-limits.js';
 import { TOKEN_PATH } from './authorizer.js';
 import { basicCredentials } from './basic-credentials.js';
 import { badForm, parseTokenForm } from './token-form.js';
@@ -14,6 +15,7 @@ import { badForm, parseTokenForm } from './token-form.js';
 export const SWR_TOKEN_PATH = '/swr/auth/v2/registry/auth';
 /** The path itself, and with a slash behind it. */
 const PATHS = ['', '*'];
+export const TOKEN_METHODS = ['GET', 'POST'];
 const MAX_FORM_BYTES = 65_536;
 const FORM = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 
@@ -26,35 +28,51 @@ export class TokenController {
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
+    private readonly limits: RateLimits,
   ) {}
 
-  @Get(PATHS)
-  async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  @All(PATHS)
+  async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    if (request.method === 'GET') return this.byQuery(request, reply);
+    if (request.method === 'POST') return this.byForm(request, reply);
+    await answerError(reply, registryError('UNSUPPORTED', undefined, { headers: { allow: TOKEN_METHODS.join(', ') } }));
+  }
+
+  private async byQuery(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       nothingBehind(request);
       const query = new URL(request.raw.url ?? '', 'http://any').searchParams;
       const scopes = parseScopes(query.getAll('scope'));
       const credentials = basicCredentials(request.headers.authorization);
       const offline = credentials !== null && query.get('offline_token') === 'true';
-      const issued = await this.bus.request(ISSUE_TOKEN, { ...credentials, scopes, ...(offline && { offline }) });
+      const issued = await this.issue(request, { ...credentials, scopes, ...(offline && { offline }) });
       await reply.header('cache-control', 'no-store').send({ token: issued.token, ...answer(issued) });
     } catch (error) {
       await this.refuse(reply, error);
     }
   }
 
-  @Post(PATHS)
-  @HttpCode(200)
-  async issue(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  private async byForm(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
       nothingBehind(request);
-      const issued = await this.bus.request(ISSUE_TOKEN, parseTokenForm(await formOf(request)));
+      const issued = await this.issue(request, parseTokenForm(await formOf(request)));
       const scope = issued.access.map(formatScope).join(' ');
       reply.header('cache-control', 'no-store');
       await reply.send({ ...answer(issued), token: issued.token, token_type: 'Bearer', scope });
     } catch (error) {
       await this.refuse(reply, error, oauthError(error));
     }
+  }
+
+  /** Counts for whom the token is; where the credentials are wrong, or there are none, for the address. */
+  private async issue({ raw }: FastifyRequest, asked: IssueTokenV1): Promise<IssuedTokenV1> {
+    this.limits.refuseGuesses(raw);
+    const issued = await this.bus.request(ISSUE_TOKEN, asked).catch((error: unknown) => {
+      if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
+      throw error;
+    });
+    this.limits.countCaller(raw, issued.userId);
+    return issued;
   }
 
   /** The status says that credentials are wrong, and the header which ones are taken: RFC 9110 section 15.5.2. */

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { FIND_UPLOAD, GRANT_APPEND, LIST_SIGNING_KEYS, PUT_MANIFEST, START_UPLOAD } from '@berth/contracts';
+import { AUTHORIZE, FIND_UPLOAD, GRANT_APPEND, LIST_SIGNING_KEYS, PUT_MANIFEST, START_UPLOAD } from '@berth/contracts';
 import { digestOf } from '@berth/oci';
 import { answering } from '@berth/platform/testing';
 import { eventually, exchange, parseChallenge } from '@berth/testing';
@@ -103,6 +103,7 @@ describe(`${GatewayModule.name} with tokens`, () => {
     it('go on with a session, which is named by who started it and by their end', async () => {
       const exp = nowSeconds() - 3_600;
       const asked = answering(gateway.bus, FIND_UPLOAD, () => ({ offset: 5 }));
+      answering(gateway.bus, AUTHORIZE, ({ scopes }) => ({ access: scopes, refused: [] }));
       for (const method of ['GET', 'HEAD']) {
         (await exchange({ method, url: `${url()}${SESSION}`, headers: await bearing({ exp }) })).expect(204);
       }

@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 
+/** RFC 9110 section 7.2, without the characters that no host has and that would end a quoted string. */
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+
 /**
  * How clients reach this registry. What they send in X-Forwarded headers is not believed: behind a proxy the operator says
  * it once, in BERTH_PUBLIC_URL.
@@ -19,8 +22,9 @@ export class PublicUrl {
     return (this.configured ?? '') + path;
   }
 
-  /** For the token realm, which must be absolute: without a configured URL the host that the client asked. */
+  /** For the token realm, which must be absolute: without a configured URL the host that the client asked, where it is one. */
   absolute(request: IncomingMessage, path: string): string {
-    return (this.configured ?? `http://${request.headers.host ?? 'localhost'}`) + path;
+    const { host = '' } = request.headers;
+    return (this.configured ?? `http://${HOST.test(host) ? host : 'localhost'}`) + path;
   }
 }

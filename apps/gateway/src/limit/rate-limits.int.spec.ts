@@ -1,4 +1,5 @@
 import {
+  AUTHENTICATE,
   ISSUE_TOKEN,
   LIST_SIGNING_KEYS,
   LIST_TAGS,
@@ -7,8 +8,9 @@ import {
   type RequestsCountedV1,
 } from '@berth/contracts';
 import { type Broadcast, InProcessBroadcast, NatsBroadcast, NatsLink } from '@berth/messaging';
+import { registryError } from '@berth/oci';
 import { answering } from '@berth/platform/testing';
-import { eventually, exchange, findProgram, requireOrSkip, startNats, type TestNats } from '@berth/testing';
+import { basic, eventually, exchange, findProgram, requireOrSkip, startNats, type TestNats } from '@berth/testing';
 import { type GatewayUnderTest, startGateway } from '../testing/gateway-under-test.js';
 import { aKey, aToken, type TestKey } from '../testing/signing.js';
 import { RateLimits } from './rate-limits.js';
@@ -17,7 +19,7 @@ jest.setTimeout(60_000);
 
 const PROXY = { BERTH_TRUSTED_PROXIES: '127.0.0.1' };
 const from = (address: string) => ({ 'x-forwarded-for': address });
-const issued = { token: 'a.b.c', expiresIn: 1800, issuedAt: '2030-01-01T00:00:00.000Z' };
+const issued = { token: 'a.b.c', access: [], expiresIn: 1800, issuedAt: '2030-01-01T00:00:00.000Z' };
 
 let key: TestKey;
 let running: GatewayUnderTest[];
@@ -37,7 +39,14 @@ async function start(env: Record<string, string>, broadcast: Broadcast = new InP
   const asked = {
     keys: answering(gateway.bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] })),
     tags: answering(gateway.bus, LIST_TAGS, () => ({ tags: [], more: false })),
-    tokens: answering(gateway.bus, ISSUE_TOKEN, () => issued),
+    tokens: answering(gateway.bus, ISSUE_TOKEN, ({ username, password }) => {
+      if (password === 'wrong') throw registryError('UNAUTHORIZED');
+      return { ...issued, ...(username !== undefined && { userId: username }) };
+    }),
+    passwords: answering(gateway.bus, AUTHENTICATE, ({ username, password }) => {
+      if (password === 'wrong') throw registryError('UNAUTHORIZED');
+      return { userId: username };
+    }),
   };
   const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     exchange({ method, url: `${gateway.address}${path}`, headers });
@@ -142,8 +151,54 @@ describe(RateLimits, () => {
       expect(await statuses(3, '/v2/', from('203.0.113.1'))).toEqual([401, 401, 429]);
       expect(await statuses(1, '/v2/', from('203.0.113.2'))).toEqual([401]);
       const forged = { authorization: `Bearer ${await aToken(await aKey(), { sub: 'ann' })}` };
-      expect(await statuses(3, '/v2/', forged)).toEqual([401, 401, 401]);
+      expect(await statuses(3, '/v2/', forged)).toEqual([401, 401, 429]);
       expect(await statuses(2, '/v2/a/b/tags/list', await bearerOf('ann'))).toEqual([200, 200]);
+    });
+
+    describe('who gives a password', () => {
+      const of = (user: string, password = 'right') => ({ authorization: basic({ user, password }) });
+
+      it.each(['/v2/', '/v2/a/b/tags/list', '/auth/token'])(
+        'counts a wrong one at %s for the address, and asks auth nothing beyond the limit',
+        async (path) => {
+          const { statuses, asked } = await start({ BERTH_RATE_LIMIT_USER: '2', ...PROXY });
+          const seen = [];
+          for (let n = 0; n < 5; n++) {
+            seen.push(...(await statuses(1, path, { ...of(`guess ${n}`, 'wrong'), ...from('203.0.113.1') })));
+          }
+          expect(seen).toEqual([401, 401, 429, 429, 429]);
+          expect(asked.passwords.length + asked.tokens.length).toBe(2);
+          expect(await statuses(1, path, { ...of('ann', 'wrong'), ...from('203.0.113.2') })).toEqual([401]);
+        },
+      );
+
+      it('counts a wrong one in a form as well', async () => {
+        const { gateway, asked } = await start({ BERTH_RATE_LIMIT_USER: '2' });
+        const form = { grant_type: 'password', service: 'berth', client_id: 'c', username: 'ann', password: 'wrong' };
+        const body = new URLSearchParams(form).toString();
+        const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+        const seen = [];
+        for (let n = 0; n < 4; n++) {
+          seen.push((await exchange({ method: 'POST', url: `${gateway.address}/auth/token`, headers, body })).status);
+        }
+        expect(seen).toEqual([401, 401, 429, 429]);
+        expect(asked.tokens).toHaveLength(2);
+      });
+
+      it('is let in with one that is remembered where the address has used up its own', async () => {
+        const { statuses, asked } = await start({ BERTH_RATE_LIMIT_USER: '3' });
+        expect(await statuses(1, '/v2/', of('ann'))).toEqual([200]);
+        expect(await statuses(4, '/v2/', of('bob', 'wrong'))).toEqual([401, 401, 401, 429]);
+        expect(await statuses(3, '/v2/', of('ann'))).toEqual([200, 200, 429]);
+        expect(asked.passwords).toHaveLength(2);
+      });
+
+      it('has each login counted with the requests of the user, and without a password with those of the address', async () => {
+        const { statuses } = await start({ BERTH_RATE_LIMIT_USER: '3' });
+        expect(await statuses(2, '/auth/token', of('ann'))).toEqual([200, 200]);
+        expect(await statuses(2, '/v2/', of('ann'))).toEqual([200, 429]);
+        expect(await statuses(4, '/auth/token')).toEqual([200, 200, 200, 429]);
+      });
     });
 
     it('is of everybody’s address in open mode', async () => {

@@ -60,7 +60,17 @@ export class RateLimits implements OnModuleInit, OnModuleDestroy {
   countCaller(request: IncomingMessage, userId: string | undefined): void {
     const limit = this.settings.rateLimitUser;
     if (limit === 0) return;
-    this.count(userId === undefined ? `anonymous ${this.addresses.clientOf(request)}` : `user ${userId}`, limit);
+    this.count(userId === undefined ? this.anonymous(request) : `user ${userId}`, limit);
+  }
+
+  /** TOOMANYREQUESTS where an address has used up what it may do without a login: then no password of it is looked at. */
+  refuseGuesses(request: IncomingMessage): void {
+    const limit = this.settings.rateLimitUser;
+    if (limit > 0) this.refuseBeyond(this.anonymous(request), limit);
+  }
+
+  private anonymous(request: IncomingMessage): string {
+    return `anonymous ${this.addresses.clientOf(request)}`;
   }
 
   /** Behind the request log, whose id the answer carries, and before anything else is done for the request. */
@@ -82,11 +92,15 @@ export class RateLimits implements OnModuleInit, OnModuleDestroy {
   }
 
   private count(key: string, limit: number): void {
-    const counts = this.counts!;
-    if (counts.of(key) >= limit) throw tooMany(limit, counts.secondsLeft(key));
-    counts.add(key, 1);
+    this.refuseBeyond(key, limit);
+    this.counts!.add(key, 1);
     this.untold.set(key, (this.untold.get(key) ?? 0) + 1);
     if (this.untold.size === MAX_KEYS_COUNTED) this.tell();
+  }
+
+  private refuseBeyond(key: string, limit: number): void {
+    const counts = this.counts!;
+    if (counts.of(key) >= limit) throw tooMany(limit, counts.secondsLeft(key));
   }
 
   private tell(): void {

@@ -1,7 +1,7 @@
 import { REGISTRY_ERRORS } from '@berth/oci';
 import { HealthController } from '@berth/platform';
 import { RequestMethod } from '@nestjs/common';
-import { TokenController } from '../auth/token.controller.js';
+import { TOKEN_METHODS, TokenController } from '../auth/token.controller.js';
 import { GatewayModule } from '../gateway.module.js';
 import { RegistryController } from '../registry/registry.controller.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
@@ -101,6 +101,8 @@ function endpointsOf(controller: Controller): string[] {
       // A controller with several paths has a wildcard besides, for the slash at the end.
       const [own] = [Reflect.getMetadata('path', handler) as string | string[]].flat();
       const method = RequestMethod[Reflect.getMetadata('method', handler) as RequestMethod];
-      return bases.map((base) => `${method} /${[base, own].join('/').split('/').filter(Boolean).join('/')}`);
+      const methods = controller === TokenController && method === 'ALL' ? TOKEN_METHODS : [method];
+      const paths = bases.map((base) => `/${[base, own].join('/').split('/').filter(Boolean).join('/')}`);
+      return paths.flatMap((path) => methods.map((one) => `${one} ${path}`));
     });
 }

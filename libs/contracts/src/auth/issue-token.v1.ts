@@ -30,6 +30,8 @@ export class IssueTokenV1 {
 
 export interface IssuedTokenV1 {
   token: string;
+  /** Whose it is; absent where it is one for anonymous. */
+  userId?: string;
   /** What the token allows. */
   access: Scope[];
   /** Seconds from `issuedAt`. */
