@@ -101,6 +101,25 @@ describe(AccessService, () => {
     });
   });
 
+  it('asks for a name once, and for one name at a time', async () => {
+    let [now, most] = [0, 0];
+    const names: string[] = [];
+    const find: AccessFactsStore['find'] = async (name) => {
+      names.push(name);
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+      return MAY_READ;
+    };
+    const access = new AccessService({ find } as AccessFactsStore);
+    const asked = [on('a/b', 'pull'), on('c/d', 'pull'), on('a/b', 'push'), on('e/f', 'pull'), on('a/b', 'pull')];
+    expect(await access.intersect(user(), asked)).toEqual({
+      access: [on('a/b', 'pull'), on('c/d', 'pull'), on('e/f', 'pull'), on('a/b', 'pull')],
+      refused: [on('a/b', 'push')],
+    });
+    expect([names, most]).toEqual([['a/b', 'c/d', 'e/f'], 1]);
+  });
+
   it('looks at fifty scopes and no more', async () => {
     const { service: access, asked } = service({});
     const many = Array.from({ length: 200 }, (_, n) => on(`a/r${n}`, 'pull'));
