@@ -75,6 +75,15 @@ describe(parseTokenForm, () => {
   });
 
   it.each([
+    ['access_type=offline&access_type=online'],
+    ['access_type=online&access_type=offline'],
+    ['access_type=offline&access_type=offline'],
+  ])('refuses %s, which it could do without', (twice) => {
+    const message = 'access_type is given twice';
+    expect(refusal(`${form(PASSWORD)}&${twice}`)).toMatchObject({ status: 400, message });
+  });
+
+  it.each([
     ['no name', { ...PASSWORD, username: '' }],
     ['NUL in the name', { ...PASSWORD, username: 'a\0b' }],
     ['NUL in the password', { ...PASSWORD, password: 'a\0b' }],

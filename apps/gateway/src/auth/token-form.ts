@@ -20,11 +20,15 @@ const LONGEST_REFRESH_TOKEN = 4096;
  */
 export function parseTokenForm(body: string): TokenForm {
   const fields = new URLSearchParams(body);
-  const field = (name: string): string => {
+  const optionalField = (name: string): string | undefined => {
     const values = fields.getAll(name);
     if (values.length > 1) throw badForm('invalid_request', `${name} is given twice`);
-    if (values[0] === undefined) throw badForm('invalid_request', `${name} is missing`);
     return values[0];
+  };
+  const field = (name: string): string => {
+    const value = optionalField(name);
+    if (value === undefined) throw badForm('invalid_request', `${name} is missing`);
+    return value;
   };
   const grant = field('grant_type');
   if (grant !== 'password' && grant !== 'refresh_token') {
@@ -33,9 +37,10 @@ export function parseTokenForm(body: string): TokenForm {
   field('service');
   if (field('client_id') === '') throw badForm('invalid_request', 'client_id is empty');
   const scopes = parseScopes(fields.getAll('scope'));
+  const offline = optionalField('access_type') === 'offline';
   if (grant === 'refresh_token') return { refreshToken: possibleRefreshToken(field('refresh_token')), scopes };
   const credentials = possibleCredentials(field('username'), field('password'));
-  return { ...credentials, scopes, ...(fields.get('access_type') === 'offline' && { offline: true }) };
+  return { ...credentials, scopes, ...(offline && { offline }) };
 }
 
 function possibleRefreshToken(token: string): string {

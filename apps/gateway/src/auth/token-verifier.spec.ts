@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { LIST_SIGNING_KEYS, type SigningKeysV1 } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 function verifier(keys: () => TestKey[] = () => [key]) {
   const bus = new InProcessBus();
   const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: keys().map(({ jwk }) => jwk) }));
-  return { verifier: new TokenVerifier(bus, loadSettings({})), asked };
+  return { verifier: new TokenVerifier(bus, loadSettings({})), asked, bus };
 }
 
 const away = (): never => {
@@ -201,6 +201,7 @@ describe(TokenVerifier, () => {
       await tokens.verify(token, { overToo: true });
       keys = [other];
       later(301);
+      await tokens.verify(await aToken(other));
       await expect(tokens.verify(token, { overToo: true })).rejects.toMatchObject(UNAUTHORIZED);
     });
   });
@@ -267,6 +268,8 @@ describe(TokenVerifier, () => {
       for (const token of [old, fresh]) await expect(tokens.verify(token)).resolves.toMatchObject({ userId: 'u-1' });
       keys = [other];
       later(301);
+      // The first token behind the five minutes has the keys fetched.
+      await tokens.verify(await aToken(other));
       const another = [await aToken(key), await aToken(other)] as const;
       await expect(tokens.verify(another[0])).rejects.toMatchObject(UNAUTHORIZED);
       await expect(tokens.verify(another[1])).resolves.toMatchObject({ userId: 'u-1' });
@@ -276,7 +279,7 @@ describe(TokenVerifier, () => {
       await expect(tokens.verify(old)).rejects.toMatchObject(UNAUTHORIZED);
     });
 
-    it('again after five minutes, so that a retired key ends', async () => {
+    it('again with the first token behind five minutes, so that a retired key ends', async () => {
       const keys = [key, other];
       const { verifier: tokens } = verifier(() => keys);
       await tokens.verify(await aToken(other));
@@ -284,6 +287,7 @@ describe(TokenVerifier, () => {
       later(299);
       await expect(tokens.verify(await aToken(other))).resolves.toBeDefined();
       later(2);
+      await tokens.verify(await aToken(key));
       await expect(tokens.verify(await aToken(other))).rejects.toMatchObject(UNAUTHORIZED);
     });
   });
@@ -307,6 +311,19 @@ describe(TokenVerifier, () => {
         later(seconds);
         await expect(tokens.verify(await aToken(key))).resolves.toMatchObject({ userId: 'u-1' });
       }
+    });
+
+    it('goes on with them while auth keeps it waiting for others, and only a token with an unknown id waits', async () => {
+      const { verifier: tokens, bus } = verifier();
+      await tokens.verify(await aToken(key));
+      let answer!: (keys: SigningKeysV1) => void;
+      answering(bus, LIST_SIGNING_KEYS, () => new Promise<SigningKeysV1>((resolve) => (answer = resolve)));
+      later(301);
+      for (let n = 0; n < 3; n++) await expect(tokens.verify(await aToken(key))).resolves.toBeDefined();
+      const waiting = tokens.verify(await aToken(other));
+      answer({ keys: [other.jwk] });
+      await expect(waiting).resolves.toMatchObject({ userId: 'u-1' });
+      await expect(tokens.verify(await aToken(key))).rejects.toMatchObject(UNAUTHORIZED);
     });
 
     it('does not lose its keys to a token with an unknown id', async () => {

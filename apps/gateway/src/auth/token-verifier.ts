@@ -20,7 +20,7 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
  * Verifies tokens with auth's public keys, which are fetched once, every few minutes, and when a token names one that is
- * not known. While auth is away the keys at hand serve on.
+ * not known. The keys at hand serve on until others are there: only a token that names another key waits for auth.
  */
 @Injectable()
 export class TokenVerifier {
@@ -89,12 +89,8 @@ export class TokenVerifier {
   }
 
   private async keysAtHand(): Promise<KeySet> {
-    try {
-      return await this.keySet(KEYS_FRESH_MS);
-    } catch (error) {
-      if (this.lastKeys) return this.lastKeys;
-      throw error;
-    }
+    const asked = this.keySet(KEYS_FRESH_MS);
+    return this.lastKeys ?? asked;
   }
 
   private keySet(maxAgeMs: number): Promise<KeySet> {

@@ -205,6 +205,18 @@ describe(UploadRoutes, () => {
       });
       expect((await failing).mount).toBeUndefined();
     });
+
+    it.each(['UNAUTHORIZED', 'UNAVAILABLE'] as const)(
+      'opens one where asking a password’s user says %s',
+      async (code) => {
+        const may = async () => Promise.reject(registryError(code));
+        const user: Caller = { ...bearer(SESSION, [], []), may, wasRefused: may };
+        expect(await start(user, () => ({ access: scopes, refused: [] }))).toEqual({
+          authorized: [],
+          mount: undefined,
+        });
+      },
+    );
   });
 
   describe('POST with mount and no from', () => {

@@ -162,10 +162,10 @@ export class UploadRoutes {
 
   /** Many clients do not ask for a token that names the source: then auth is asked for the user. While it is away, no. */
   private async mayPull(caller: Caller, source: RepositoryName): Promise<boolean> {
-    if (await caller.may('pull', source)) return true;
-    if (caller.userId === undefined || (await caller.wasRefused('pull', source))) return false;
     const scopes = [{ type: 'repository', name: source, actions: ['pull'] }];
     try {
+      if (await caller.may('pull', source)) return true;
+      if (caller.userId === undefined || (await caller.wasRefused('pull', source))) return false;
       return (await this.bus.request(AUTHORIZE, { userId: caller.userId, scopes })).access.length > 0;
     } catch (error) {
       if (error instanceof RegistryError && ['UNAUTHORIZED', 'UNAVAILABLE'].includes(error.code)) return false;
