@@ -202,6 +202,39 @@ describe('HTTP that is slow', () => {
     (await exchange({ method: 'GET', url: `${gateway.address}/v2/a/tags/list` })).expect(200);
   });
 
+  describe('a body that we do not read on', () => {
+    const BODY = 4 * 2 ** 20;
+    const url = () => `${gateway.address}/v2/a/blobs/uploads/${SESSION}`;
+    beforeEach(() => answering(gateway.bus, GRANT_APPEND, () => ({ url: 'grant', offset: 0 })));
+    afterEach(() => jest.restoreAllMocks());
+
+    it('because the store does not, or auth, is waited for: the silence is ours', async () => {
+      const append = gateway.transport.append.bind(gateway.transport);
+      jest.spyOn(gateway.transport, 'append').mockImplementation(async (grant, body) => {
+        const [first] = [await body[Symbol.asyncIterator]().next()];
+        await pause(2_500);
+        const { offset } = await append(grant, body);
+        return { offset: offset + (first.value as Uint8Array).length };
+      });
+      const answer = await exchange({ method: 'PATCH', url: url(), body: Buffer.alloc(BODY) });
+      expect(answer.expect(202).header('range')).toBe(`0-${BODY - 1}`);
+    });
+
+    // As much as is taken before it is read, and more.
+    it.each([65_536, BODY / 2])('and of which then no more comes than %s bytes ends its connection', async (sent) => {
+      const append = gateway.transport.append.bind(gateway.transport);
+      jest.spyOn(gateway.transport, 'append').mockImplementation(async (grant, body) => {
+        await pause(2_500);
+        return append(grant, body);
+      });
+      const head = `PATCH /v2/a/blobs/uploads/${SESSION} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY}\r\n\r\n`;
+      const { said, seconds } = await dribble([head, 'x'.repeat(sent)], 100);
+      expect(said).not.toContain('HTTP/1.1 2');
+      expect(seconds).toBeGreaterThan(2.5);
+      expect(seconds).toBeLessThan(10);
+    });
+  });
+
   it('an answer that is not read ends its connection', async () => {
     const blob = Buffer.alloc(32 * 2 ** 20);
     const digest = digestOf(blob);

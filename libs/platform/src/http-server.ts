@@ -55,7 +55,11 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     if (hostsOf(request.raw) > 1) return done(registryError('UNSUPPORTED', undefined, TWO_HOSTS));
     // While a client waits for us, silence is not its own: only what it should send or read now is waited for in vain.
     reply.raw.on('timeout', (socket: Socket) => {
-      if (!request.raw.complete || reply.raw.headersSent) socket.destroy();
+      // Node pauses a socket while more of the body has come than has been read.
+      const shouldSend = !request.raw.complete && !socket.isPaused();
+      if (shouldSend || reply.raw.headersSent) return socket.destroy();
+      // The time that is over begins anew only with bytes: a sender that falls silent later is to be noticed too.
+      return socket.setTimeout(socket.timeout ?? 0);
     });
     done();
   });
