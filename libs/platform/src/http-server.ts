@@ -4,7 +4,6 @@ import { errorEnvelope, registryError } from '@berth/oci';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply } from 'fastify';
 import { NestLogger } from './logging/logger.js';
 import type { ServiceHost } from './service-host.js';
 
@@ -32,13 +31,8 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     forceCloseConnections: 'idle',
     // What arrives on an open connection while we stop is served, with Connection: close.
     return503OnClosing: false,
-    // A path that cannot be decoded ends before there is a handler, or a filter, that could answer it.
-    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
-      const refusal = registryError('NAME_INVALID', undefined, {
-        message: 'the path is not percent-encoded as it must be',
-      });
-      void reply.status(refusal.status).send(errorEnvelope(refusal));
-    },
+    // A path that cannot be decoded would end before any hook: neither counted nor logged.
+    rewriteUrl: ({ url = '' }) => (isDecodable(url) ? url : url.replaceAll('%', '%25')),
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     bodyParser: false,
@@ -63,7 +57,28 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     });
     done();
   });
+  // Behind the hooks that count and log, and before any handler.
+  fastify.addHook('preValidation', (request, reply, done) => {
+    if (isDecodable(request.originalUrl)) return done();
+    void reply.status(UNDECODABLE.status).send(errorEnvelope(UNDECODABLE));
+  });
   return app;
+}
+
+const UNDECODABLE = registryError('NAME_INVALID', undefined, {
+  message: 'the path is not percent-encoded as it must be',
+});
+
+/** The path alone: what a query means is its reader's. */
+function isDecodable(url: string): boolean {
+  const [path = ''] = url.split('?', 1);
+  if (!path.includes('%')) return true;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const TWO_HOSTS = { status: 400, message: 'the request has more than one Host' };

@@ -34,14 +34,14 @@ export class RequestLog implements OnModuleInit {
   }
 
   private record(request: FastifyRequest, reply: FastifyReply): void {
-    const { method, url } = request;
+    const { method, originalUrl } = request;
     const { statusCode: status, elapsedTime } = reply;
     const route = reply.registryRoute ?? request.routeOptions.url ?? 'none';
     this.metrics.httpRequests.observe({ route, method, status }, elapsedTime / 1000);
     this.logger.log({
       msg: 'request',
       method,
-      path: url.split('?', 1)[0],
+      path: originalUrl.split('?', 1)[0],
       route,
       status,
       ms: Math.round(elapsedTime * 10) / 10,

@@ -84,6 +84,7 @@ describe(RateLimits, () => {
         ['/auth/token', 'GET'],
         ['/v2/a/b/manifests/v1', 'HEAD'],
         ['/nowhere', 'GET'],
+        ['/v2/%zz', 'GET'],
       ] as const) {
         const answer = (await get(path, { ...bearer, 'x-request-id': 'mine' }, method)).expect(429);
         expect([path, answer.codes]).toEqual([path, method === 'HEAD' ? [] : ['TOOMANYREQUESTS']]);
@@ -99,6 +100,11 @@ describe(RateLimits, () => {
       const url = `${gateway.address}/v2/a/blobs/uploads/`;
       (await exchange({ method: 'POST', url, body: Buffer.alloc(1_000_000) })).expect(429);
       (await get('/v2/')).expect(429);
+    });
+
+    it('counts what cannot be decoded', async () => {
+      const { statuses } = await start({ BERTH_RATE_LIMIT_ADDRESS: '2' });
+      expect(await statuses(3, '/v2/%zz')).toEqual([400, 400, 429]);
     });
 
     it('counts logins, and never the probes of whoever watches', async () => {
