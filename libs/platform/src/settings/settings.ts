@@ -54,7 +54,7 @@ export class Settings {
   @Setting('BERTH_RATE_LIMIT_USER', {
     type: 'integer',
     default: '0',
-    doc: 'Requests to the registry that a user may make in a minute, at all gateways together; who is not logged in counts by address. Beyond it: 429. 0: no limit.',
+    doc: 'Requests to the registry that a user may make in a minute, at all gateways together; who is not logged in, or gives wrong credentials, counts by address. Beyond it: 429. 0: no limit.',
   })
   @IsInt()
   @Min(0)
