@@ -69,7 +69,7 @@ export function describeDeleteSemantics(stack: () => Stack): void {
       const { digest } = image.manifest;
       const other = randomBlob(9).digest;
       for (const reference of ['v1', digest]) {
-        for (const headers of [{ 'if-match': `"${other}"` }, { 'if-none-match': '*' }]) {
+        for (const headers of <Record<string, string>[]>[{ 'if-match': `"${other}"` }, { 'if-none-match': '*' }]) {
           const answer = (await client().deleteManifest(name, reference, { headers })).expect(412);
           expect(answer.codes).toEqual(['MANIFEST_INVALID']);
           expect(await statusOf(name, 'v1')).toBe(200);
