@@ -1,4 +1,5 @@
 export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
+export { AccessKeyStore, type AccessKeyRow, type NewAccessKey, type UsableAccessKey } from './access-key.store.js';
 export { AccountStore, type StoredUser } from './account.store.js';
 export { Database, type DatabaseOptions } from './database.js';
 export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
@@ -16,6 +17,7 @@ export { deployMigrations, schemaDrift } from './migrate.js';
 export { OrganisationStore, type EnsureOutcome } from './organisation.store.js';
 export { OutboxStore, type OutboxEvent } from './outbox.store.js';
 export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
+export { ProjectStore, type ProjectRow } from './project.store.js';
 export {
   RepositoryBlobStore,
   type BlobTiming,

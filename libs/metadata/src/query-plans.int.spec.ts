@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Digest, parseReference, parseRepositoryName, type Tag } from '@berth/oci';
 import { AccessFactsStore } from './access-facts.store.js';
+import { AccessKeyStore } from './access-key.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
@@ -8,6 +9,7 @@ import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
 import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
+import { ProjectStore } from './project.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
 import {
@@ -46,6 +48,10 @@ const EXPLAINED =
 const SEED = [
   `INSERT INTO auth.account (id, name) SELECT gen_random_uuid(), 'account' || n FROM generate_series(1, ${REPOSITORIES}) n`,
   `INSERT INTO auth."user" (id, account_id, name, password_hash) SELECT gen_random_uuid(), id, 'user', '-' FROM auth.account`,
+  `INSERT INTO auth.project (id, account_id, name) SELECT gen_random_uuid(), id, 'region' FROM auth.account`,
+  `INSERT INTO auth.access_key (id, user_id, secret_encrypted, expires_at)
+   SELECT 'AK' || row_number() OVER (), u.id, 'sealed', now() + random() * interval '1 day'
+   FROM auth."user" u, generate_series(1, 10)`,
   `INSERT INTO manage.organisation (name, account_id, creator_id)
    SELECT 'org' || row_number() OVER (), account_id, id FROM auth."user"`,
   `INSERT INTO registry.repository (organisation_id, path) SELECT id, name || '/app' FROM manage.organisation`,
@@ -228,6 +234,16 @@ describe('the statements of the stores', () => {
       },
       'a user by id': () => new AccountStore(database).findEnabled(userId),
       'a user by name': () => new AccountStore(database).findForLogin('user'),
+      'an access key, from its making to its removal': async () => {
+        const keys = new AccessKeyStore(database);
+        const id = `KEY${n++}`;
+        await keys.create({ id, userId, secretEncrypted: Buffer.from('x'), description: '', lifeSeconds: null });
+        await keys.findUsable(id);
+        await keys.list(userId, 10);
+        await keys.setDisabled(id, userId, true);
+        await keys.remove(id, userId);
+      },
+      'the projects of an account': () => new ProjectStore(database).list(accountId, 'region', 10),
       'the review of links': async () => {
         const orphan = await registry.blob(repository);
         await registry.setReview(repository, orphan, -1);

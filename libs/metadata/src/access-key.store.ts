@@ -1,0 +1,136 @@
+import type { Database } from './database.js';
+
+export interface NewAccessKey {
+  /** The AK. */
+  id: string;
+  userId: string;
+  secretEncrypted: Uint8Array;
+  description: string;
+  /** Null: no end. */
+  lifeSeconds: number | null;
+}
+
+/** An access key as its owner may see it: without the secret. */
+export interface AccessKeyRow {
+  id: string;
+  userId: string;
+  description: string;
+  createdAt: Date;
+  disabledAt: Date | null;
+  expiresAt: Date | null;
+}
+
+/** A key that is good now, and whose it is. */
+export interface UsableAccessKey {
+  id: string;
+  secretEncrypted: Buffer;
+  userId: string;
+  userName: string;
+  isAdministrator: boolean;
+  accountId: string;
+  accountName: string;
+}
+
+const CREATE = {
+  name: 'access-key-create',
+  text: `INSERT INTO auth.access_key (id, user_id, secret_encrypted, description, expires_at)
+         VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5::float8)) RETURNING *`,
+};
+const FIND_USABLE = {
+  name: 'access-key-find-usable',
+  text: `SELECT k.id, k.secret_encrypted, u.id AS user_id, u.name AS user_name, u.is_administrator,
+           a.id AS account_id, a.name AS account_name
+         FROM auth.access_key k JOIN auth."user" u ON u.id = k.user_id JOIN auth.account a ON a.id = u.account_id
+         WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL
+           AND (k.expires_at IS NULL OR k.expires_at > now())`,
+};
+const LIST = {
+  name: 'access-key-list',
+  text: `SELECT * FROM auth.access_key WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > now())
+         ORDER BY created_at, id LIMIT $2`,
+};
+const DISABLE = {
+  name: 'access-key-disable',
+  text: `UPDATE auth.access_key SET disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END
+         WHERE id = $1 AND user_id = $2 RETURNING id`,
+};
+const REMOVE = {
+  name: 'access-key-remove',
+  text: `DELETE FROM auth.access_key WHERE id = $1 AND user_id = $2 RETURNING id`,
+};
+const REMOVE_EXPIRED = {
+  name: 'access-key-remove-expired',
+  text: `DELETE FROM auth.access_key WHERE id IN (
+           SELECT id FROM auth.access_key WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+};
+const EXPIRED_AT_ONCE = 100;
+
+/** Access keys of users. Written by auth. */
+export class AccessKeyStore {
+  constructor(private readonly database: Database) {}
+
+  /** Also removes some that have expired, so that they never pile up. */
+  async create({ id, userId, secretEncrypted, description, lifeSeconds }: NewAccessKey): Promise<AccessKeyRow> {
+    await this.database.rows(REMOVE_EXPIRED, [EXPIRED_AT_ONCE]);
+    const [row] = await this.database.rows<Row>(CREATE, [id, userId, secretEncrypted, description, lifeSeconds]);
+    return accessKey(row!);
+  }
+
+  /** Null where there is no such key, or it, or its user, is disabled, or it has expired. */
+  async findUsable(id: string): Promise<UsableAccessKey | null> {
+    const [row] = await this.database.rows<UsableRow>(FIND_USABLE, [id]);
+    if (!row) return null;
+    return {
+      id: row.id,
+      secretEncrypted: row.secret_encrypted,
+      userId: row.user_id,
+      userName: row.user_name,
+      isAdministrator: row.is_administrator,
+      accountId: row.account_id,
+      accountName: row.account_name,
+    };
+  }
+
+  /** A user's keys, the oldest first, `limit` at most; not those that have expired. */
+  async list(userId: string, limit: number): Promise<AccessKeyRow[]> {
+    return (await this.database.rows<Row>(LIST, [userId, limit])).map(accessKey);
+  }
+
+  /** False where the user has no such key. A disabled key can be enabled again. */
+  async setDisabled(id: string, userId: string, disabled: boolean): Promise<boolean> {
+    return (await this.database.rows(DISABLE, [id, userId, disabled])).length > 0;
+  }
+
+  /** False where the user has no such key. */
+  async remove(id: string, userId: string): Promise<boolean> {
+    return (await this.database.rows(REMOVE, [id, userId])).length > 0;
+  }
+}
+
+interface Row {
+  id: string;
+  user_id: string;
+  description: string;
+  created_at: Date;
+  disabled_at: Date | null;
+  expires_at: Date | null;
+}
+
+interface UsableRow {
+  id: string;
+  secret_encrypted: Buffer;
+  user_id: string;
+  user_name: string;
+  is_administrator: boolean;
+  account_id: string;
+  account_name: string;
+}
+
+const accessKey = (row: Row): AccessKeyRow => ({
+  id: row.id,
+  userId: row.user_id,
+  description: row.description,
+  createdAt: row.created_at,
+  disabledAt: row.disabled_at,
+  expiresAt: row.expires_at,
+});

@@ -1,0 +1,33 @@
+import type { Database } from './database.js';
+
+export interface ProjectRow {
+  id: string;
+  name: string;
+  accountId: string;
+}
+
+const ENSURE = {
+  name: 'project-ensure',
+  text: `INSERT INTO auth.project (id, account_id, name) SELECT gen_random_uuid(), a.id, $1 FROM auth.account a
+         WHERE NOT EXISTS (SELECT FROM auth.project p WHERE p.account_id = a.id) ON CONFLICT DO NOTHING`,
+};
+const LIST = {
+  name: 'project-list',
+  text: `SELECT id, name, account_id AS "accountId" FROM auth.project
+         WHERE account_id = $1 AND ($2::text IS NULL OR name = $2) ORDER BY created_at, id LIMIT $3`,
+};
+
+/** Projects of accounts. Written by auth. */
+export class ProjectStore {
+  constructor(private readonly database: Database) {}
+
+  /** Gives every account that has no project one of this name: the region's. */
+  async ensure(name: string): Promise<void> {
+    await this.database.rows(ENSURE, [name]);
+  }
+
+  /** An account's projects, the first one made first; with `name` that one alone. */
+  async list(accountId: string, name: string | null, limit: number): Promise<ProjectRow[]> {
+    return this.database.rows<ProjectRow>(LIST, [accountId, name, limit]);
+  }
+}
