@@ -14,7 +14,15 @@ export {
   type WrongSizes,
 } from './manifest.store.js';
 export { deployMigrations, schemaDrift } from './migrate.js';
-export { OrganisationStore, type EnsureOutcome } from './organisation.store.js';
+export { OrganisationPermissionStore, type Permission, type UserPermission } from './organisation-permission.store.js';
+export {
+  OrganisationStore,
+  type CreateOrganisationOutcome,
+  type EnsureOutcome,
+  type OrganisationRow,
+  type Viewer,
+  type VisibleOrganisation,
+} from './organisation.store.js';
 export { OutboxStore, type OutboxEvent } from './outbox.store.js';
 export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
 export { ProjectStore, type ProjectRow } from './project.store.js';

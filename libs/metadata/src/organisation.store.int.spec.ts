@@ -98,5 +98,117 @@ describe(OrganisationStore.name, () => {
 
   it('does not find what does not exist', async () => {
     expect(await store.find('acme')).toBeNull();
+    expect(await store.show('acme')).toBeNull();
+  });
+
+  describe('create', () => {
+    it('makes one, and shows it with the name of its maker', async () => {
+      const { accountId, userId } = await anAccount('one', 1);
+      const made = await store.create('acme', userId);
+      expect(made).toEqual({ organisationId: expect.any(String) });
+      expect(await store.show('acme')).toEqual({
+        id: (made as { organisationId: string }).organisationId,
+        name: 'acme',
+        accountId,
+        creatorName: 'user',
+      });
+    });
+
+    it('says that one exists, also at the end of the quota and in the same account', async () => {
+      const { userId } = await anAccount('one', 1);
+      await store.create('acme', userId);
+      expect(await store.create('acme', userId)).toBe('exists');
+      expect(await store.create('other', userId)).toBe('quota-reached');
+    });
+
+    it('lets one of several that come at once win', async () => {
+      const { userId } = await anAccount('one', null);
+      const outcomes = await Promise.all(Array.from({ length: 6 }, () => store.create('acme', userId)));
+      expect(outcomes.filter((outcome) => outcome === 'exists')).toHaveLength(5);
+      expect(await organisations()).toHaveLength(1);
+    });
+  });
+
+  describe('remove', () => {
+    it('removes an empty one with its permissions', async () => {
+      const { userId } = await anAccount('one', null);
+      await store.create('acme', userId);
+      await test.rows(
+        `INSERT INTO manage.organisation_permission (organisation_id, user_id, auth)
+         SELECT id, creator_id, 3 FROM manage.organisation`,
+      );
+      expect(await store.remove('acme')).toBe('removed');
+      expect(await store.remove('acme')).toBe('unknown');
+      expect(await test.rows('SELECT FROM manage.organisation_permission')).toEqual([]);
+    });
+
+    it('keeps one that has a repository, also one that is just being made', async () => {
+      const { userId } = await anAccount('one', null);
+      await store.create('acme', userId);
+      const push = await test.session();
+      await push.rows('BEGIN');
+      await push.rows(
+        `INSERT INTO registry.repository (organisation_id, path) SELECT id, 'acme/app' FROM manage.organisation`,
+      );
+      const removed = store.remove('acme');
+      await test.untilWaiting(1);
+      await push.rows('COMMIT');
+      expect(await removed).toBe('not-empty');
+      expect(await store.find('acme')).not.toBeNull();
+    });
+  });
+
+  describe('list', () => {
+    const seen = async (
+      viewer: { accountId: string; userId: string },
+      { isAdministrator = false, withRepositories = false, name = undefined as string | undefined, limit = 100 } = {},
+    ) => {
+      const options = { withRepositories, limit, ...(name !== undefined && { name }) };
+      const rows = await store.list({ ...viewer, isAdministrator }, options);
+      return rows.map((row) => [row.name, row.auth]);
+    };
+
+    it('shows an administrator all of the account and nothing of another', async () => {
+      const one = await anAccount('one', null);
+      const two = await anAccount('two', null);
+      for (const name of ['b', 'a', 'a-b']) await store.create(name, one.userId);
+      await store.create('theirs', two.userId);
+      expect(await seen(one, { isAdministrator: true })).toEqual([
+        ['a', 7],
+        ['a-b', 7],
+        ['b', 7],
+      ]);
+      expect(await seen(one, { isAdministrator: true, limit: 2 })).toEqual([
+        ['a', 7],
+        ['a-b', 7],
+      ]);
+      expect(await seen(one, { isAdministrator: true, name: 'b' })).toEqual([['b', 7]]);
+      expect(await seen(one, { isAdministrator: true, name: 'theirs' })).toEqual([]);
+    });
+
+    it('shows a user what is granted, in another account too, and where repositories are on request', async () => {
+      const owner = await anAccount('one', null);
+      const user = await anAccount('two', null, false);
+      for (const name of ['granted', 'hidden', 'partly']) await store.create(name, owner.userId);
+      await test.rows(
+        `INSERT INTO manage.organisation_permission (organisation_id, user_id, auth)
+         SELECT id, $1, 3 FROM manage.organisation WHERE name = 'granted'`,
+        [user.userId],
+      );
+      await test.rows(
+        `INSERT INTO registry.repository (organisation_id, path)
+         SELECT id, name || '/app' FROM manage.organisation WHERE name = 'partly'`,
+      );
+      await test.rows(
+        `INSERT INTO manage.repository_permission (repository_id, user_id, auth)
+         SELECT id, $1, 1 FROM registry.repository`,
+        [user.userId],
+      );
+      expect(await seen(user)).toEqual([['granted', 3]]);
+      expect(await seen(user, { withRepositories: true })).toEqual([
+        ['granted', 3],
+        ['partly', 0],
+      ]);
+    });
   });
 });

@@ -1,47 +1,137 @@
-import type { Database } from './database.js';
+import { type Database, isForeignKeyViolation } from './database.js';
 
 export type EnsureOutcome = { organisationId: string } | 'quota-reached' | 'creator-unknown' | 'taken';
 
+export type CreateOrganisationOutcome = { organisationId: string } | 'quota-reached' | 'creator-unknown' | 'exists';
+
+export interface OrganisationRow {
+  id: string;
+  name: string;
+  accountId: string;
+  /** The name of the user who made it. */
+  creatorName: string;
+}
+
+/** An organisation in a user's list, with what the user may do there: 7, 3, 1, or 0 where only repositories are granted. */
+export interface VisibleOrganisation extends OrganisationRow {
+  auth: number;
+}
+
+/** Whose list it is. */
+export interface Viewer {
+  userId: string;
+  accountId: string;
+  isAdministrator: boolean;
+}
+
 const FIND = { name: 'organisation-find', text: `SELECT id FROM manage.organisation WHERE name = $1` };
+const COLUMNS = `o.id, o.name, o.account_id AS "accountId", u.name AS "creatorName"`;
+const SHOW = {
+  name: 'organisation-show',
+  text: `SELECT ${COLUMNS} FROM manage.organisation o JOIN auth."user" u ON u.id = o.creator_id WHERE o.name = $1`,
+};
+const CREATOR = {
+  name: 'organisation-creator',
+  text: `SELECT id, account_id FROM auth."user" WHERE CASE WHEN $1::uuid IS NULL THEN is_administrator ELSE id = $1 END
+         ORDER BY created_at LIMIT 1`,
+};
+const LOCK_ACCOUNT = {
+  name: 'organisation-lock-account',
+  text: `SELECT organisation_quota FROM auth.account WHERE id = $1 FOR UPDATE`,
+};
+const CREATE = {
+  name: 'organisation-create',
+  text: `INSERT INTO manage.organisation (name, account_id, creator_id) SELECT $1, $2, $3
+         WHERE (SELECT count(*) FROM (SELECT FROM manage.organisation WHERE account_id = $2 LIMIT $4) AS owned) < $4
+         ON CONFLICT (name) DO NOTHING RETURNING id`,
+};
+const REMOVE = { name: 'organisation-remove', text: `DELETE FROM manage.organisation WHERE name = $1 RETURNING id` };
+/** An administrator sees all of the account's; others what they have a permission for, and with $4 what they have one in. */
+const LIST = {
+  name: 'organisation-list',
+  text: `SELECT ${COLUMNS}, CASE WHEN $3 AND o.account_id = $2 THEN 7 ELSE coalesce(op.auth, 0) END::int AS auth
+         FROM (SELECT id FROM manage.organisation WHERE $3 AND account_id = $2
+               UNION SELECT organisation_id FROM manage.organisation_permission WHERE user_id = $1
+               UNION SELECT r.organisation_id FROM manage.repository_permission rp
+                 JOIN registry.repository r ON r.id = rp.repository_id WHERE $4 AND rp.user_id = $1) AS visible
+         JOIN manage.organisation o ON o.id = visible.id AND ($5::text IS NULL OR o.name = $5)
+         JOIN auth."user" u ON u.id = o.creator_id
+         LEFT JOIN manage.organisation_permission op ON op.organisation_id = o.id AND op.user_id = $1
+         ORDER BY o.name COLLATE "C" LIMIT $6`,
+};
+const NO_QUOTA = 2_147_483_647;
 
 /** Organisations. Written by manage. */
 export class OrganisationStore {
   constructor(private readonly database: Database) {}
 
   /**
-   * The organisation's id, made for `creatorId`'s account where the name is free and the account's quota allows. The
-   * account's row is locked meanwhile, so that two pushes cannot pass the quota together. Without a creator (open mode)
-   * the first administrator stands for everybody.
+   * Makes an organisation for the creator's account, where the name is free and the account's quota allows. The account's
+   * row is locked meanwhile, so that two cannot pass the quota together. Without a creator (open mode) the first
+   * administrator stands for everybody.
    */
-  async ensure(name: string, creatorId: string | null): Promise<EnsureOutcome> {
-    return this.database.prisma.$transaction(async (tx) => {
-      const found = await tx.organisation.findUnique({ where: { name }, select: { id: true } });
-      if (found) return { organisationId: found.id.toString() };
-      const creator = await tx.user.findFirst({
-        where: creatorId === null ? { isAdministrator: true } : { id: creatorId },
-        orderBy: { createdAt: 'asc' },
-        select: { id: true, accountId: true },
-      });
+  async create(name: string, creatorId: string | null): Promise<CreateOrganisationOutcome> {
+    return this.database.transaction(async (rows) => {
+      const [creator] = await rows<{ id: string; account_id: string }>(CREATOR, [creatorId]);
       if (!creator) return 'creator-unknown';
-      const [account] = await tx.$queryRaw<{ organisation_quota: number | null }[]>`
-        SELECT organisation_quota FROM auth.account WHERE id = ${creator.accountId}::uuid FOR UPDATE`;
-      const [made] = await tx.$queryRaw<{ id: bigint }[]>`
-        INSERT INTO manage.organisation (name, account_id, creator_id)
-        SELECT ${name}, ${creator.accountId}::uuid, ${creator.id}::uuid
-        WHERE (SELECT count(*) FROM manage.organisation WHERE account_id = ${creator.accountId}::uuid)
-          < coalesce(${account?.organisation_quota ?? null}::int, 2147483647)
-        ON CONFLICT (name) DO NOTHING RETURNING id`;
-      if (made) return { organisationId: made.id.toString() };
-      // Another push was faster, or the quota is reached.
-      const other = await tx.organisation.findUnique({ where: { name }, select: { id: true, accountId: true } });
-      if (!other) return 'quota-reached';
-      return other.accountId === creator.accountId ? { organisationId: other.id.toString() } : 'taken';
+      const [account] = await rows<{ organisation_quota: number | null }>(LOCK_ACCOUNT, [creator.account_id]);
+      const quota = account?.organisation_quota ?? NO_QUOTA;
+      const [made] = await rows<{ id: string }>(CREATE, [name, creator.account_id, creator.id, quota]);
+      if (made) return { organisationId: made.id };
+      return (await rows(FIND, [name])).length > 0 ? 'exists' : 'quota-reached';
     });
+  }
+
+  /** The organisation's id, made by `create` where there is none; `taken` where another account was faster. */
+  async ensure(name: string, creatorId: string | null): Promise<EnsureOutcome> {
+    const found = await this.find(name);
+    if (found !== null) return { organisationId: found };
+    const outcome = await this.create(name, creatorId);
+    if (outcome !== 'exists') return outcome;
+    // Made in this very moment: by a push of the same account, or by somebody else.
+    const made = await this.show(name);
+    const [creator] = await this.database.rows<{ account_id: string }>(CREATOR, [creatorId]);
+    return made && made.accountId === creator?.account_id ? { organisationId: made.id } : 'taken';
   }
 
   /** The id, or null where no organisation has this name. */
   async find(name: string): Promise<string | null> {
     const [found] = await this.database.rows<{ id: string }>(FIND, [name]);
     return found?.id ?? null;
+  }
+
+  /** Null where no organisation has this name. */
+  async show(name: string): Promise<OrganisationRow | null> {
+    const [found] = await this.database.rows<OrganisationRow>(SHOW, [name]);
+    return found ?? null;
+  }
+
+  /** Removes an empty organisation with its permissions. One with repositories stays. */
+  async remove(name: string): Promise<'removed' | 'unknown' | 'not-empty'> {
+    try {
+      return (await this.database.rows(REMOVE, [name])).length > 0 ? 'removed' : 'unknown';
+    } catch (error) {
+      if (isForeignKeyViolation(error)) return 'not-empty';
+      throw error;
+    }
+  }
+
+  /**
+   * What a user sees, by name, `limit` at most: the organisations with a permission, all of the account for its
+   * administrator, and with `withRepositories` those too where only a repository is granted. `name` selects one.
+   */
+  async list(
+    viewer: Viewer,
+    options: { name?: string; withRepositories: boolean; limit: number },
+  ): Promise<VisibleOrganisation[]> {
+    const { userId, accountId, isAdministrator } = viewer;
+    return this.database.rows<VisibleOrganisation>(LIST, [
+      userId,
+      accountId,
+      isAdministrator,
+      options.withRepositories,
+      options.name ?? null,
+      options.limit,
+    ]);
   }
 }

@@ -5,6 +5,7 @@ import { AccessKeyStore } from './access-key.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
+import { OrganisationPermissionStore } from './organisation-permission.store.js';
 import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
 import { ReadableRepositoryStore } from './readable-repository.store.js';
@@ -218,6 +219,20 @@ describe('the statements of the stores', () => {
       'an organisation': async () => {
         await organisations.find('org5');
         await organisations.ensure(`fresh${n++}`, userId);
+        await organisations.show('org5');
+        await organisations.list({ userId, accountId, isAdministrator: true }, { withRepositories: true, limit: 100 });
+        await organisations.create(`empty${n}`, userId);
+        await organisations.remove(`empty${n}`);
+      },
+      'the permissions of an organisation': async () => {
+        const permissions = new OrganisationPermissionStore(database);
+        const made = await organisations.create(`granted${n++}`, userId);
+        const { organisationId } = made as { organisationId: string };
+        const granted = [{ userId, userName: 'user', auth: 3 as const }];
+        await permissions.add(organisationId, granted);
+        await permissions.update(organisationId, granted);
+        await permissions.list(organisationId, 100);
+        await permissions.remove(organisationId, [userId]);
       },
       'what decides on access': () => new AccessFactsStore(database).find(repository, accountId, userId),
       'the repositories that somebody may read': async () => {
