@@ -1,3 +1,6 @@
+// The decorators of class-transformer need it, whichever message is imported first.
+import 'reflect-metadata';
+
 /** A class whose fields carry class-validator decorators: the shape of a message and its validation at once. */
 export type MessageClass<T extends object> = new () => T;
 

@@ -10,6 +10,9 @@ export {
 export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
 export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
 export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
+export { defineEvent, defineRequest, type EventContract, type MessageClass, type RequestContract } from './contract.js';
+export { Actor } from './auth/actor.js';
+export { type AccessLevel, DECIDE_ACCESS, DecideAccessV1, type DecidedAccessV1 } from './auth/decide-access.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
 export {
   LIST_READABLE_REPOSITORIES,
@@ -20,11 +23,37 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
+export { VERIFY_SIGNATURE, VerifySignatureV1 } from './auth/verify-signature.v1.js';
+export {
+  CHANGE_ORGANISATION_PERMISSIONS,
+  ChangeOrganisationPermissionsV1,
+  GrantedPermission,
+  MAX_PERMISSIONS_AT_ONCE,
+} from './manage/change-organisation-permissions.v1.js';
+export { CREATE_ORGANISATION, CreateOrganisationV1 } from './manage/create-organisation.v1.js';
+export { DELETE_ORGANISATION, DeleteOrganisationV1 } from './manage/delete-organisation.v1.js';
 export {
   ENSURE_ORGANISATION,
   EnsureOrganisationV1,
   type EnsuredOrganisationV1,
 } from './manage/ensure-organisation.v1.js';
+export {
+  LIST_ORGANISATION_PERMISSIONS,
+  ListOrganisationPermissionsV1,
+  MAX_PERMISSIONS,
+  type OrganisationPermissionsV1,
+  type UserPermissionV1,
+} from './manage/list-organisation-permissions.v1.js';
+export {
+  LIST_ORGANISATIONS,
+  ListOrganisationsV1,
+  MAX_ORGANISATIONS,
+  type OrganisationV1,
+} from './manage/list-organisations.v1.js';
+export {
+  REMOVE_ORGANISATION_PERMISSIONS,
+  RemoveOrganisationPermissionsV1,
+} from './manage/remove-organisation-permissions.v1.js';
 export { COMMIT_UPLOAD, type CommittedUploadV1, CommitUploadV1 } from './registry/commit-upload.v1.js';
 export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
 export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestContract } from '@berth/contracts';
 import { RegistryError } from '@berth/oci';
+import { SwrError } from '@berth/swr';
 import {
   applyDecorators,
   type ArgumentsHost,
@@ -40,13 +41,13 @@ function requestIdOf(context: unknown): string {
   return headers?.get(REQUEST_ID_HEADER) || randomUUID();
 }
 
-/** Puts errors on the wire: a RegistryError as it is, anything else as UNKNOWN after it has been logged here, once. */
+/** Puts errors on the wire: a RegistryError or SwrError as it is, anything else as UNKNOWN after it has been logged here, once. */
 @Catch()
 class RpcErrorFilter implements RpcExceptionFilter {
   private readonly logger = new Logger('Rpc');
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> {
-    if (error instanceof RegistryError) {
+    if (error instanceof RegistryError || error instanceof SwrError) {
       if (error.status >= 500) this.logger.error({ msg: 'request failed', subject: subjectOf(host), err: error });
       return throwError(() => error.toWire());
     }

@@ -7,8 +7,9 @@ export interface RequestOptions {
 
 /**
  * Asks other services. One implementation per transport; callers see contracts only.
- * A RegistryError that the answerer throws arrives as a RegistryError. Nobody there, no answer in time, or no
- * connection: UNAVAILABLE. Anything else that went wrong over there: UNKNOWN, with its log line on that side.
+ * A RegistryError that the answerer throws arrives as a RegistryError, a SwrError as a SwrError. Nobody there, no answer
+ * in time, or no connection: UNAVAILABLE. Anything else that went wrong over there: UNKNOWN, with its log line on that
+ * side.
  */
 export abstract class MessageBus {
   abstract request<Request extends object, Reply>(

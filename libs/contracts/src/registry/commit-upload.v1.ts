@@ -1,5 +1,3 @@
-// class-transformer's decorators need it, whoever imports this first.
-import 'reflect-metadata';
 import type { Digest, RepositoryName } from '@berth/oci';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsInt, IsOptional, IsUUID, ValidateNested } from 'class-validator';

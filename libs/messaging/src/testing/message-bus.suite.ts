@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { REGISTRY_ERRORS, RegistryError } from '@berth/oci';
+import { SwrError } from '@berth/swr';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { MessageBus } from '../message-bus.js';
 import { runInRequestContext } from '../request-context.js';
@@ -85,6 +86,13 @@ export function describeBus(name: string, start: () => Promise<BusUnderTest>): v
           detail: { offset: 5 },
           headers: { Range: '0-4' },
         });
+        expect(service.errors).toEqual([]);
+      });
+
+      it('of the management API crosses as a SwrError with its message', async () => {
+        const error = await failure('swr-error');
+        expect(error).toBeInstanceOf(SwrError);
+        expect(error).toMatchObject({ error: 'ORGANISATION_EXISTS', status: 409, message: 'acme is there already' });
         expect(service.errors).toEqual([]);
       });
 

@@ -1,5 +1,6 @@
 import { defineRequest } from '@berth/contracts';
 import { registryError } from '@berth/oci';
+import { SwrError } from '@berth/swr';
 import { Controller, type LoggerService, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type CustomTransportStrategy, Payload } from '@nestjs/microservices';
@@ -27,8 +28,8 @@ export interface EchoedV1 {
 }
 
 export class FailV1 {
-  @IsIn(['registry-error', 'outage', 'thrown', 'rejected', 'text'])
-  how!: 'registry-error' | 'outage' | 'thrown' | 'rejected' | 'text';
+  @IsIn(['registry-error', 'swr-error', 'outage', 'thrown', 'rejected', 'text'])
+  how!: 'registry-error' | 'swr-error' | 'outage' | 'thrown' | 'rejected' | 'text';
 }
 
 export class NothingV1 {}
@@ -117,6 +118,8 @@ export class TestService {
               { offset: 5 },
               { status: 416, message: 'chunk out of order', headers: { Range: '0-4' } },
             );
+          case 'swr-error':
+            throw new SwrError('ORGANISATION_EXISTS', 'acme is there already');
           case 'outage':
             throw registryError('UNAVAILABLE', undefined, { cause: new Error('the disk is on fire') });
           case 'thrown':

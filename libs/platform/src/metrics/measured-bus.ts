@@ -1,6 +1,7 @@
 import type { RequestContract } from '@berth/contracts';
 import { MessageBus, type RequestOptions } from '@berth/messaging';
 import { RegistryError } from '@berth/oci';
+import { SwrError } from '@berth/swr';
 import type { Metrics } from './metrics.js';
 
 /** A bus that counts and times what passes over it. */
@@ -23,7 +24,7 @@ export class MeasuredBus extends MessageBus {
       observe({ outcome: 'ok' });
       return reply;
     } catch (error) {
-      observe({ outcome: error instanceof RegistryError ? error.code : 'UNKNOWN' });
+      observe({ outcome: outcomeOf(error) });
       throw error;
     }
   }
@@ -35,4 +36,9 @@ export class MeasuredBus extends MessageBus {
   close(): Promise<void> {
     return this.bus.close();
   }
+}
+
+function outcomeOf(error: unknown): string {
+  if (error instanceof SwrError) return error.error;
+  return error instanceof RegistryError ? error.code : 'UNKNOWN';
 }

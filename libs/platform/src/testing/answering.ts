@@ -1,6 +1,7 @@
 import type { RequestContract } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { RegistryError } from '@berth/oci';
+import { SwrError } from '@berth/swr';
 
 /** Answers a contract on the bus as its service would; gives the requests that came, in order. */
 export function answering<Request extends object, Reply>(
@@ -13,7 +14,10 @@ export function answering<Request extends object, Reply>(
     requests.push(data as Request);
     void (async () => answer(data as Request))().then(
       (response) => reply({ response }),
-      (error: unknown) => reply({ err: error instanceof RegistryError ? error.toWire() : { status: 'error' } }),
+      (error: unknown) => {
+        const known = error instanceof RegistryError || error instanceof SwrError;
+        reply({ err: known ? error.toWire() : { status: 'error' } });
+      },
     );
   });
   return requests;
