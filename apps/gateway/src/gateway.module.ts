@@ -1,6 +1,7 @@
 import { HealthController } from '@berth/platform';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { ActorAuthenticator } from './auth/actor-authenticator.js';
 import { Authorizer } from './auth/authorizer.js';
 import { BasicVerifier } from './auth/basic-verifier.js';
 import { TokenController } from './auth/token.controller.js';
@@ -10,6 +11,10 @@ import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
 import { RateLimits } from './limit/rate-limits.js';
+import { ManagementController } from './management/management.controller.js';
+import { ManagementRoutes } from './management/management-routes.js';
+import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
+import { OrganisationRoutes } from './management/organisation.routes.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { CatalogRoutes } from './registry/catalog.routes.js';
@@ -27,18 +32,22 @@ import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
 
 @Module({
-  controllers: [HealthController, OpenApiController, RegistryController, TokenController],
+  controllers: [HealthController, ManagementController, OpenApiController, RegistryController, TokenController],
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
+    ActorAuthenticator,
     Authorizer,
     BasicVerifier,
     BlobRedirects,
     BlobRoutes,
     CatalogRoutes,
     ClientAddress,
+    ManagementRoutes,
     ManifestCache,
     ManifestRoutes,
     ObjectReader,
+    OrganisationAccessRoutes,
+    OrganisationRoutes,
     PublicUrl,
     RateLimits,
     ReferrerRoutes,

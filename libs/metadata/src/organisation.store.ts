@@ -14,7 +14,7 @@ export interface OrganisationRow {
 
 /** An organisation in a user's list, with what the user may do there: 7, 3, 1, or 0 where only repositories are granted. */
 export interface VisibleOrganisation extends OrganisationRow {
-  auth: number;
+  auth: 7 | 3 | 1 | 0;
 }
 
 /** Whose list it is. */

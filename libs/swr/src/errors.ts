@@ -58,6 +58,7 @@ export const SWR_ERRORS = {
   QUERY_INVALID: { status: 400, code: 'SVCSTG.SWR.4001025', message: 'invalid query parameter' },
 
   URL_UNKNOWN: { status: 404, code: 'SVCSTG.SWR.4040083', message: 'there is no such URL' },
+  METHOD_UNKNOWN: { status: 405, code: 'SVCSTG.SWR.4050000', message: 'the URL has no such method' },
   BODY_TOO_LARGE: { status: 413, code: 'SVCSTG.SWR.4131001', message: 'the request body is too large' },
   THROTTLED: { status: 403, code: 'SVCSTG.SWR.4031042', message: 'too many requests' },
   BUSY: { status: 409, code: 'SVCSTG.SWR.4090023', message: 'somebody else changes the same thing: try again' },

@@ -7,6 +7,7 @@ export {
   type SwrErrorName,
   type SwrErrorWire,
 } from './errors.js';
+export { parseWireId, wireId } from './ids.js';
 export { contentRange, listParameters, orderOf, type OrderDirection, type Page, pageOf } from './list-query.js';
 export { parseNewOrganisation, parseNewRepository, repositoryInPath } from './names.js';
 export {

@@ -1,0 +1,57 @@
+import type { RepositoryName } from '@berth/oci';
+import { repositoryInPath } from '@berth/swr';
+
+/** What a path below `/v2/manage/` names. */
+export type ManagementPath =
+  | { kind: 'organisations' }
+  | { kind: 'organisation'; organisation: string }
+  | { kind: 'organisationAccess'; organisation: string }
+  | { kind: 'organisationRepositories'; organisation: string }
+  | { kind: 'repository'; organisation: string; repository: RepositoryName }
+  | { kind: 'repositoryAccess'; organisation: string; repository: RepositoryName }
+  | { kind: 'tags'; organisation: string; repository: RepositoryName }
+  | { kind: 'tag'; organisation: string; repository: RepositoryName; tag: string }
+  | { kind: 'shares'; organisation: string; repository: RepositoryName }
+  | { kind: 'share'; organisation: string; repository: RepositoryName; account: string };
+
+/** Both are in use: `repos` for most, `repositories` for shares. */
+const REPOSITORIES = ['repos', 'repositories'];
+
+/**
+ * Reads the path behind `/v2/manage/`, still percent-encoded. A repository's name may hold slashes, as `$` or as they are,
+ * so what follows it is read from the right. Null where there is nothing; REPOSITORY_UNKNOWN where no repository can have
+ * such a name.
+ */
+export function parseManagementPath(path: string): ManagementPath | null {
+  const segments = path.split('/').map(decode);
+  if (segments.some((segment) => segment === null || segment === '')) return null;
+  const [first, organisation, below, ...rest] = segments as string[];
+  if (first !== 'namespaces') return null;
+  if (organisation === undefined) return { kind: 'organisations' };
+  if (below === undefined) return { kind: 'organisation', organisation };
+  if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
+  if (!REPOSITORIES.includes(below)) return null;
+  return rest.length === 0 ? { kind: 'organisationRepositories', organisation } : inRepository(organisation, rest);
+}
+
+function inRepository(organisation: string, rest: string[]): ManagementPath {
+  const of = (behind: number) => ({
+    organisation,
+    repository: repositoryInPath(organisation, rest.slice(0, rest.length - behind).join('/')),
+  });
+  const [before, last] = [rest.at(-2), rest.at(-1)!];
+  if (rest.length > 2 && before === 'tags') return { kind: 'tag', ...of(2), tag: last };
+  if (rest.length > 2 && before === 'access-domains') return { kind: 'share', ...of(2), account: last };
+  if (rest.length > 1 && last === 'tags') return { kind: 'tags', ...of(1) };
+  if (rest.length > 1 && last === 'access') return { kind: 'repositoryAccess', ...of(1) };
+  if (rest.length > 1 && last === 'access-domains') return { kind: 'shares', ...of(1) };
+  return { kind: 'repository', ...of(0) };
+}
+
+function decode(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}

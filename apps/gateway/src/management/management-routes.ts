@@ -1,0 +1,71 @@
+import type { AccessLevel } from '@berth/contracts';
+import { Injectable } from '@nestjs/common';
+import { OrganisationAccessRoutes } from './organisation-access.routes.js';
+import { OrganisationRoutes } from './organisation.routes.js';
+import type { ManagementPath } from './management-path.js';
+import type { ManagementRequest } from './management-request.js';
+
+/** What an endpoint needs: to be somebody, or a right on what its path names. */
+export type Needs = 'user' | { organisation: Exclude<AccessLevel, 0> } | { repository: Exclude<AccessLevel, 0> };
+
+/** One endpoint: what the SDKs call it, the right that it needs, and what it does. */
+export interface ManagementRoute<Path extends ManagementPath = ManagementPath> {
+  id: string;
+  needs: Needs;
+  handle(request: ManagementRequest, path: Path): Promise<void>;
+}
+
+/** The methods that each path has. */
+export interface ManagementMethods {
+  organisations: 'GET' | 'POST';
+  organisation: 'GET' | 'DELETE';
+  organisationAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+}
+
+type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
+type Table = {
+  [Kind in keyof ManagementMethods]: Record<ManagementMethods[Kind], ManagementRoute<PathOf<Kind>>>;
+};
+
+const READ = { organisation: 1 } as const;
+const MANAGE = { organisation: 7 } as const;
+
+/** Every endpoint of the management API, by path and method. */
+@Injectable()
+export class ManagementRoutes {
+  private readonly table: Map<string, Map<string, ManagementRoute>>;
+
+  constructor(organisations: OrganisationRoutes, access: OrganisationAccessRoutes) {
+    const table: Table = {
+      organisations: {
+        GET: { id: 'listNamespaces', needs: 'user', handle: (request) => organisations.list(request) },
+        POST: { id: 'createNamespace', needs: 'user', handle: (request) => organisations.create(request) },
+      },
+      organisation: {
+        GET: { id: 'showNamespace', needs: READ, handle: (request, path) => organisations.show(request, path) },
+        DELETE: {
+          id: 'deleteNamespaces',
+          needs: MANAGE,
+          handle: (request, path) => organisations.delete(request, path),
+        },
+      },
+      organisationAccess: {
+        GET: { id: 'showNamespaceAuth', needs: READ, handle: (request, path) => access.list(request, path) },
+        POST: { id: 'createNamespaceAuth', needs: MANAGE, handle: (request, path) => access.add(request, path) },
+        PATCH: { id: 'updateNamespaceAuth', needs: MANAGE, handle: (request, path) => access.update(request, path) },
+        DELETE: { id: 'deleteNamespaceAuth', needs: MANAGE, handle: (request, path) => access.remove(request, path) },
+      },
+    };
+    this.table = new Map(
+      Object.entries(table).map(([kind, routes]) => [
+        kind,
+        new Map(Object.entries(routes as Record<string, ManagementRoute>)),
+      ]),
+    );
+  }
+
+  /** The methods of a path, each with its route; none where nothing is served there. */
+  of(kind: ManagementPath['kind']): Map<string, ManagementRoute> {
+    return this.table.get(kind) ?? new Map<string, ManagementRoute>();
+  }
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { type Actor, DECIDE_ACCESS } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { SwrError } from '@berth/swr';
+import { All, Controller, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ActorAuthenticator } from '../auth/actor-authenticator.js';
+import { readBody } from '../http/read-body.js';
+import { answerSwrError } from './error-answer.js';
+import { type ManagementPath, parseManagementPath } from './management-path.js';
+import { type ManagementRoute, ManagementRoutes, type Needs } from './management-routes.js';
+
+const BASE = '/v2/manage/';
+const LARGEST_BODY = 1024 * 1024;
+
+/** The door of the management API: reads the path, finds out who asks, asks what they may, and hands over to the handler. */
+@Controller()
+export class ManagementController {
+  constructor(
+    private readonly routes: ManagementRoutes,
+    private readonly actors: ActorAuthenticator,
+    private readonly bus: MessageBus,
+  ) {}
+
+  @All('v2/manage/*')
+  async handle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    try {
+      await this.dispatch(request, reply);
+    } catch (error) {
+      await answerSwrError(reply, error);
+    }
+  }
+
+  private async dispatch({ raw, method }: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const target = raw.url ?? '';
+    const end = target.indexOf('?');
+    const path = parseManagementPath(target.slice(BASE.length, end < 0 ? undefined : end));
+    if (path === null) throw new SwrError('URL_UNKNOWN');
+    const route = this.routeOf(path, method, reply);
+    reply.registryRoute = route.id;
+    const body = await readBody(raw, LARGEST_BODY);
+    const actor = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'));
+    await this.authorize(actor, route.needs, path);
+    const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
+    await route.handle({ actor, query, body, reply }, path);
+  }
+
+  private routeOf(path: ManagementPath, method: string, reply: FastifyReply): ManagementRoute {
+    const routes = this.routes.of(path.kind);
+    if (routes.size === 0) throw new SwrError('URL_UNKNOWN');
+    const route = routes.get(method);
+    if (route) return route;
+    reply.header('allow', [...routes.keys()].join(', '));
+    throw new SwrError('METHOD_UNKNOWN');
+  }
+
+  /** What somebody may not even read is as good as not there: no answer tells the two apart. */
+  private async authorize(actor: Actor, needs: Needs, path: ManagementPath): Promise<void> {
+    if (needs === 'user' || path.kind === 'organisations') return;
+    const { organisation } = path;
+    const repository = 'repository' in path ? path.repository : undefined;
+    const held = await this.bus.request(DECIDE_ACCESS, { actor, organisation, ...(repository && { repository }) });
+    if ('organisation' in needs) {
+      if (held.organisation === 0) throw new SwrError('ORGANISATION_UNKNOWN');
+      if (held.organisation < needs.organisation) throw new SwrError('ORGANISATION_DENIED');
+    } else {
+      if (held.repository === 0) throw new SwrError('REPOSITORY_UNKNOWN');
+      if (held.repository < needs.repository) throw new SwrError('REPOSITORY_DENIED');
+    }
+  }
+}
