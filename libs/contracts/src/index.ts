@@ -10,7 +10,6 @@ export {
 export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
 export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
 export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
-export { defineEvent, defineRequest, type EventContract, type MessageClass, type RequestContract } from './contract.js';
 export { Actor } from './auth/actor.js';
 export { type AccessLevel, DECIDE_ACCESS, DecideAccessV1, type DecidedAccessV1 } from './auth/decide-access.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
