@@ -1,31 +1,55 @@
-import { AccessFactsStore, AccountStore, Database, ReadableRepositoryStore, SigningKeyStore } from '@berth/metadata';
+import {
+  AccessFactsStore,
+  AccessKeyStore,
+  AccountStore,
+  Database,
+  ProjectStore,
+  ReadableRepositoryStore,
+  SigningKeyStore,
+} from '@berth/metadata';
 import { Module } from '@nestjs/common';
 import { AccessController } from './access/access.controller.js';
+import { AccessKeys } from './access-key/access-keys.js';
 import { AccessService } from './access/access.service.js';
+import { DecideAccess } from './access/decide-access.js';
 import { ReadableRepositories } from './access/readable-repositories.js';
+import { IamController } from './iam/iam.controller.js';
+import { IamTokens } from './iam/iam-tokens.js';
 import { SigningKeys } from './key/signing-keys.js';
 import { IssueToken } from './token/issue-token.js';
 import { RefreshTokens } from './token/refresh-tokens.js';
+import { SignedTokens } from './token/signed-tokens.js';
 import { TokenController } from './token/token.controller.js';
 import { Authenticator } from './user/authenticator.js';
 import { FirstAccount } from './user/first-account.js';
 
-const STORES = [AccessFactsStore, AccountStore, ReadableRepositoryStore, SigningKeyStore].map((store) => ({
+const STORES = [
+  AccessFactsStore,
+  AccessKeyStore,
+  AccountStore,
+  ProjectStore,
+  ReadableRepositoryStore,
+  SigningKeyStore,
+].map((store) => ({
   provide: store,
   useFactory: (database: Database) => new store(database),
   inject: [Database],
 }));
 
 @Module({
-  controllers: [AccessController, TokenController],
+  controllers: [AccessController, IamController, TokenController],
   providers: [
     ...STORES,
+    AccessKeys,
     AccessService,
     Authenticator,
+    DecideAccess,
     FirstAccount,
+    IamTokens,
     IssueToken,
     ReadableRepositories,
     RefreshTokens,
+    SignedTokens,
     SigningKeys,
   ],
 })

@@ -10,6 +10,7 @@ import { ClientAddress } from './http/client-address.js';
 import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
+import { IamController } from './iam/iam.controller.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { ManagementRoutes } from './management/management-routes.js';
@@ -32,7 +33,14 @@ import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
 
 @Module({
-  controllers: [HealthController, ManagementController, OpenApiController, RegistryController, TokenController],
+  controllers: [
+    HealthController,
+    IamController,
+    ManagementController,
+    OpenApiController,
+    RegistryController,
+    TokenController,
+  ],
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     ActorAuthenticator,

@@ -11,8 +11,16 @@ export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
 export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
 export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
 export { Actor } from './auth/actor.js';
-export { type AccessLevel, DECIDE_ACCESS, DecideAccessV1, type DecidedAccessV1 } from './auth/decide-access.v1.js';
+export {
+  type AccessLevel,
+  DECIDE_ACCESS,
+  DecideAccessV1,
+  type DecidedAccessV1,
+  SignedRequest,
+} from './auth/decide-access.v1.js';
+export { ISSUE_IAM_TOKEN, type IssuedIamTokenV1, IssueIamTokenV1, type ProjectV1 } from './auth/issue-iam-token.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
+export { LIST_PROJECTS, ListProjectsV1 } from './auth/list-projects.v1.js';
 export {
   LIST_READABLE_REPOSITORIES,
   ListReadableRepositoriesV1,
@@ -22,7 +30,6 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
-export { VERIFY_SIGNATURE, VerifySignatureV1 } from './auth/verify-signature.v1.js';
 export {
   CHANGE_ORGANISATION_PERMISSIONS,
   ChangeOrganisationPermissionsV1,

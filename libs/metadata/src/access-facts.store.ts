@@ -37,12 +37,21 @@ export class AccessFactsStore {
 
   /** `accountId` and `userId` are null for anonymous. */
   async find(repository: RepositoryName, accountId: string | null, userId: string | null): Promise<AccessFacts> {
-    const [row] = await this.database.rows<FactsRow>(FACTS, [
-      organisationOf(repository),
-      repository,
-      accountId,
-      userId,
-    ]);
+    return this.read(organisationOf(repository), repository, accountId, userId);
+  }
+
+  /** The same of an organisation alone. */
+  async findOrganisation(name: string, accountId: string, userId: string): Promise<AccessFacts> {
+    return this.read(name, null, accountId, userId);
+  }
+
+  private async read(
+    organisation: string,
+    repository: RepositoryName | null,
+    accountId: string | null,
+    userId: string | null,
+  ): Promise<AccessFacts> {
+    const [row] = await this.database.rows<FactsRow>(FACTS, [organisation, repository, accountId, userId]);
     return {
       organisation: row?.organisation_exists
         ? { ownedByAccount: row.owned ?? false, permission: row.organisation_auth }

@@ -8,7 +8,24 @@ export interface StoredUser {
   isAdministrator: boolean;
 }
 
+/** A user with the name of its account. */
+export interface UserOfAccount {
+  userId: string;
+  userName: string;
+  accountId: string;
+  accountName: string;
+  isAdministrator: boolean;
+}
+
 const CREATE_LOCK = 0x626572;
+const USER_OF_ACCOUNT = `SELECT u.id AS "userId", u.name AS "userName", a.id AS "accountId", a.name AS "accountName",
+    u.is_administrator AS "isAdministrator"
+  FROM auth."user" u JOIN auth.account a ON a.id = u.account_id WHERE u.disabled_at IS NULL`;
+const FIND_USER_OF_ACCOUNT = { name: 'account-find-user', text: `${USER_OF_ACCOUNT} AND u.id = $1` };
+const FIRST_ADMINISTRATOR = {
+  name: 'account-first-administrator',
+  text: `${USER_OF_ACCOUNT} AND u.is_administrator ORDER BY u.created_at LIMIT 1`,
+};
 
 /** Accounts and their users. Written by auth. */
 export class AccountStore {
@@ -27,6 +44,23 @@ export class AccountStore {
       await tx.account.create({ data: { name, users: { create: { ...user, isAdministrator: true } } } });
       return true;
     });
+  }
+
+  /** An enabled user of an account, both by name. */
+  async findByNames(accountName: string, name: string): Promise<StoredUser | null> {
+    return this.database.prisma.user.findFirst({ where: { account: { name: accountName }, name, disabledAt: null } });
+  }
+
+  /** An enabled user with the name of its account. */
+  async findUserOfAccount(id: string): Promise<UserOfAccount | null> {
+    const [found] = await this.database.rows<UserOfAccount>(FIND_USER_OF_ACCOUNT, [id]);
+    return found ?? null;
+  }
+
+  /** The administrator who was made first: in open mode it stands for everybody. */
+  async findFirstAdministrator(): Promise<UserOfAccount | null> {
+    const [found] = await this.database.rows<UserOfAccount>(FIRST_ADMINISTRATOR, []);
+    return found ?? null;
   }
 
   /** An enabled user of the first account, by the name given at `docker login`. */

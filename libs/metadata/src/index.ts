@@ -1,6 +1,6 @@
 export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
 export { AccessKeyStore, type AccessKeyRow, type NewAccessKey, type UsableAccessKey } from './access-key.store.js';
-export { AccountStore, type StoredUser } from './account.store.js';
+export { AccountStore, type StoredUser, type UserOfAccount } from './account.store.js';
 export { Database, type DatabaseOptions } from './database.js';
 export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
 export {

@@ -1,5 +1,5 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
-import type { Actor, VerifySignatureV1 } from '@berth/contracts';
+import type { SignedRequest } from '@berth/contracts';
 import { type AccessKeyRow, AccessKeyStore, type UsableAccessKey } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
@@ -47,12 +47,12 @@ export class AccessKeys {
   }
 
   /** Whose key signed. UNAUTHORIZED where none of ours did, or not within 15 minutes of now. */
-  async verifySignature({ accessKey, candidates, signature, signedAt }: VerifySignatureV1): Promise<Actor> {
+  async verifySignature({ accessKey, candidates, signature, signedAt }: SignedRequest): Promise<{ userId: string }> {
     const key = await this.store.findUsable(accessKey);
     const signed = isSignedBy(key ? this.secretOf(key) : UNKNOWN_SECRET, candidates, signature);
     const isFresh = Math.abs(Date.now() - signedAt) <= SKEW_MS;
     if (!key || !signed || !isFresh) throw registryError('UNAUTHORIZED');
-    return actorOf(key);
+    return { userId: key.userId };
   }
 
   /** The user whose access key makes this key of a docker login; null where none does. */
@@ -78,11 +78,3 @@ export const loginKeyOf = (accessKey: string, secretKey: string): string =>
 function random(alphabet: string, length: number): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
 }
-
-const actorOf = ({ userId, userName, accountId, accountName, isAdministrator }: UsableAccessKey): Actor => ({
-  userId,
-  userName,
-  accountId,
-  accountName,
-  isAdministrator,
-});

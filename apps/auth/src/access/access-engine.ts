@@ -1,3 +1,4 @@
+import type { AccessLevel } from '@berth/contracts';
 import type { AccessFacts, StoredUser } from '@berth/metadata';
 
 /** Who asks. */
@@ -28,6 +29,22 @@ export function allowedActions(principal: Principal, facts: AccessFacts): Set<Re
   if (level >= EDIT) actions.add('push');
   if (level >= MANAGE) actions.add('delete');
   return actions;
+}
+
+/**
+ * What a principal may do in an organisation and in a repository of it, as the management API asks. What is not there gives
+ * nothing, also to administrators: it can only be made.
+ */
+export function accessLevels(
+  principal: Principal,
+  facts: AccessFacts,
+): { organisation: AccessLevel; repository: AccessLevel } {
+  const inOrganisation = facts.organisation === null ? 0 : granted(principal, { ...facts, repository: null });
+  const inRepository = Math.max(granted(principal, facts), facts.repository?.isPublic ? READ : 0);
+  return {
+    organisation: inOrganisation as AccessLevel,
+    repository: (facts.repository === null ? 0 : inRepository) as AccessLevel,
+  };
 }
 
 /** 7 manage, 3 edit, 1 read, 0 nothing; a repository's public visibility is not in it. */

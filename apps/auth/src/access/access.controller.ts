@@ -4,6 +4,9 @@ import {
   AUTHORIZE,
   type AuthorizedV1,
   AuthorizeV1,
+  DECIDE_ACCESS,
+  DecideAccessV1,
+  type DecidedAccessV1,
   FIND_MOUNT_SOURCE,
   FindMountSourceV1,
   LIST_READABLE_REPOSITORIES,
@@ -17,6 +20,7 @@ import { Payload } from '@nestjs/microservices';
 import { Authenticator } from '../user/authenticator.js';
 import { principalOf } from './access-engine.js';
 import { AccessService } from './access.service.js';
+import { DecideAccess } from './decide-access.js';
 import { ReadableRepositories } from './readable-repositories.js';
 
 @Controller()
@@ -24,17 +28,23 @@ export class AccessController {
   constructor(
     private readonly authenticator: Authenticator,
     private readonly access: AccessService,
+    private readonly decideAccess: DecideAccess,
     private readonly readable: ReadableRepositories,
   ) {}
 
   @Answers(AUTHENTICATE)
   async authenticate(@Payload() { username, password }: AuthenticateV1): Promise<{ userId: string }> {
-    return { userId: (await this.authenticator.byPassword(username, password)).id };
+    return { userId: (await this.authenticator.byLogin(username, password)).id };
   }
 
   @Answers(AUTHORIZE)
   async authorize(@Payload() { userId, scopes }: AuthorizeV1): Promise<AuthorizedV1> {
     return this.access.intersect(principalOf(await this.authenticator.byId(userId)), scopes);
+  }
+
+  @Answers(DECIDE_ACCESS)
+  decide(@Payload() request: DecideAccessV1): Promise<DecidedAccessV1> {
+    return this.decideAccess.run(request);
   }
 
   @Answers(LIST_READABLE_REPOSITORIES)

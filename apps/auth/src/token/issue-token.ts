@@ -44,7 +44,7 @@ export class IssueToken {
   /** Null is anonymous. */
   private async userOf({ username, password, refreshToken }: IssueTokenV1): Promise<StoredUser | null> {
     if (refreshToken !== undefined) return this.refreshTokens.verify(refreshToken);
-    return username === undefined ? null : this.authenticator.byPassword(username, password ?? '');
+    return username === undefined ? null : this.authenticator.byLogin(username, password ?? '');
   }
 
   private sign(user: StoredUser | null, issuedAt: number, rights: Record<string, Scope[]>): Promise<string> {

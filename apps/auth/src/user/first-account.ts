@@ -1,21 +1,30 @@
-import { AccountStore } from '@berth/metadata';
+import { AccountStore, ProjectStore } from '@berth/metadata';
 import { Settings } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { hashPassword } from './password-hash.js';
 
 export const ADMIN = 'admin';
 
-/** At first start: the account `admin` with its administrator `admin`, whose password the operator chose. */
+/**
+ * At first start: the account `admin` with its administrator `admin`, whose password the operator chose. At every start:
+ * the region's project for each account that has none.
+ */
 @Injectable()
 export class FirstAccount implements OnModuleInit {
   private readonly logger = new Logger(FirstAccount.name);
 
   constructor(
     private readonly accounts: AccountStore,
+    private readonly projects: ProjectStore,
     private readonly settings: Settings,
   ) {}
 
   async onModuleInit(): Promise<void> {
+    await this.makeFirstAccount();
+    await this.projects.ensure(this.settings.region);
+  }
+
+  private async makeFirstAccount(): Promise<void> {
     if (await this.accounts.isInitialised()) return;
     const password = this.settings.adminPassword;
     if (password === undefined) {

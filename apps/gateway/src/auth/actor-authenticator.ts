@@ -1,38 +1,64 @@
 import type { IncomingMessage } from 'node:http';
-import { type Actor, VERIFY_SIGNATURE } from '@berth/contracts';
+import { DECIDE_ACCESS, type DecidedAccessV1, type SignedRequest } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { RegistryError } from '@berth/oci';
+import { RegistryError, type RepositoryName } from '@berth/oci';
+import { Settings } from '@berth/platform';
 import { parseRequestSignature, signingDate, stringsToSign, SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
+import { RateLimits } from '../limit/rate-limits.js';
 
-/** Finds out who makes a request to the management API: by the signature of an access key. */
+/** What of a path decides on access. */
+export interface AccessTarget {
+  organisation?: string;
+  repository?: RepositoryName;
+}
+
+const LONGEST_TOKEN = 4096;
+
+/** Finds out who makes a request to the management API, by token or signature, and what they may do with its target. */
 @Injectable()
 export class ActorAuthenticator {
-  constructor(private readonly bus: MessageBus) {}
+  constructor(
+    private readonly bus: MessageBus,
+    private readonly settings: Settings,
+    private readonly limits: RateLimits,
+  ) {}
 
-  /** CREDENTIALS_MISSING, SIGNATURE_INVALID. `bodySha256` is of the raw body, in hex. */
-  async authenticate(request: IncomingMessage, bodySha256: string): Promise<Actor> {
-    const { authorization } = request.headers;
-    if (authorization === undefined) throw new SwrError('CREDENTIALS_MISSING');
-    const signature = parseRequestSignature(authorization);
-    const headers = headersOf(request);
-    const signedAt = signingDate(headers);
-    if (!signature || !signedAt) throw new SwrError('SIGNATURE_INVALID');
-    const { method = '', url: target = '' } = request;
-    const candidates = stringsToSign({ method, target, headers, bodySha256 }, signature.signedHeaders);
+  /** CREDENTIALS_MISSING, TOKEN_INVALID, SIGNATURE_INVALID. `bodySha256` is of the raw body, in hex. */
+  async authenticate(request: IncomingMessage, bodySha256: string, target: AccessTarget): Promise<DecidedAccessV1> {
+    const credentials = this.credentialsOf(request, bodySha256);
     try {
-      const { actor } = await this.bus.request(VERIFY_SIGNATURE, {
-        accessKey: signature.accessKey,
-        candidates,
-        signature: signature.signature,
-        signedAt: signedAt.getTime(),
-      });
-      return actor;
+      const decided = await this.bus.request(DECIDE_ACCESS, { ...credentials, ...target });
+      this.limits.countCaller(request, decided.actor.userId);
+      return decided;
     } catch (error) {
-      if (error instanceof RegistryError && error.code === 'UNAUTHORIZED') throw new SwrError('SIGNATURE_INVALID');
-      throw error;
+      if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error;
+      throw new SwrError('signed' in credentials ? 'SIGNATURE_INVALID' : 'TOKEN_INVALID');
     }
   }
+
+  private credentialsOf(
+    request: IncomingMessage,
+    bodySha256: string,
+  ): { everything: true } | { token: string } | { signed: SignedRequest } {
+    if (this.settings.open) return { everything: true };
+    const headers = headersOf(request);
+    const token = headers['x-auth-token'];
+    if (token !== undefined) return { token: possibleToken(token) };
+    const { authorization } = headers;
+    if (authorization === undefined) throw new SwrError('CREDENTIALS_MISSING');
+    const signature = parseRequestSignature(authorization);
+    const signedAt = signingDate(headers)?.getTime() ?? -1;
+    if (!signature || signedAt < 0) throw new SwrError('SIGNATURE_INVALID');
+    const { method = '', url: target = '' } = request;
+    const candidates = stringsToSign({ method, target, headers, bodySha256 }, signature.signedHeaders);
+    return { signed: { accessKey: signature.accessKey, candidates, signature: signature.signature, signedAt } };
+  }
+}
+
+function possibleToken(token: string): string {
+  if (token.length > LONGEST_TOKEN) throw new SwrError('TOKEN_INVALID');
+  return token;
 }
 
 const headersOf = ({ headers }: IncomingMessage): Record<string, string | undefined> =>

@@ -2,7 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { registryError } from '@berth/oci';
 
 /** The whole body, of at most `limit` bytes: a longer one is 413 before it is read, or as soon as it has passed the limit. */
-export async function readBody(request: IncomingMessage, limit: number, tooLarge = manifestTooLarge): Promise<Buffer> {
+export async function readBody(
+  request: IncomingMessage,
+  limit: number,
+  tooLarge: (limit: number) => Error = manifestTooLarge,
+): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   const chunks: Buffer[] = [];
   let length = 0;

@@ -14,6 +14,7 @@ export async function answerSwrError(reply: FastifyReply, error: unknown): Promi
     reply.raw.destroy();
     return;
   }
+  if (error instanceof RegistryError && error.headers) reply.headers(error.headers);
   if (known.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   // What is left of the request's body would stand before the next request of this connection.
   reply.request.raw.resume();
@@ -24,7 +25,7 @@ function asSwrError(error: unknown): SwrError {
   if (error instanceof SwrError) return error;
   if (!(error instanceof RegistryError)) return new SwrError('INTERNAL');
   if (error.code === 'UNAVAILABLE') return new SwrError('UNAVAILABLE');
-  if (error.status === 413) return new SwrError('BODY_TOO_LARGE');
+  if (error.code === 'TOOMANYREQUESTS') return new SwrError('THROTTLED');
   if (error.code === 'SIZE_INVALID') return new SwrError('BODY_MALFORMED', error.message);
   return new SwrError('INTERNAL');
 }

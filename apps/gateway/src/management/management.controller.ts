@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type Actor, DECIDE_ACCESS } from '@berth/contracts';
-import { MessageBus } from '@berth/messaging';
+import type { DecidedAccessV1 } from '@berth/contracts';
 import { SwrError } from '@berth/swr';
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ActorAuthenticator } from '../auth/actor-authenticator.js';
+import { type AccessTarget, ActorAuthenticator } from '../auth/actor-authenticator.js';
 import { readBody } from '../http/read-body.js';
 import { answerSwrError } from './error-answer.js';
 import { type ManagementPath, parseManagementPath } from './management-path.js';
@@ -19,7 +18,6 @@ export class ManagementController {
   constructor(
     private readonly routes: ManagementRoutes,
     private readonly actors: ActorAuthenticator,
-    private readonly bus: MessageBus,
   ) {}
 
   @All('v2/manage/*')
@@ -38,11 +36,11 @@ export class ManagementController {
     if (path === null) throw new SwrError('URL_UNKNOWN');
     const route = this.routeOf(path, method, reply);
     reply.registryRoute = route.id;
-    const body = await readBody(raw, LARGEST_BODY);
-    const actor = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'));
-    await this.authorize(actor, route.needs, path);
+    const body = await readBody(raw, LARGEST_BODY, () => new SwrError('BODY_TOO_LARGE'));
+    const held = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'), targetOf(path));
+    demand(route.needs, held);
     const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
-    await route.handle({ actor, query, body, reply }, path);
+    await route.handle({ actor: held.actor, query, body, reply }, path);
   }
 
   private routeOf(path: ManagementPath, method: string, reply: FastifyReply): ManagementRoute {
@@ -53,19 +51,23 @@ export class ManagementController {
     reply.header('allow', [...routes.keys()].join(', '));
     throw new SwrError('METHOD_UNKNOWN');
   }
+}
 
-  /** What somebody may not even read is as good as not there: no answer tells the two apart. */
-  private async authorize(actor: Actor, needs: Needs, path: ManagementPath): Promise<void> {
-    if (needs === 'user' || path.kind === 'organisations') return;
-    const { organisation } = path;
-    const repository = 'repository' in path ? path.repository : undefined;
-    const held = await this.bus.request(DECIDE_ACCESS, { actor, organisation, ...(repository && { repository }) });
-    if ('organisation' in needs) {
-      if (held.organisation === 0) throw new SwrError('ORGANISATION_UNKNOWN');
-      if (held.organisation < needs.organisation) throw new SwrError('ORGANISATION_DENIED');
-    } else {
-      if (held.repository === 0) throw new SwrError('REPOSITORY_UNKNOWN');
-      if (held.repository < needs.repository) throw new SwrError('REPOSITORY_DENIED');
-    }
+function targetOf(path: ManagementPath): AccessTarget {
+  return {
+    ...('organisation' in path && { organisation: path.organisation }),
+    ...('repository' in path && { repository: path.repository }),
+  };
+}
+
+/** What somebody may not even read is as good as not there: no answer tells the two apart. */
+function demand(needs: Needs, held: DecidedAccessV1): void {
+  if (needs === 'user') return;
+  if ('organisation' in needs) {
+    if (held.organisation === 0) throw new SwrError('ORGANISATION_UNKNOWN');
+    if (held.organisation < needs.organisation) throw new SwrError('ORGANISATION_DENIED');
+  } else {
+    if (held.repository === 0) throw new SwrError('REPOSITORY_UNKNOWN');
+    if (held.repository < needs.repository) throw new SwrError('REPOSITORY_DENIED');
   }
 }

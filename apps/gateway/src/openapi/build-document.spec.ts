@@ -6,7 +6,11 @@ import { GatewayModule } from '../gateway.module.js';
 import { RegistryController } from '../registry/registry.controller.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
 import { parseRegistryPath, type RegistryPath } from '../registry/route-grammar.js';
+import { ManagementController } from '../management/management.controller.js';
+import { parseManagementPath } from '../management/management-path.js';
+import { type ManagementMethods, ManagementRoutes } from '../management/management-routes.js';
 import { buildDocument } from './build-document.js';
+import { MANAGEMENT_PATH_TEMPLATES } from './management-documentation.js';
 import type { Operation } from './openapi-document.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PATH_TEMPLATES } from './registry-documentation.js';
@@ -14,8 +18,10 @@ import { structuralTroubles } from '../testing/openapi-check.js';
 
 const nothing = {} as never;
 const routes = new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing);
-const document = buildDocument(routes, '/');
+const management = new ManagementRoutes(nothing, nothing);
+const document = buildDocument(routes, management, '/');
 const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];
+const managed = Object.entries(MANAGEMENT_PATH_TEMPLATES) as [keyof ManagementMethods, string][];
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
 );
@@ -42,14 +48,24 @@ describe(buildDocument, () => {
     expect(parseRegistryPath(filled)?.kind).toBe(kind);
   });
 
+  it.each(managed)(
+    'has the methods of the management API for %s, under a path that its grammar reads as that',
+    (kind, path) => {
+      const documented = operations.filter((one) => one.path === path).map(({ method }) => method);
+      expect(documented.sort()).toEqual([...management.of(kind).keys()].sort());
+      const filled = path.replace(/\{\w+\}/g, 'acme').replace('/v2/manage/', '');
+      expect(parseManagementPath(filled)?.kind).toBe(kind);
+    },
+  );
+
   it('has every endpoint of the controllers, and no other', () => {
     const served = (Reflect.getMetadata('controllers', GatewayModule) as Controller[])
-      .filter((controller) => controller !== RegistryController)
+      .filter((controller) => controller !== RegistryController && controller !== ManagementController)
       .flatMap(endpointsOf);
-    const paths = new Set(Object.values(PATH_TEMPLATES));
+    const paths = new Set([...Object.values(PATH_TEMPLATES), ...Object.values(MANAGEMENT_PATH_TEMPLATES)]);
     const documented = operations.filter(({ path }) => !paths.has(path)).map(({ method, path }) => `${method} ${path}`);
     expect(documented.sort()).toEqual(served.sort());
-    expect(served).toHaveLength(7);
+    expect(served).toHaveLength(10);
     for (const controller of [HealthController, OpenApiController, TokenController]) {
       expect(endpointsOf(controller)).not.toEqual([]);
     }
@@ -85,7 +101,9 @@ describe(buildDocument, () => {
   });
 
   it('says where the paths begin', () => {
-    expect(buildDocument(routes, 'https://registry.example').servers).toEqual([{ url: 'https://registry.example' }]);
+    expect(buildDocument(routes, management, 'https://registry.example').servers).toEqual([
+      { url: 'https://registry.example' },
+    ]);
   });
 });
 

@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs';
 import type { RegistryRoutes, Route } from '../registry/registry-routes.js';
 import type { RegistryPath } from '../registry/route-grammar.js';
-import { buildOperation, type OperationFrame } from './build-operation.js';
+import type { SwrErrorName } from '@berth/swr';
+import type { ManagementPath } from '../management/management-path.js';
+import type { ManagementRoute, ManagementRoutes } from '../management/management-routes.js';
+import { buildOperation, MANAGEMENT_DIALECT, type OperationFrame, REGISTRY_DIALECT } from './build-operation.js';
 import { HEADERS, PATH_PARAMETERS, SCHEMAS, SECURITY_SCHEMES } from './components.js';
 import { type EndpointDocumentation, type ErrorCase, FAULTS } from './endpoint-documentation.js';
+import {
+  MANAGEMENT_DOCUMENTATION,
+  MANAGEMENT_ERRORS_OF_ALL,
+  MANAGEMENT_PATH_TEMPLATES,
+} from './management-documentation.js';
 import type { OpenApiDocument, Operation } from './openapi-document.js';
 import { PATH_TEMPLATES, REGISTRY_DOCUMENTATION } from './registry-documentation.js';
-import { SERVICE_DOCUMENTATION, TAKES_BASIC } from './service-documentation.js';
+import { NEEDS_ACTOR, SERVICE_DOCUMENTATION, TAKES_BASIC } from './service-documentation.js';
 
 const PACKAGE = new URL('../../package.json', import.meta.url);
 
@@ -25,22 +33,24 @@ const REPOSITORY_ERRORS_OF_ALL: ErrorCase[] = [
 ];
 
 /** Everything that the gateway serves over HTTP, as OpenAPI 3.1. `server` is what the paths are relative to. */
-export function buildDocument(routes: RegistryRoutes, server: string): OpenApiDocument {
+export function buildDocument(routes: RegistryRoutes, management: ManagementRoutes, server: string): OpenApiDocument {
   const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
   return {
     openapi: '3.1.1',
     info: {
       title: 'Berth',
       version,
-      description: 'A container image registry: the OCI distribution-spec, and the token flow of Docker.',
+      description:
+        'A container image registry: the OCI distribution-spec, the token flow of Docker, and a management API that is compatible with SWR.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: server }],
     tags: [
       { name: 'registry', description: 'Registry V2, as the OCI distribution-spec defines it.' },
+      { name: 'management', description: 'Organisations and who may do what in them, as SWR has it.' },
       { name: 'service', description: 'Tokens, health, and this document.' },
     ],
-    paths: { ...registryPaths(routes), ...servicePaths() },
+    paths: { ...registryPaths(routes), ...managementPaths(management), ...servicePaths() },
     components: {
       schemas: SCHEMAS,
       parameters: PATH_PARAMETERS,
@@ -73,7 +83,40 @@ function registryFrame(kind: RegistryPath['kind'], method: string, { id, actions
     pathParameters: parametersOf(PATH_TEMPLATES[kind]),
     headers: ['Docker-Distribution-API-Version', 'X-Request-Id'],
     errors: [...(actions.length > 0 ? REPOSITORY_ERRORS_OF_ALL : []), ...REGISTRY_ERRORS_OF_ALL],
+    dialect: REGISTRY_DIALECT,
     security: [{ bearer: actions }, { basic: [] }],
+  };
+}
+
+function managementPaths(management: ManagementRoutes): OpenApiDocument['paths'] {
+  const kinds = Object.keys(MANAGEMENT_PATH_TEMPLATES) as (keyof typeof MANAGEMENT_PATH_TEMPLATES)[];
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      const documented: Record<string, EndpointDocumentation<SwrErrorName>> = MANAGEMENT_DOCUMENTATION[kind];
+      const operations = [...management.of(kind)].map(([method, route]): [string, Operation] => [
+        method.toLowerCase(),
+        buildOperation(managementFrame(kind, method, route), documented[method]!),
+      ]);
+      return [MANAGEMENT_PATH_TEMPLATES[kind], Object.fromEntries(operations)];
+    }),
+  );
+}
+
+function managementFrame(
+  kind: keyof typeof MANAGEMENT_PATH_TEMPLATES & ManagementPath['kind'],
+  method: string,
+  { id, needs }: ManagementRoute,
+): OperationFrame<SwrErrorName> {
+  const ofOrganisation: SwrErrorName[] = needs === 'user' ? [] : ['ORGANISATION_UNKNOWN', 'ORGANISATION_DENIED'];
+  return {
+    id,
+    tag: 'management',
+    method,
+    pathParameters: parametersOf(MANAGEMENT_PATH_TEMPLATES[kind]),
+    headers: ['X-Request-Id'],
+    errors: [...ofOrganisation, ...MANAGEMENT_ERRORS_OF_ALL],
+    dialect: MANAGEMENT_DIALECT,
+    security: AS_ACTOR,
   };
 }
 
@@ -98,7 +141,15 @@ const serviceFrame = (path: string, method: string): OperationFrame => ({
   pathParameters: [],
   headers: ['X-Request-Id'],
   errors: [],
-  security: method === 'GET' && TAKES_BASIC.has(path) ? [{}, { basic: [] }] : [],
+  dialect: REGISTRY_DIALECT,
+  security: securityOf(path, method),
 });
+
+function securityOf(path: string, method: string): Operation['security'] {
+  if (NEEDS_ACTOR.has(path)) return AS_ACTOR;
+  return method === 'GET' && TAKES_BASIC.has(path) ? [{}, { basic: [] }] : [];
+}
+
+const AS_ACTOR: Operation['security'] = [{ iamToken: [] }, { signature: [] }];
 
 const parametersOf = (template: string): string[] => [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);

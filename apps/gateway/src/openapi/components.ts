@@ -1,4 +1,5 @@
 import { REGISTRY_ERRORS } from '@berth/oci';
+import { SWR_ERRORS } from '@berth/swr';
 import type { Header, Parameter, Schema } from './openapi-document.js';
 
 const COMPONENT = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*';
@@ -33,6 +34,7 @@ export const HEADERS = {
   'WWW-Authenticate': text(
     'Where to get a token, and with which scope: Bearer realm, service, scope. At the token endpoint: Basic.',
   ),
+  'X-Subject-Token': text('A token for `X-Auth-Token`.'),
   'X-Request-Id': text("The request's id in every log line; the client's own where it sent one."),
 } satisfies Record<string, Header>;
 
@@ -43,12 +45,73 @@ export const PATH_PARAMETERS = {
     'Repository, `organisation/rest`; one component alone is in `library`. Its slashes are slashes of the path: they are not percent-encoded.',
     { maxLength: 255, pattern: `^${COMPONENT}(/${COMPONENT})*$` },
   ),
+  namespace: inPath('namespace', 'An organisation.', { maxLength: 64 }),
   reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
   digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
 } satisfies Record<string, Parameter>;
 
 export const SCHEMAS: Record<string, Schema> = {
+  ManagementErrors: object(
+    {
+      errors: {
+        type: 'array',
+        items: object({ errorCode: { type: 'string' }, errorMessage: { type: 'string' }, detail: { type: 'string' } }, [
+          'errorCode',
+          'errorMessage',
+          'detail',
+        ]),
+      },
+      error_code: { type: 'string', enum: Object.values(SWR_ERRORS).map(({ code }) => code) },
+      error_msg: { type: 'string', description: 'For people.' },
+      details: {
+        type: 'array',
+        items: object({ error_code: { type: 'string' }, error_msg: { type: 'string' } }, ['error_code', 'error_msg']),
+      },
+    },
+    ['errors', 'error_code', 'error_msg', 'details'],
+  ),
+  IamErrors: object(
+    {
+      error: object({ code: { type: 'integer' }, message: { type: 'string' }, title: { type: 'string' } }, [
+        'code',
+        'message',
+        'title',
+      ]),
+    },
+    ['error'],
+  ),
+  Namespace: object(
+    {
+      id: { type: 'integer' },
+      name: { type: 'string' },
+      creator_name: { type: 'string' },
+      auth: { enum: [7, 3, 1, 0], description: '7 manage, 3 edit, 1 read, 0 only repositories in it.' },
+    },
+    ['id', 'name', 'creator_name', 'auth'],
+  ),
+  NamespaceList: object({ namespaces: { type: 'array', items: { $ref: '#/components/schemas/Namespace' } } }, [
+    'namespaces',
+  ]),
+  NamespaceAuth: object(
+    {
+      id: { type: 'integer' },
+      name: { type: 'string' },
+      creator_name: { type: 'string' },
+      self_auth: { $ref: '#/components/schemas/UserAuth' },
+      others_auths: { type: 'array', items: { $ref: '#/components/schemas/UserAuth' } },
+    },
+    ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
+  ),
+  UserAuth: object(
+    {
+      user_id: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+      user_name: { type: 'string' },
+      auth: { enum: [7, 3, 1] },
+    },
+    ['user_id', 'user_name', 'auth'],
+  ),
+  Nothing: { type: 'object', maxProperties: 0 },
   Errors: object({ errors: { type: 'array', items: { $ref: '#/components/schemas/Error' } } }, ['errors']),
   Error: object(
     {
@@ -131,6 +194,18 @@ export const SECURITY_SCHEMES = {
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description: 'A token of `/auth/token`. The list names the rights that it must carry on the repository.',
+  },
+  iamToken: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-Auth-Token',
+    description: 'A token of `POST /v3/auth/tokens`.',
+  },
+  signature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'SDK-HMAC-SHA256 with an access key, as the SDKs sign.',
   },
   basic: {
     type: 'http',

@@ -3,7 +3,7 @@ import type { HEADERS } from './components.js';
 import type { MediaType, Parameter, RequestBody } from './openapi-document.js';
 
 /** What the document says about one endpoint, besides what its route says itself: path, method, rights. */
-export interface EndpointDocumentation {
+export interface EndpointDocumentation<Code extends string = RegistryErrorCode> {
   summary: string;
   description?: string;
   /** Of the query and of headers; those of the path belong to the path. */
@@ -12,7 +12,7 @@ export interface EndpointDocumentation {
   /** By status. */
   answers: Record<number, Answer>;
   /** Besides those that every endpoint of its kind may answer. */
-  errors: ErrorCase[];
+  errors: ErrorCase<Code>[];
   /** The component that error bodies are; Errors where it does not say. */
   errorSchema?: string;
 }
@@ -27,7 +27,7 @@ export interface Answer {
 export type HeaderName = keyof typeof HEADERS;
 
 /** A code of the catalogue; its status and its reason where they are narrower than the catalogue's. */
-export type ErrorCase = RegistryErrorCode | NarrowedError;
+export type ErrorCase<Code extends string = RegistryErrorCode> = Code | NarrowedError<Code>;
 
 export const TOO_MANY_REQUESTS: ErrorCase = {
   code: 'TOOMANYREQUESTS',
@@ -42,8 +42,8 @@ export const FAULTS: ErrorCase[] = [
   'UNKNOWN',
 ];
 
-export interface NarrowedError {
-  code: RegistryErrorCode;
+export interface NarrowedError<Code extends string = RegistryErrorCode> {
+  code: Code;
   status?: number;
   when?: string;
   headers?: HeaderName[];

@@ -1,6 +1,7 @@
 import { Test } from '@nestjs/testing';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PublicUrl } from '../http/public-url.js';
+import { ManagementRoutes } from '../management/management-routes.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
 import type { OpenApiDocument } from './openapi-document.js';
 import { OpenApiController } from './openapi.controller.js';
@@ -14,6 +15,7 @@ describe('GET /openapi.json', () => {
       controllers: [OpenApiController],
       providers: [
         { provide: PublicUrl, useValue: new PublicUrl({ publicUrl: undefined } as never) },
+        { provide: ManagementRoutes, useValue: new ManagementRoutes(nothing, nothing) },
         { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
       ],
     }).compile();

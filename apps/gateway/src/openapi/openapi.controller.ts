@@ -3,6 +3,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PublicUrl } from '../http/public-url.js';
 import { isNotModified } from '../registry/content-headers.js';
+import { ManagementRoutes } from '../management/management-routes.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
 import { buildDocument } from './build-document.js';
 
@@ -12,8 +13,8 @@ export class OpenApiController {
   private readonly text: string;
   private readonly tag: string;
 
-  constructor(routes: RegistryRoutes, publicUrl: PublicUrl) {
-    this.text = JSON.stringify(buildDocument(routes, publicUrl.location('') || '/'));
+  constructor(routes: RegistryRoutes, management: ManagementRoutes, publicUrl: PublicUrl) {
+    this.text = JSON.stringify(buildDocument(routes, management, publicUrl.location('') || '/'));
     this.tag = createHash('sha256').update(this.text).digest('base64url');
   }
 

@@ -67,10 +67,55 @@ const TOKEN_ENDPOINT: Record<string, EndpointDocumentation> = {
   },
 };
 
+const IAM_ERROR = {
+  'application/json': { schema: { $ref: '#/components/schemas/IamErrors' } },
+};
+const IAM_FAULTS: Record<number, Answer> = {
+  401: { description: 'The credentials are missing, or are not valid now.', content: IAM_ERROR },
+  413: { description: 'The body is larger than 64 KiB.', content: IAM_ERROR },
+  429: { description: 'Too many requests.', headers: ['Retry-After'], content: IAM_ERROR },
+  500: { description: 'It is our fault.', content: IAM_ERROR },
+  503: { description: 'Something behind the gateway is away.', headers: ['Retry-After'], content: IAM_ERROR },
+};
+const anObject = { 'application/json': { schema: { type: 'object' } } };
+
+const IAM_TOKENS: EndpointDocumentation = {
+  summary: 'Gives a token of the management API for a password, in X-Subject-Token. It lasts 24 hours.',
+  description:
+    'The scope is a project by name or id, or the account. `domain` is the account, `user` a user of it: `{"auth":{"identity":{"methods":["password"],"password":{"user":{"name","password","domain":{"name"}}}},"scope":{"project":{"name"}}}}`.',
+  body: { description: 'JSON, 64 KiB at most.', required: true, content: anObject },
+  answers: {
+    201: {
+      description: 'The token, and whose it is.',
+      headers: ['X-Subject-Token', 'Cache-Control'],
+      content: anObject,
+    },
+    400: { description: 'The body is not that.', content: IAM_ERROR },
+    ...IAM_FAULTS,
+  },
+  errors: [],
+};
+
+const PROJECTS: EndpointDocumentation = {
+  summary: 'Lists the projects of the account.',
+  parameters: [{ name: 'name', in: 'query', description: 'This one only.', schema: { type: 'string' } }],
+  answers: { 200: { description: 'The projects.', content: anObject }, ...IAM_FAULTS },
+  errors: [],
+};
+
+const DOMAINS: EndpointDocumentation = {
+  summary: 'Lists the accounts of the user: its own.',
+  answers: { 200: { description: 'The account.', content: anObject }, ...IAM_FAULTS },
+  errors: [],
+};
+
 /** The endpoints besides the registry's, by path and method. A test holds them against the gateway's controllers. */
 export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocumentation>> = {
   [TOKEN_PATH]: TOKEN_ENDPOINT,
   [SWR_TOKEN_PATH]: TOKEN_ENDPOINT,
+  '/v3/auth/tokens': { POST: IAM_TOKENS },
+  '/v3/projects': { GET: PROJECTS },
+  '/v3/auth/domains': { GET: DOMAINS },
   '/livez': {
     GET: {
       summary: 'Says that the process answers.',
@@ -114,6 +159,9 @@ export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocume
     },
   },
 };
+
+/** Which of these need the credentials of the management API. */
+export const NEEDS_ACTOR = new Set(['/v3/projects', '/v3/auth/domains']);
 
 /** Which of these take Basic credentials with GET, and may do without. */
 export const TAKES_BASIC = new Set([TOKEN_PATH, SWR_TOKEN_PATH]);

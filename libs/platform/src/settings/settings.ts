@@ -331,6 +331,16 @@ export class Settings {
   @IsBoolean()
   schema1Default!: boolean;
 
+  @Setting('BERTH_REGION', {
+    type: 'text',
+    default: 'local',
+    doc: 'The region, as SDKs call it: the project of each account is named after it, and a docker login by access key begins with it.',
+  })
+  @Matches(/^[a-z0-9][a-z0-9_-]{0,63}$/, {
+    message: 'must be 1 to 64 lower-case letters, digits, hyphens and underscores',
+  })
+  region!: string;
+
   @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
   @IsInt()
   @Min(60)

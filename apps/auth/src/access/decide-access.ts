@@ -1,0 +1,63 @@
+import type { AccessLevel, DecideAccessV1, DecidedAccessV1 } from '@berth/contracts';
+import { type AccessFacts, AccessFactsStore, AccountStore, type UserOfAccount } from '@berth/metadata';
+import { registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { AccessKeys } from '../access-key/access-keys.js';
+import { IamTokens } from '../iam/iam-tokens.js';
+import { accessLevels, type Principal } from './access-engine.js';
+
+/**
+ * What the management API asks before it does anything: who somebody is now, and what they may do with what a path names.
+ * A user who was disabled, a key that was removed and a permission that was taken away count from the next request on.
+ */
+@Injectable()
+export class DecideAccess {
+  constructor(
+    private readonly tokens: IamTokens,
+    private readonly accessKeys: AccessKeys,
+    private readonly accounts: AccountStore,
+    private readonly facts: AccessFactsStore,
+  ) {}
+
+  async run(request: DecideAccessV1): Promise<DecidedAccessV1> {
+    const actor = await this.actorOf(request);
+    const facts = await this.factsOf(request, actor);
+    if (request.everything) return { actor, ...everythingThatIsThere(facts) };
+    return { actor, ...accessLevels(principalOf(actor), facts) };
+  }
+
+  private async actorOf({ token, signed, everything }: DecideAccessV1): Promise<UserOfAccount> {
+    if (everything) return this.firstAdministrator();
+    if (token === undefined && signed === undefined) throw registryError('UNAUTHORIZED');
+    const { userId } = signed ? await this.accessKeys.verifySignature(signed) : await this.tokens.verify(token!);
+    const actor = await this.accounts.findUserOfAccount(userId);
+    if (!actor) throw registryError('UNAUTHORIZED');
+    return actor;
+  }
+
+  private async firstAdministrator(): Promise<UserOfAccount> {
+    const administrator = await this.accounts.findFirstAdministrator();
+    if (!administrator) throw registryError('UNAUTHORIZED');
+    return administrator;
+  }
+
+  private async factsOf({ organisation, repository }: DecideAccessV1, actor: UserOfAccount): Promise<AccessFacts> {
+    const { accountId, userId } = actor;
+    if (organisation === undefined) return { organisation: null, repository: null };
+    return repository === undefined
+      ? this.facts.findOrganisation(organisation, accountId, userId)
+      : this.facts.find(repository, accountId, userId);
+  }
+}
+
+const everythingThatIsThere = ({ organisation, repository }: AccessFacts) => ({
+  organisation: (organisation ? 7 : 0) as AccessLevel,
+  repository: (repository ? 7 : 0) as AccessLevel,
+});
+
+const principalOf = ({ userId: id, accountId, isAdministrator }: UserOfAccount): Principal => ({
+  kind: 'user',
+  id,
+  accountId,
+  isAdministrator,
+});

@@ -1,0 +1,45 @@
+import type { IssuedIamTokenV1, IssueIamTokenV1, ProjectV1 } from '@berth/contracts';
+import { AccountStore, ProjectStore } from '@berth/metadata';
+import { registryError } from '@berth/oci';
+import { Injectable } from '@nestjs/common';
+import { SignedTokens } from '../token/signed-tokens.js';
+import { Authenticator } from '../user/authenticator.js';
+
+const LIFE_SECONDS = 86_400;
+export const MOST_PROJECTS = 1_000;
+
+/** Tokens of the management API. They say who somebody is, and nothing of what they may do: that is asked each time. */
+@Injectable()
+export class IamTokens {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly accounts: AccountStore,
+    private readonly projects: ProjectStore,
+    private readonly tokens: SignedTokens,
+  ) {}
+
+  async issue(request: IssueIamTokenV1): Promise<IssuedIamTokenV1> {
+    const { id } = await this.authenticator.byAccount(request.accountName, request.userName, request.password);
+    const actor = await this.accounts.findUserOfAccount(id);
+    if (!actor) throw registryError('UNAUTHORIZED');
+    const project = request.scope === 'project' ? await this.projectOf(actor.accountId, request) : null;
+    const issuedAt = Math.floor(Date.now() / 1000);
+    const life = { issuedAt, lifeSeconds: LIFE_SECONDS };
+    const token = await this.tokens.sign('iam+jwt', id, project ? { project: project.id } : {}, life);
+    const at = (seconds: number) => new Date(seconds * 1000).toISOString();
+    return { token, actor, project, issuedAt: at(issuedAt), expiresAt: at(issuedAt + LIFE_SECONDS) };
+  }
+
+  /** Whose it is. UNAUTHORIZED where it is none of ours, or is over. */
+  async verify(token: string): Promise<{ userId: string }> {
+    const { sub } = await this.tokens.verify('iam+jwt', token, [], 'the token is not valid');
+    return { userId: sub! };
+  }
+
+  private async projectOf(accountId: string, { projectId, projectName }: IssueIamTokenV1): Promise<ProjectV1> {
+    const projects = await this.projects.list(accountId, projectName ?? null, MOST_PROJECTS);
+    const project = projects.find(({ id }) => projectId === undefined || id === projectId);
+    if (!project) throw registryError('UNAUTHORIZED', undefined, { message: 'there is no such project' });
+    return { id: project.id, name: project.name };
+  }
+}

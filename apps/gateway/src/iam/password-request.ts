@@ -1,0 +1,59 @@
+import type { IssueIamTokenV1 } from '@berth/contracts';
+import { parseWireId } from '@berth/swr';
+import { IamError } from './iam-error.js';
+
+const LONGEST_NAME = 256;
+const LONGEST_PASSWORD = 4096;
+
+/**
+ * Reads the body of `POST /v3/auth/tokens`: a user's password, and a project or an account as the scope. Of both the
+ * project counts; without any it is the account. 400 where it is anything else. Source: IAM API reference, "Obtaining a
+ * User Token".
+ */
+export function parsePasswordRequest(bytes: Buffer): IssueIamTokenV1 {
+  const auth = objectIn(jsonOf(bytes), 'auth');
+  const identity = objectIn(auth, 'identity');
+  const { methods } = identity;
+  if (!Array.isArray(methods) || methods.length !== 1 || methods[0] !== 'password') throw invalid();
+  const user = objectIn(objectIn(identity, 'password'), 'user');
+  const names = {
+    accountName: textIn(objectIn(user, 'domain'), 'name', LONGEST_NAME),
+    userName: textIn(user, 'name', LONGEST_NAME),
+    password: textIn(user, 'password', LONGEST_PASSWORD),
+  };
+  const scope = auth['scope'] === undefined ? {} : objectIn(auth, 'scope');
+  if (scope['project'] === undefined) return { ...names, scope: 'account' };
+  const project = objectIn(scope, 'project');
+  if (project['id'] === undefined) {
+    return { ...names, scope: 'project', projectName: textIn(project, 'name', LONGEST_NAME) };
+  }
+  const projectId = parseWireId(textIn(project, 'id', LONGEST_NAME));
+  if (projectId === null) throw invalid();
+  return { ...names, scope: 'project', projectId };
+}
+
+type JsonObject = Record<string, unknown>;
+
+function jsonOf(bytes: Buffer): JsonObject {
+  try {
+    return asObject(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw invalid(cause);
+  }
+}
+
+const objectIn = (object: JsonObject, key: string): JsonObject =>
+  asObject(Object.hasOwn(object, key) ? object[key] : undefined);
+
+function asObject(value: unknown): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid();
+  return value as JsonObject;
+}
+
+function textIn(object: JsonObject, key: string, longest: number): string {
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
+  if (typeof value !== 'string' || value === '' || value.length > longest) throw invalid();
+  return value;
+}
+
+const invalid = (cause?: unknown) => new IamError(400, 'The request body is invalid', { cause });

@@ -1,0 +1,114 @@
+import type { SwrErrorName } from '@berth/swr';
+import type { ManagementMethods } from '../management/management-routes.js';
+import type { Answer, EndpointDocumentation, ErrorCase } from './endpoint-documentation.js';
+import type { RequestBody, Schema } from './openapi-document.js';
+
+/** How the paths that the grammar reads look to people. */
+export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> = {
+  organisations: '/v2/manage/namespaces',
+  organisation: '/v2/manage/namespaces/{namespace}',
+  organisationAccess: '/v2/manage/namespaces/{namespace}/access',
+};
+
+/** Of every endpoint of the management API. */
+export const MANAGEMENT_ERRORS_OF_ALL: ErrorCase<SwrErrorName>[] = [
+  'CREDENTIALS_MISSING',
+  'TOKEN_INVALID',
+  'SIGNATURE_INVALID',
+  'BODY_MALFORMED',
+  'BODY_TOO_LARGE',
+  { code: 'THROTTLED', headers: ['Retry-After'] },
+  { code: 'UNAVAILABLE', when: 'something behind the gateway is away', headers: ['Retry-After'] },
+  'INTERNAL',
+];
+
+type ManagementDocumentation = {
+  [Kind in keyof ManagementMethods]: Record<ManagementMethods[Kind], EndpointDocumentation<SwrErrorName>>;
+};
+
+const json = (schema: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } });
+const DONE: Answer = { description: 'It is done.', content: json('Nothing') };
+const GONE: Answer = { description: 'It is gone.' };
+
+const USER_AUTHS: RequestBody = body({
+  type: 'array',
+  minItems: 1,
+  maxItems: 500,
+  items: { $ref: '#/components/schemas/UserAuth' },
+});
+
+/** What the document says about each endpoint of the management API. One that a path has and this has not does not compile. */
+export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
+  organisations: {
+    GET: {
+      summary: 'Lists the organisations that the user sees, by name.',
+      parameters: [
+        query('namespace', 'This one only.'),
+        query('mode', '`visible`: those too where only a repository is granted.', { enum: ['visible'] }),
+        query('filter', 'The same as `namespace::x|mode::visible`; what it names goes before the other parameters.'),
+      ],
+      answers: { 200: { description: 'The list; empty where there is none.', content: json('NamespaceList') } },
+      errors: ['FILTER_INVALID', 'QUERY_INVALID'],
+    },
+    POST: {
+      summary: 'Makes an organisation in the account of the user.',
+      body: body({
+        type: 'object',
+        properties: { namespace: { type: 'string', minLength: 1, maxLength: 64 } },
+        required: ['namespace'],
+      }),
+      answers: { 201: DONE },
+      errors: [
+        'ORGANISATION_NAME_INVALID',
+        'FIELD_MISSING',
+        'ORGANISATION_QUOTA_REACHED',
+        { code: 'ORGANISATION_EXISTS', when: 'it exists, in whosever account' },
+      ],
+    },
+  },
+  organisation: {
+    GET: {
+      summary: 'Shows an organisation.',
+      answers: { 200: { description: 'The organisation.', content: json('Namespace') } },
+      errors: [],
+    },
+    DELETE: {
+      summary: 'Deletes an organisation that has no repositories.',
+      answers: { 204: GONE },
+      errors: ['ORGANISATION_NOT_EMPTY'],
+    },
+  },
+  organisationAccess: {
+    GET: {
+      summary: 'Shows who may do what in an organisation.',
+      answers: { 200: { description: 'The user, and the others.', content: json('NamespaceAuth') } },
+      errors: [],
+    },
+    POST: {
+      summary: 'Gives users of the account a permission: all of them or none.',
+      body: USER_AUTHS,
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'PERMISSION_INVALID', 'USER_INVALID', 'PERMISSION_EXISTS'],
+    },
+    PATCH: {
+      summary: 'Changes permissions: all of them or none.',
+      body: USER_AUTHS,
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'PERMISSION_INVALID', 'USER_INVALID', 'PERMISSION_UNKNOWN'],
+    },
+    DELETE: {
+      summary: 'Takes permissions away: all of them or none.',
+      body: body({ type: 'array', minItems: 1, maxItems: 500, items: { type: 'string' } }),
+      answers: { 204: GONE },
+      errors: ['USER_INVALID', 'PERMISSION_UNKNOWN'],
+    },
+  },
+};
+
+function body(schema: Schema): RequestBody {
+  return { description: 'JSON, 1 MiB at most.', required: true, content: { 'application/json': { schema } } };
+}
+
+function query(name: string, description: string, schema: Schema = {}) {
+  return { name, in: 'query' as const, description, schema: { type: 'string', ...schema } };
+}

@@ -1,0 +1,52 @@
+import { IsIn, IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { defineRequest } from '../contract.js';
+import type { Actor } from './actor.js';
+
+/** Asks for a token of the management API, for a user's password. */
+export class IssueIamTokenV1 {
+  @IsString()
+  @MaxLength(256)
+  accountName!: string;
+
+  @IsString()
+  @MaxLength(256)
+  userName!: string;
+
+  @IsString()
+  @MaxLength(4096)
+  password!: string;
+
+  @IsIn(['account', 'project'])
+  scope!: 'account' | 'project';
+
+  /** The project by one of the two; without either the account's first. */
+  @IsOptional()
+  @IsUUID()
+  projectId?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  projectName?: string;
+}
+
+export interface ProjectV1 {
+  id: string;
+  name: string;
+}
+
+export interface IssuedIamTokenV1 {
+  token: string;
+  actor: Actor;
+  /** Null for an account's scope. */
+  project: ProjectV1 | null;
+  /** RFC 3339. */
+  issuedAt: string;
+  expiresAt: string;
+}
+
+/** UNAUTHORIZED where name and password are not an enabled user's of that account, or there is no such project. */
+export const ISSUE_IAM_TOKEN = defineRequest<IssueIamTokenV1, IssuedIamTokenV1>(
+  'auth.iam-token.issue.v1',
+  IssueIamTokenV1,
+);
