@@ -9,6 +9,8 @@ import {
 } from '@berth/metadata';
 import { Module } from '@nestjs/common';
 import { AccessController } from './access/access.controller.js';
+import { AccessKeyAdmin } from './access-key/access-key-admin.js';
+import { AccessKeyController } from './access-key/access-key.controller.js';
 import { AccessKeys } from './access-key/access-keys.js';
 import { AccessService } from './access/access.service.js';
 import { DecideAccess } from './access/decide-access.js';
@@ -37,9 +39,10 @@ const STORES = [
 }));
 
 @Module({
-  controllers: [AccessController, IamController, TokenController],
+  controllers: [AccessController, AccessKeyController, IamController, TokenController],
   providers: [
     ...STORES,
+    AccessKeyAdmin,
     AccessKeys,
     AccessService,
     Authenticator,

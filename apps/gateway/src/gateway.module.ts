@@ -10,12 +10,15 @@ import { ClientAddress } from './http/client-address.js';
 import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
+import { CredentialController } from './iam/credential.controller.js';
 import { IamController } from './iam/iam.controller.js';
+import { IamRequests } from './iam/iam-requests.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
+import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { CatalogRoutes } from './registry/catalog.routes.js';
@@ -34,12 +37,14 @@ import { ObjectReader } from './transfer/object-reader.js';
 
 @Module({
   controllers: [
+    CredentialController,
     HealthController,
     IamController,
     ManagementController,
     OpenApiController,
     RegistryController,
     TokenController,
+    VersionController,
   ],
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
@@ -50,6 +55,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     BlobRoutes,
     CatalogRoutes,
     ClientAddress,
+    IamRequests,
     ManagementRoutes,
     ManifestCache,
     ManifestRoutes,

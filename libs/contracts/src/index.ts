@@ -10,7 +10,16 @@ export {
 export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
 export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
 export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
+export { type AccessKeyV1 } from './auth/access-key.js';
 export { Actor } from './auth/actor.js';
+export { CHANGE_ACCESS_KEY, ChangeAccessKeyV1 } from './auth/change-access-key.v1.js';
+export {
+  CREATE_ACCESS_KEY,
+  CreateAccessKeyV1,
+  type CreatedAccessKeyV1,
+  MAX_ACCESS_KEYS,
+  MAX_DESCRIPTION,
+} from './auth/create-access-key.v1.js';
 export {
   type AccessLevel,
   DECIDE_ACCESS,
@@ -20,6 +29,7 @@ export {
 } from './auth/decide-access.v1.js';
 export { ISSUE_IAM_TOKEN, type IssuedIamTokenV1, IssueIamTokenV1, type ProjectV1 } from './auth/issue-iam-token.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
+export { LIST_ACCESS_KEYS, ListAccessKeysV1 } from './auth/list-access-keys.v1.js';
 export { LIST_PROJECTS, ListProjectsV1 } from './auth/list-projects.v1.js';
 export {
   LIST_READABLE_REPOSITORIES,

@@ -44,6 +44,7 @@ const FIND_USABLE = {
          WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL
            AND (k.expires_at IS NULL OR k.expires_at > now())`,
 };
+const OWNER = { name: 'access-key-owner', text: `SELECT user_id FROM auth.access_key WHERE id = $1` };
 const LIST = {
   name: 'access-key-list',
   text: `SELECT * FROM auth.access_key WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > now())
@@ -89,6 +90,12 @@ export class AccessKeyStore {
       accountId: row.account_id,
       accountName: row.account_name,
     };
+  }
+
+  /** Whose key it is; null where there is no such key. */
+  async findOwner(id: string): Promise<string | null> {
+    const [row] = await this.database.rows<{ user_id: string }>(OWNER, [id]);
+    return row?.user_id ?? null;
   }
 
   /** A user's keys, the oldest first, `limit` at most; not those that have expired. */

@@ -254,6 +254,7 @@ describe('the statements of the stores', () => {
         const id = `KEY${n++}`;
         await keys.create({ id, userId, secretEncrypted: Buffer.from('x'), description: '', lifeSeconds: null });
         await keys.findUsable(id);
+        await keys.findOwner(id);
         await keys.list(userId, 10);
         await keys.setDisabled(id, userId, true);
         await keys.remove(id, userId);

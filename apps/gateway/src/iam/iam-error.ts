@@ -7,6 +7,9 @@ const RETRY_AFTER_SECONDS = '5';
 const TITLES: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
   413: 'Request Entity Too Large',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
@@ -41,7 +44,6 @@ function asIamError(error: unknown): IamError {
   if (!(error instanceof RegistryError)) return new IamError(500, 'internal error');
   if (error.code === 'UNAUTHORIZED') return new IamError(401, 'The username or password is wrong.');
   if (error.code === 'UNAVAILABLE') return new IamError(503, 'service unavailable');
-  if (error.status === 413 || error.status === 429) return new IamError(error.status, error.message);
-  if (error.status < 500) return new IamError(400, 'The request body is invalid');
-  return new IamError(500, 'internal error');
+  if (error.status >= 500) return new IamError(500, 'internal error');
+  return new IamError(error.status in TITLES ? error.status : 400, error.message);
 }

@@ -1,23 +1,19 @@
-import { createHash } from 'node:crypto';
 import { type Actor, ISSUE_IAM_TOKEN, LIST_PROJECTS, type ProjectV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { SwrError, wireId } from '@berth/swr';
+import { wireId } from '@berth/swr';
 import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ActorAuthenticator } from '../auth/actor-authenticator.js';
 import { PublicUrl } from '../http/public-url.js';
-import { readBody } from '../http/read-body.js';
-import { answerIamError, IamError } from './iam-error.js';
+import { answerIamError } from './iam-error.js';
+import { IamRequests } from './iam-requests.js';
 import { parsePasswordRequest } from './password-request.js';
-
-const LARGEST_BODY = 64 * 1024;
 
 /** What SDKs and scripts ask of IAM before they call the management API. Source: IAM API reference. */
 @Controller('v3')
 export class IamController {
   constructor(
     private readonly bus: MessageBus,
-    private readonly actors: ActorAuthenticator,
+    private readonly requests: IamRequests,
     private readonly publicUrl: PublicUrl,
   ) {}
 
@@ -26,7 +22,7 @@ export class IamController {
   @HttpCode(201)
   async issueToken(@Req() { raw }: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
-      const request = parsePasswordRequest(await readBody(raw, LARGEST_BODY, tooLarge));
+      const request = parsePasswordRequest(await this.requests.bodyOf(raw));
       const { token, actor, project, issuedAt, expiresAt } = await this.bus.request(ISSUE_IAM_TOKEN, request);
       reply.header('x-subject-token', token).header('cache-control', 'no-store');
       const times = { issued_at: microseconds(issuedAt), expires_at: microseconds(expiresAt) };
@@ -40,7 +36,7 @@ export class IamController {
   @Get('projects')
   async listProjects(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
-      const { userId } = await this.actorOf(request);
+      const { userId } = (await this.requests.authenticated(request.raw)).actor;
       const name = new URL(request.raw.url ?? '', 'http://any').searchParams.get('name') || undefined;
       const { actor, projects } = await this.bus.request(LIST_PROJECTS, {
         userId,
@@ -62,22 +58,12 @@ export class IamController {
   @Get('auth/domains')
   async listDomains(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
-      const { accountId, accountName } = await this.actorOf(request);
+      const { accountId, accountName } = (await this.requests.authenticated(request.raw)).actor;
       const self = this.publicUrl.absolute(request.raw, '/v3/auth/domains');
       const id = wireId(accountId);
       const domain = { id, name: accountName, description: '', enabled: true, links: { self: `${self}/${id}` } };
       await reply.send({ domains: [domain], links: { self } });
     });
-  }
-
-  /** SDKs send a body with a GET, and sign it. */
-  private async actorOf({ raw }: FastifyRequest): Promise<Actor> {
-    const body = await readBody(raw, LARGEST_BODY, tooLarge);
-    try {
-      return (await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'), {})).actor;
-    } catch (error) {
-      throw error instanceof SwrError ? new IamError(401, error.message) : error;
-    }
   }
 }
 
@@ -88,8 +74,6 @@ async function answering(reply: FastifyReply, work: () => Promise<void>): Promis
     await answerIamError(reply, error);
   }
 }
-
-const tooLarge = (limit: number) => new IamError(413, `the body is larger than ${limit} bytes`);
 
 /** As IAM writes times: always six digits behind the second. */
 const microseconds = (time: string): string => time.replace(/Z$/, '000Z');

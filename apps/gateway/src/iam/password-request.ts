@@ -1,6 +1,6 @@
 import type { IssueIamTokenV1 } from '@berth/contracts';
 import { parseWireId } from '@berth/swr';
-import { IamError } from './iam-error.js';
+import { invalidBody, jsonOf, objectIn, textIn } from './json-body.js';
 
 const LONGEST_NAME = 256;
 const LONGEST_PASSWORD = 4096;
@@ -14,7 +14,7 @@ export function parsePasswordRequest(bytes: Buffer): IssueIamTokenV1 {
   const auth = objectIn(jsonOf(bytes), 'auth');
   const identity = objectIn(auth, 'identity');
   const { methods } = identity;
-  if (!Array.isArray(methods) || methods.length !== 1 || methods[0] !== 'password') throw invalid();
+  if (!Array.isArray(methods) || methods.length !== 1 || methods[0] !== 'password') throw invalidBody();
   const user = objectIn(objectIn(identity, 'password'), 'user');
   const names = {
     accountName: textIn(objectIn(user, 'domain'), 'name', LONGEST_NAME),
@@ -28,32 +28,6 @@ export function parsePasswordRequest(bytes: Buffer): IssueIamTokenV1 {
     return { ...names, scope: 'project', projectName: textIn(project, 'name', LONGEST_NAME) };
   }
   const projectId = parseWireId(textIn(project, 'id', LONGEST_NAME));
-  if (projectId === null) throw invalid();
+  if (projectId === null) throw invalidBody();
   return { ...names, scope: 'project', projectId };
 }
-
-type JsonObject = Record<string, unknown>;
-
-function jsonOf(bytes: Buffer): JsonObject {
-  try {
-    return asObject(JSON.parse(bytes.toString('utf8')));
-  } catch (cause) {
-    throw invalid(cause);
-  }
-}
-
-const objectIn = (object: JsonObject, key: string): JsonObject =>
-  asObject(Object.hasOwn(object, key) ? object[key] : undefined);
-
-function asObject(value: unknown): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid();
-  return value as JsonObject;
-}
-
-function textIn(object: JsonObject, key: string, longest: number): string {
-  const value = Object.hasOwn(object, key) ? object[key] : undefined;
-  if (typeof value !== 'string' || value === '' || value.length > longest) throw invalid();
-  return value;
-}
-
-const invalid = (cause?: unknown) => new IamError(400, 'The request body is invalid', { cause });

@@ -135,10 +135,12 @@ function servicePaths(): OpenApiDocument['paths'] {
 }
 
 const serviceFrame = (path: string, method: string): OperationFrame => ({
-  id: method.toLowerCase() + path.replace(/(?:^|[/.])(\w)/g, (_, letter: string) => letter.toUpperCase()),
+  id:
+    method.toLowerCase() +
+    path.replace(/[{}-]/g, '').replace(/(?:^|[/.])(\w)/g, (_, letter: string) => letter.toUpperCase()),
   tag: 'service',
   method,
-  pathParameters: [],
+  pathParameters: parametersOf(path),
   headers: ['X-Request-Id'],
   errors: [],
   dialect: REGISTRY_DIALECT,

@@ -45,6 +45,7 @@ export const PATH_PARAMETERS = {
     'Repository, `organisation/rest`; one component alone is in `library`. Its slashes are slashes of the path: they are not percent-encoded.',
     { maxLength: 255, pattern: `^${COMPONENT}(/${COMPONENT})*$` },
   ),
+  accessKey: inPath('accessKey', 'An access key: AK.', { maxLength: 64 }),
   namespace: inPath('namespace', 'An organisation.', { maxLength: 64 }),
   reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
   digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),

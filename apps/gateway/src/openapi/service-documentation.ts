@@ -103,6 +103,69 @@ const PROJECTS: EndpointDocumentation = {
   errors: [],
 };
 
+const IAM_BAD_BODY: Record<number, Answer> = { 400: { description: 'The body is not that.', content: IAM_ERROR } };
+const IAM_DENIED: Record<number, Answer> = {
+  403: { description: 'That user is of another account, or the actor no administrator.', content: IAM_ERROR },
+};
+const NO_SUCH_KEY: Record<number, Answer> = {
+  404: { description: 'There is no such key, or it is not for the actor to change.', content: IAM_ERROR },
+};
+const CREDENTIALS: Record<string, EndpointDocumentation> = {
+  POST: {
+    summary: 'Makes an access key, for oneself or by an administrator for a user of its account.',
+    description: 'The secret is shown in this answer and never again: `{"credential":{"user_id","description"}}`.',
+    body: { description: 'JSON, 64 KiB at most.', required: true, content: anObject },
+    answers: {
+      201: { description: 'The key and its secret.', headers: ['Cache-Control'], content: anObject },
+      409: { description: 'The user has 20 access keys.', content: IAM_ERROR },
+      ...IAM_BAD_BODY,
+      ...IAM_DENIED,
+      ...IAM_FAULTS,
+    },
+    errors: [],
+  },
+  GET: {
+    summary: 'Lists access keys, without their secrets.',
+    parameters: [{ name: 'user_id', in: 'query', description: 'Whose; oneself without.', schema: { type: 'string' } }],
+    answers: {
+      200: { description: 'The keys.', content: anObject },
+      ...IAM_BAD_BODY,
+      ...IAM_DENIED,
+      ...IAM_FAULTS,
+    },
+    errors: [],
+  },
+};
+const CREDENTIAL: Record<string, EndpointDocumentation> = {
+  PUT: {
+    summary: 'Disables or enables an access key: `{"credential":{"status":"inactive"}}`.',
+    body: { description: 'JSON, 64 KiB at most.', required: true, content: anObject },
+    answers: {
+      200: { description: 'The key and its status.', content: anObject },
+      ...IAM_BAD_BODY,
+      ...NO_SUCH_KEY,
+      ...IAM_FAULTS,
+    },
+    errors: [],
+  },
+  DELETE: {
+    summary: 'Removes an access key.',
+    answers: { 204: { description: 'It is gone.' }, ...NO_SUCH_KEY, ...IAM_FAULTS },
+    errors: [],
+  },
+};
+
+const VERSIONS: EndpointDocumentation = {
+  summary: 'Lists the versions of the management API.',
+  answers: { 200: { description: 'The versions.', content: anObject } },
+  errors: [],
+};
+const VERSION: EndpointDocumentation = {
+  summary: 'Shows the version 2 of the management API. With a slash at the end it is the registry.',
+  answers: { 200: { description: 'The version.', content: anObject } },
+  errors: [],
+};
+
 const DOMAINS: EndpointDocumentation = {
   summary: 'Lists the accounts of the user: its own.',
   answers: { 200: { description: 'The account.', content: anObject }, ...IAM_FAULTS },
@@ -113,7 +176,11 @@ const DOMAINS: EndpointDocumentation = {
 export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocumentation>> = {
   [TOKEN_PATH]: TOKEN_ENDPOINT,
   [SWR_TOKEN_PATH]: TOKEN_ENDPOINT,
+  '/': { GET: VERSIONS },
+  '/v2': { GET: VERSION },
   '/v3/auth/tokens': { POST: IAM_TOKENS },
+  '/v3.0/OS-CREDENTIAL/credentials': CREDENTIALS,
+  '/v3.0/OS-CREDENTIAL/credentials/{accessKey}': CREDENTIAL,
   '/v3/projects': { GET: PROJECTS },
   '/v3/auth/domains': { GET: DOMAINS },
   '/livez': {
@@ -161,7 +228,12 @@ export const SERVICE_DOCUMENTATION: Record<string, Record<string, EndpointDocume
 };
 
 /** Which of these need the credentials of the management API. */
-export const NEEDS_ACTOR = new Set(['/v3/projects', '/v3/auth/domains']);
+export const NEEDS_ACTOR = new Set([
+  '/v3.0/OS-CREDENTIAL/credentials',
+  '/v3.0/OS-CREDENTIAL/credentials/{accessKey}',
+  '/v3/projects',
+  '/v3/auth/domains',
+]);
 
 /** Which of these take Basic credentials with GET, and may do without. */
 export const TAKES_BASIC = new Set([TOKEN_PATH, SWR_TOKEN_PATH]);
