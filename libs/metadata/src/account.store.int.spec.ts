@@ -62,4 +62,43 @@ describe(AccountStore.name, () => {
       expect(await store.findForLogin('admin')).toBeNull();
     });
   });
+
+  describe('of several accounts', () => {
+    const ids: Record<string, string> = {};
+    beforeEach(async () => {
+      await store.createFirst('root', USER);
+      const second = await on.test.database.prisma.account.create({
+        data: { name: 'second', users: { create: { name: 'admin', passwordHash: '-', isAdministrator: true } } },
+        include: { users: true },
+      });
+      ids['admin'] = second.users[0]!.id;
+    });
+
+    it('finds a user by both names', async () => {
+      expect(await store.findByNames('second', 'admin')).toMatchObject({ id: ids['admin'] });
+      expect(await store.findByNames('second', 'nobody')).toBeNull();
+      expect(await store.findByNames('third', 'admin')).toBeNull();
+    });
+
+    it('gives a user with its account', async () => {
+      expect(await store.findUserOfAccount(ids['admin']!)).toEqual({
+        userId: ids['admin'],
+        userName: 'admin',
+        accountId: expect.any(String),
+        accountName: 'second',
+        isAdministrator: true,
+      });
+    });
+
+    it('knows which administrator came first', async () => {
+      expect(await store.findFirstAdministrator()).toMatchObject({ accountName: 'root', isAdministrator: true });
+    });
+
+    it('gives none who is disabled', async () => {
+      await on.test.rows('UPDATE auth."user" SET disabled_at = now()');
+      expect(await store.findByNames('second', 'admin')).toBeNull();
+      expect(await store.findUserOfAccount(ids['admin']!)).toBeNull();
+      expect(await store.findFirstAdministrator()).toBeNull();
+    });
+  });
 });

@@ -234,7 +234,10 @@ describe('the statements of the stores', () => {
         await permissions.list(organisationId, 100);
         await permissions.remove(organisationId, [userId]);
       },
-      'what decides on access': () => new AccessFactsStore(database).find(repository, accountId, userId),
+      'what decides on access': async () => {
+        await new AccessFactsStore(database).find(repository, accountId, userId);
+        await new AccessFactsStore(database).findOrganisation('org5', accountId, userId);
+      },
       'the repositories that somebody may read': async () => {
         for (const isAdministrator of [true, false]) {
           await readable.list({ id: userId, accountId, isAdministrator }, 'org5', 10);
@@ -248,7 +251,11 @@ describe('the statements of the stores', () => {
         await readable.findAnyMountSource(digest);
       },
       'a user by id': () => new AccountStore(database).findEnabled(userId),
-      'a user by name': () => new AccountStore(database).findForLogin('user'),
+      'a user by name': async () => {
+        await new AccountStore(database).findForLogin('user');
+        await new AccountStore(database).findByNames('account7', 'user');
+        await new AccountStore(database).findUserOfAccount(userId);
+      },
       'an access key, from its making to its removal': async () => {
         const keys = new AccessKeyStore(database);
         const id = `KEY${n++}`;

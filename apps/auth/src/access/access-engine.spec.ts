@@ -1,5 +1,5 @@
 import type { AccessFacts } from '@berth/metadata';
-import { allowedActions, type Principal } from './access-engine.js';
+import { accessLevels, allowedActions, type Principal } from './access-engine.js';
 
 const ANONYMOUS: Principal = { kind: 'anonymous' };
 const user = (isAdministrator: boolean): Principal => ({ kind: 'user', id: 'u', accountId: 'a', isAdministrator });
@@ -81,5 +81,37 @@ describe(allowedActions, () => {
     const shared: Repository = { isPublic: true, permission: null, sharedWithAccount: true };
     expect(actions(user(false), ORGANISATIONS['foreign, no permission']!, shared)).toEqual(['pull']);
     expect(actions(user(true), ORGANISATIONS['foreign, no permission']!, shared)).toEqual(['pull']);
+  });
+});
+
+describe(accessLevels, () => {
+  it('gives in an organisation what is held there, and in a repository at least that', () => {
+    const [organisation, repository] = [ORGANISATIONS['own, edit']!, REPOSITORIES['private, read']!];
+    expect(accessLevels(user(false), { organisation, repository })).toEqual({ organisation: 3, repository: 3 });
+    expect(accessLevels(user(true), { organisation, repository })).toEqual({ organisation: 7, repository: 7 });
+  });
+
+  it('gives a permission on a repository, a share and public visibility for that repository alone', () => {
+    const organisation = ORGANISATIONS['foreign, no permission']!;
+    const levels = (name: string) => accessLevels(user(true), { organisation, repository: REPOSITORIES[name]! });
+    expect(levels('private')).toEqual({ organisation: 0, repository: 0 });
+    expect(levels('public')).toEqual({ organisation: 0, repository: 1 });
+    expect(levels('shared')).toEqual({ organisation: 0, repository: 1 });
+    expect(levels('private, edit')).toEqual({ organisation: 0, repository: 3 });
+    expect(levels('public, manage')).toEqual({ organisation: 0, repository: 7 });
+  });
+
+  it('gives nothing in what is not there, to administrators neither', () => {
+    expect(accessLevels(user(true), { organisation: null, repository: null })).toEqual({
+      organisation: 0,
+      repository: 0,
+    });
+    const organisation = ORGANISATIONS['own, manage']!;
+    expect(accessLevels(user(true), { organisation, repository: null })).toEqual({ organisation: 7, repository: 0 });
+  });
+
+  it('gives anonymous what is public', () => {
+    const [organisation, repository] = [ORGANISATIONS['own, manage']!, REPOSITORIES['public']!];
+    expect(accessLevels(ANONYMOUS, { organisation, repository })).toEqual({ organisation: 0, repository: 1 });
   });
 });
