@@ -33,6 +33,7 @@ export class ActorAuthenticator {
       return decided;
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error;
+      this.limits.countCaller(request, undefined);
       throw new SwrError('signed' in credentials ? 'SIGNATURE_INVALID' : 'TOKEN_INVALID');
     }
   }

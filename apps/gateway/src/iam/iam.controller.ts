@@ -1,9 +1,18 @@
-import { type Actor, ISSUE_IAM_TOKEN, LIST_PROJECTS, type ProjectV1 } from '@berth/contracts';
+import {
+  type Actor,
+  ISSUE_IAM_TOKEN,
+  type IssuedIamTokenV1,
+  type IssueIamTokenV1,
+  LIST_PROJECTS,
+  type ProjectV1,
+} from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
+import { RegistryError } from '@berth/oci';
 import { wireId } from '@berth/swr';
 import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PublicUrl } from '../http/public-url.js';
+import { RateLimits } from '../limit/rate-limits.js';
 import { answerIamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
 import { parsePasswordRequest } from './password-request.js';
@@ -15,6 +24,7 @@ export class IamController {
     private readonly bus: MessageBus,
     private readonly requests: IamRequests,
     private readonly publicUrl: PublicUrl,
+    private readonly limits: RateLimits,
   ) {}
 
   /** A token for a password, in `X-Subject-Token`. */
@@ -23,13 +33,24 @@ export class IamController {
   async issueToken(@Req() { raw }: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
       const request = parsePasswordRequest(await this.requests.bodyOf(raw));
-      const { token, actor, project, issuedAt, expiresAt } = await this.bus.request(ISSUE_IAM_TOKEN, request);
+      const { token, actor, project, issuedAt, expiresAt } = await this.issued(raw, request);
       reply.header('x-subject-token', token).header('cache-control', 'no-store');
       const times = { issued_at: microseconds(issuedAt), expires_at: microseconds(expiresAt) };
       await reply
         .status(201)
         .send({ token: { catalog: [], ...times, methods: ['password'], ...shown(actor, project) } });
     });
+  }
+
+  /** As at the registry's token endpoint: wrong passwords count for the address, and none is looked at beyond its limit. */
+  private async issued(raw: FastifyRequest['raw'], request: IssueIamTokenV1): Promise<IssuedIamTokenV1> {
+    this.limits.refuseGuesses(raw);
+    const issued = await this.bus.request(ISSUE_IAM_TOKEN, request).catch((error: unknown) => {
+      if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
+      throw error;
+    });
+    this.limits.countCaller(raw, issued.actor.userId);
+    return issued;
   }
 
   /** The projects of the account. */
