@@ -338,6 +338,13 @@ describe('the management API', () => {
       expect(answer.header('allow')).toBe('GET, POST');
     });
 
+    it('that looks like a push is told in the words of the registry that there is no such name', async () => {
+      for (const path of ['/v2/manage/app/blobs/uploads/', '/v2/manage/blobs/uploads/']) {
+        const answer = await exchange({ method: 'POST', url: url(path) });
+        expect(answer.expect(400).codes).toEqual(['NAME_INVALID']);
+      }
+    });
+
     it('needs credentials', async () => {
       const answer = await exchange({ method: 'GET', url: url('/v2/manage/namespaces') });
       expect(codeOf(answer.expect(401))).toBe('SVCSTG.S2I.4019000');

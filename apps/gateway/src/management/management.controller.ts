@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { DecidedAccessV1 } from '@berth/contracts';
+import { RegistryError } from '@berth/oci';
 import { SwrError } from '@berth/swr';
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AccessTarget, ActorAuthenticator } from '../auth/actor-authenticator.js';
+import { answerError } from '../http/error-answer.js';
 import { readBody } from '../http/read-body.js';
+import { parseRegistryPath } from '../registry/route-grammar.js';
 import { answerSwrError } from './error-answer.js';
 import { type ManagementPath, parseManagementPath } from './management-path.js';
 import { type ManagementRoute, ManagementRoutes, type Needs } from './management-routes.js';
@@ -25,7 +28,7 @@ export class ManagementController {
     try {
       await this.dispatch(request, reply);
     } catch (error) {
-      await answerSwrError(reply, error);
+      await (isOfRegistry(error) ? answerError : answerSwrError)(reply, error);
     }
   }
 
@@ -33,7 +36,7 @@ export class ManagementController {
     const target = raw.url ?? '';
     const end = target.indexOf('?');
     const path = parseManagementPath(target.slice(BASE.length, end < 0 ? undefined : end));
-    if (path === null) throw new SwrError('URL_UNKNOWN');
+    if (path === null) throw nothingAt(target.slice('/v2/'.length, end < 0 ? undefined : end));
     const route = this.routeOf(path, method, reply);
     reply.registryRoute = route.id;
     const body = await readBody(raw, LARGEST_BODY, () => new SwrError('BODY_TOO_LARGE'));
@@ -52,6 +55,19 @@ export class ManagementController {
     throw new SwrError('METHOD_UNKNOWN');
   }
 }
+
+/** Whoever pushes to `manage/app` speaks to the registry, and is told in its words that there is no such name. */
+function nothingAt(path: string): Error {
+  try {
+    parseRegistryPath(path);
+  } catch (error) {
+    if (isOfRegistry(error)) return error;
+  }
+  return new SwrError('URL_UNKNOWN');
+}
+
+const isOfRegistry = (error: unknown): error is RegistryError =>
+  error instanceof RegistryError && error.code === 'NAME_INVALID';
 
 function targetOf(path: ManagementPath): AccessTarget {
   return {
