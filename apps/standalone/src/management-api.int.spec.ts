@@ -360,6 +360,17 @@ describe('the management API', () => {
       (await exchange({ method: 'GET', url: url('/v2/') })).expect(401);
     });
 
+    it('of a name that is longer than any finds nothing', async () => {
+      const long = 'x'.repeat(300);
+      const shown = await ask('admin', 'GET', `/v2/manage/namespaces/${long}`);
+      expect(codeOf(shown.expect(404))).toBe('SVCSTG.SWR.4040058');
+      const listed = await ask('admin', 'GET', `/v2/manage/namespaces?namespace=${long}`);
+      expect(listed.expect(200).json()).toEqual({ namespaces: [] });
+      expect((await ask('admin', 'GET', `/v3/projects?name=${long}`)).expect(200).json()).toMatchObject({
+        projects: [],
+      });
+    });
+
     it('is not read beyond a megabyte', async () => {
       const answer = await ask('admin', 'POST', '/v2/manage/namespaces', { namespace: 'x'.repeat(1_100_000) });
       expect(codeOf(answer.expect(413))).toBe('SVCSTG.SWR.4131001');

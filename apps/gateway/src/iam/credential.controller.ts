@@ -13,7 +13,7 @@ import { Controller, Delete, Get, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerIamError, IamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
-import { asObject, type JsonObject, jsonOf, objectIn, optionalTextIn, textIn } from './json-body.js';
+import { type JsonObject, jsonOf, objectIn, optionalTextIn, textIn } from './json-body.js';
 
 const LONGEST_ID = 64;
 
@@ -55,7 +55,7 @@ export class CredentialController {
   @Put(':accessKey')
   async update(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.answer(request, reply, async (actor, body) => {
-      const status = textIn(asObject(objectIn(jsonOf(body), 'credential')), 'status', LONGEST_ID);
+      const status = textIn(objectIn(jsonOf(body), 'credential'), 'status', LONGEST_ID);
       if (status !== 'active' && status !== 'inactive') throw new IamError(400, 'status must be active or inactive');
       const accessKey = await this.change(request, actor, status === 'active' ? 'enable' : 'disable');
       await reply.send({ credential: { access: accessKey, status } });

@@ -17,6 +17,9 @@ import { answerIamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
 import { parsePasswordRequest } from './password-request.js';
 
+/** Longer than any project's, so that what is cut off finds none either. */
+const NAME_MATTERS = 256;
+
 /** What SDKs and scripts ask of IAM before they call the management API. Source: IAM API reference. */
 @Controller('v3')
 export class IamController {
@@ -58,7 +61,8 @@ export class IamController {
   async listProjects(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
       const { userId } = (await this.requests.authenticated(request.raw)).actor;
-      const name = new URL(request.raw.url ?? '', 'http://any').searchParams.get('name') || undefined;
+      const name =
+        new URL(request.raw.url ?? '', 'http://any').searchParams.get('name')?.slice(0, NAME_MATTERS) || undefined;
       const { actor, projects } = await this.bus.request(LIST_PROJECTS, {
         userId,
         ...(name !== undefined && { name }),

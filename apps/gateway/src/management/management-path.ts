@@ -1,5 +1,5 @@
 import type { RepositoryName } from '@berth/oci';
-import { repositoryInPath } from '@berth/swr';
+import { repositoryInPath, SwrError } from '@berth/swr';
 
 /** What a path below `/v2/manage/` names. */
 export type ManagementPath =
@@ -14,13 +14,16 @@ export type ManagementPath =
   | { kind: 'shares'; organisation: string; repository: RepositoryName }
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string };
 
+/** No organisation, and no message between the services, has a longer name. */
+export const LONGEST_ORGANISATION = 255;
+
 /** Both are in use: `repos` for most, `repositories` for shares. */
 const REPOSITORIES = ['repos', 'repositories'];
 
 /**
  * Reads the path behind `/v2/manage/`, still percent-encoded. A repository's name may hold slashes, as `$` or as they are,
- * so what follows it is read from the right. Null where there is nothing; REPOSITORY_UNKNOWN where no repository can have
- * such a name.
+ * so what follows it is read from the right. Null where there is nothing; REPOSITORY_UNKNOWN and ORGANISATION_UNKNOWN
+ * where none can have such a name.
  */
 export function parseManagementPath(path: string): ManagementPath | null {
   const segments = path.split('/').map(decode);
@@ -28,6 +31,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
   const [first, organisation, below, ...rest] = segments as string[];
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
+  if (organisation.length > LONGEST_ORGANISATION) throw new SwrError('ORGANISATION_UNKNOWN');
   if (below === undefined) return { kind: 'organisation', organisation };
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
   if (!REPOSITORIES.includes(below)) return null;

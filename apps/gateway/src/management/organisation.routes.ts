@@ -3,6 +3,7 @@ import { MessageBus } from '@berth/messaging';
 import { listParameters, parseNewOrganisation, SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import { IsString } from 'class-validator';
+import { LONGEST_ORGANISATION } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 import { bodyOf } from './request-body.js';
 
@@ -30,6 +31,7 @@ export class OrganisationRoutes {
   async list({ actor, query, reply }: ManagementRequest): Promise<void> {
     const { namespace: name, mode } = listParameters(query, ['namespace', 'mode']);
     if (mode !== undefined && mode !== 'visible') throw new SwrError('QUERY_INVALID', 'mode must be visible');
+    if (name !== undefined && name.length > LONGEST_ORGANISATION) return void (await reply.send({ namespaces: [] }));
     const withRepositories = mode === 'visible';
     const { organisations } = await this.bus.request(LIST_ORGANISATIONS, {
       actor,
