@@ -9,7 +9,7 @@ import {
 import { InProcessBus } from '@berth/messaging';
 import { AccountStore, Database, deployMigrations, OrganisationStore, RepositoryStore } from '@berth/metadata';
 import { digestOf, parseRepositoryName } from '@berth/oci';
-import { startPostgres, type TestPostgres } from '@berth/testing';
+import { ALL_BUT_DATE, startPostgres, type TestPostgres } from '@berth/testing';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AuthModule } from './auth.module.js';
 import { type InProcessService, startInProcess } from '@berth/platform/testing';
@@ -29,19 +29,6 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 const emptyDatabase = () => postgres.createDatabase(undefined, { template });
-
-const EVERYTHING_BUT_DATE = [
-  'hrtime',
-  'nextTick',
-  'performance',
-  'queueMicrotask',
-  'setImmediate',
-  'clearImmediate',
-  'setInterval',
-  'clearInterval',
-  'setTimeout',
-  'clearTimeout',
-] as const;
 
 /** The token with other fields in its header (0) or its payload (1), under the signature that it had. */
 function withPart(token: string, part: 0 | 1, change: object): string {
@@ -183,7 +170,7 @@ describe(AuthModule, () => {
     it('ends after the time that is set', async () => {
       const token = await refreshToken();
       const { exp } = decodeJwt(token);
-      jest.useFakeTimers({ doNotFake: [...EVERYTHING_BUT_DATE], now: (exp! + 1) * 1000 });
+      jest.useFakeTimers({ doNotFake: [...ALL_BUT_DATE], now: (exp! + 1) * 1000 });
       const error = await failureOf(refresh(token));
       jest.useRealTimers();
       expect(error).toMatchObject({ code: 'UNAUTHORIZED', message: 'the refresh token is not valid' });

@@ -2,24 +2,20 @@ import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
-import { basic, claimsOf, digestOf, eventually, exchange, randomBlob, type RegistryClient } from '@berth/testing';
+import {
+  ALL_BUT_DATE,
+  basic,
+  claimsOf,
+  digestOf,
+  eventually,
+  exchange,
+  randomBlob,
+  type RegistryClient,
+} from '@berth/testing';
 import { type Standalone, startStandalone } from './standalone.js';
 import { BOB, LARGEST_BLOB, startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
 
 jest.setTimeout(60_000);
-
-const ALL_BUT_DATE = [
-  'hrtime',
-  'nextTick',
-  'performance',
-  'queueMicrotask',
-  'setImmediate',
-  'clearImmediate',
-  'setInterval',
-  'clearInterval',
-  'setTimeout',
-  'clearTimeout',
-] as const;
 
 describe(startStandalone, () => {
   let whole: WholeRegistry;

@@ -1,3 +1,4 @@
+export { ALL_BUT_DATE } from './all-but-date.js';
 export { eventually, GiveUp, type EventuallyOptions } from './eventually.js';
 export { commandOf, recordUse, type RecordedProgram } from './client-record.js';
 export { firstReason, missingLine, requireOrSkip, whereProvided } from './missing.js';
