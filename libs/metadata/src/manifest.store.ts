@@ -46,22 +46,22 @@ export type DeleteManifestOutcome = 'deleted' | 'unknown' | 'referenced';
 
 const REFERENCED = {
   name: 'manifest-referenced',
-  text: `SELECT r.id AS repository_id, found.digest, found.size, found.child_id FROM registry.repository r LEFT JOIN LATERAL (
-      SELECT rb.digest, b.size, NULL::bigint AS child_id FROM registry.repository_blob rb
-      JOIN registry.blob b ON b.digest = rb.digest WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
+  text: `SELECT r.id AS repository_id, found.digest, found.size, found.child_id, found.image_size FROM registry.repository r LEFT JOIN LATERAL (
+      SELECT rb.digest, rb.size, NULL::bigint AS child_id, NULL::bigint AS image_size FROM registry.repository_blob rb
+      WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
       UNION ALL
-      SELECT m.digest, m.size, m.id FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
+      SELECT m.digest, m.size, m.id, m.image_size FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
     ) found ON true WHERE r.path = $1`,
 };
 const PUT = {
   name: 'manifest-put',
   text: `WITH made AS (
       INSERT INTO registry.manifest
-        (repository_id, digest, media_type, artifact_type, subject_digest, annotations, size, payload, review_after)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() END)
+        (repository_id, digest, media_type, artifact_type, subject_digest, annotations, size, payload, image_size, review_after)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $15, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() END)
       ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = excluded.review_after,
         media_type = excluded.media_type, artifact_type = excluded.artifact_type,
-        subject_digest = excluded.subject_digest, annotations = excluded.annotations RETURNING id),
+        subject_digest = excluded.subject_digest, annotations = excluded.annotations, image_size = excluded.image_size RETURNING id),
     blobs AS (INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
       SELECT made.id, $1, digest FROM made, unnest($9::text[]) WITH ORDINALITY AS u(digest, n) ORDER BY n ON CONFLICT DO NOTHING),
     children AS (INSERT INTO registry.manifest_child (parent_id, child_id)
@@ -174,10 +174,16 @@ export class ManifestStore {
     ].filter(({ stated, size }) => stated !== size);
     if (wrongSizes.length > 0) return { wrongSizes };
     const entriesThatAreBlobs = others.filter((digest) => !children.has(digest));
+    const referenced = [...new Set([...blobs, ...entriesThatAreBlobs])].sort();
+    const sizes = [
+      ...referenced.map((digest) => links.get(digest)!),
+      ...[...children.values()].map((row) => Number(row.image_size)),
+    ];
     return {
       repositoryId: found[0].repository_id,
-      blobs: [...new Set([...blobs, ...entriesThatAreBlobs])].sort(),
+      blobs: referenced,
       children: [...children.values()].map((row) => row.child_id!),
+      size: sizes.reduce((sum, size) => sum + size, 0),
     };
   }
 
@@ -218,6 +224,7 @@ export class ManifestStore {
       event.subject,
       JSON.stringify(event.payload),
       onlyNew,
+      payload.length + references.size,
     ]);
     return tagged.map(({ name }) => name);
   }
@@ -230,6 +237,8 @@ interface References {
   /** In digest order, which is the order in which the foreign keys lock. */
   blobs: string[];
   children: string[];
+  /** Bytes of all of them, an index' images with what they refer to. */
+  size: number;
 }
 
 interface ReferencedRow {
@@ -237,6 +246,7 @@ interface ReferencedRow {
   digest: Digest;
   size: string;
   child_id: string | null;
+  image_size: string | null;
 }
 
 interface ManifestRow {

@@ -64,15 +64,15 @@ const SEED = [
    SELECT r.id, o.account_id FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id`,
   `INSERT INTO registry.blob (digest, object_key, size)
    SELECT 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'key' || n, 1000 FROM generate_series(1, ${ROWS}) n`,
-  `INSERT INTO registry.repository_blob (repository_id, digest, review_after)
-   SELECT (SELECT min(id) FROM registry.repository) + row_number() OVER (ORDER BY digest) % ${REPOSITORIES}, digest,
+  `INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
+   SELECT (SELECT min(id) FROM registry.repository) + row_number() OVER (ORDER BY digest) % ${REPOSITORIES}, digest, size,
      CASE WHEN random() < 0.1 THEN now() + random() * interval '1 hour' END FROM registry.blob`,
-  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, payload, subject_digest)
-   SELECT repository_id, 'sha256:' || encode(sha256(digest::bytea), 'hex'), 'application/json', 10, '{}',
+  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, image_size, payload, subject_digest)
+   SELECT repository_id, 'sha256:' || encode(sha256(digest::bytea), 'hex'), 'application/json', 10, 10, '{}',
      CASE WHEN random() < 0.1 THEN digest END FROM registry.repository_blob`,
-  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, payload, subject_digest, artifact_type)
+  `INSERT INTO registry.manifest (repository_id, digest, media_type, size, image_size, payload, subject_digest, artifact_type)
    SELECT (SELECT id FROM registry.repository WHERE path = 'org77/app'), 'sha256:' || encode(sha256(('referrer' || n)::bytea), 'hex'),
-     'application/json', 10, '{}', '${SUBJECT}', CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'usual' END
+     'application/json', 10, 10, '{}', '${SUBJECT}', CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'usual' END
    FROM generate_series(1, ${REFERRERS}) n`,
   `INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
    SELECT m.id, rb.repository_id, rb.digest FROM registry.repository_blob rb JOIN registry.manifest m

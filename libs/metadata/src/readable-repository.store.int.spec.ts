@@ -44,12 +44,12 @@ describe(ReadableRepositoryStore.name, () => {
     await on.test.rows(
       `WITH private AS (INSERT INTO registry.repository (organisation_id, path)
          SELECT organisation_id, 'acme/private' || n FROM registry.repository, generate_series(1, 2000) n RETURNING id)
-       INSERT INTO registry.repository_blob (repository_id, digest) SELECT id, $1 FROM private`,
+       INSERT INTO registry.repository_blob (repository_id, digest, size) SELECT id, $1, 1 FROM private`,
       [digest],
     );
     await on.test.rows(
-      `INSERT INTO registry.repository_blob (repository_id, digest)
-       SELECT id, $1 FROM registry.repository WHERE path = 'acme/public'`,
+      `INSERT INTO registry.repository_blob (repository_id, digest, size)
+       SELECT id, $1, 1 FROM registry.repository WHERE path = 'acme/public'`,
       [digest],
     );
     expect(await store.findMountSource(null, digest)).toBeNull();

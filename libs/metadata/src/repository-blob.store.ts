@@ -35,8 +35,8 @@ const COMMIT = {
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
     redundant AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
                   SELECT $5, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made)),
-    link AS (INSERT INTO registry.repository_blob (repository_id, digest, review_after)
-             SELECT repo.id, $4, now() + make_interval(secs => $7) FROM repo, ended
+    link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
+             SELECT repo.id, $4, $6, now() + make_interval(secs => $7) FROM repo, ended
              ON CONFLICT (repository_id, digest)
              DO UPDATE SET review_after = greatest(registry.repository_blob.review_after, excluded.review_after))
     SELECT (SELECT count(*) FROM repo)::int AS repositories, (SELECT count(*) FROM ended)::int AS sessions`,
@@ -64,11 +64,10 @@ const LEASE = {
 const MOUNT = {
   name: 'blob-mount',
   text: `WITH source AS (
-      SELECT b.digest FROM registry.repository r
-      JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $3
-      JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $2)
-    INSERT INTO registry.repository_blob (repository_id, digest, review_after)
-    SELECT r.id, source.digest, now() + make_interval(secs => $4) FROM registry.repository r, source WHERE r.path = $1
+      SELECT rb.digest, rb.size FROM registry.repository r
+      JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $3 WHERE r.path = $2)
+    INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
+    SELECT r.id, source.digest, source.size, now() + make_interval(secs => $4) FROM registry.repository r, source WHERE r.path = $1
     ON CONFLICT (repository_id, digest)
     DO UPDATE SET review_after = greatest(registry.repository_blob.review_after, excluded.review_after)
     RETURNING digest`,

@@ -115,7 +115,7 @@ describe(ReadableRepositoryStore, () => {
           `INSERT INTO manage.repository_share (repository_id, account_id, deadline) VALUES (${id}, '${accountId(share.account)}', ${share.deadline})`,
         );
       }
-      if (hasBlob) await prisma.repositoryBlob.create({ data: { repositoryId: id, digest: BLOB } });
+      if (hasBlob) await prisma.repositoryBlob.create({ data: { repositoryId: id, digest: BLOB, size: 1 } });
     }
     return [...repositories.values()];
   }
