@@ -15,9 +15,12 @@ export interface DatabaseOptions {
 /** One row as pg gives it: bigint columns are strings. */
 export type Row = Record<string, unknown>;
 
-/** A statement that PostgreSQL plans once per connection: `name` must be unique in the process. */
+/**
+ * A statement. With a name, which must be unique in the process, PostgreSQL plans it once per connection; without, anew for
+ * its values each time, where those decide which index serves.
+ */
 export interface Statement {
-  name: string;
+  name?: string;
   text: string;
 }
 

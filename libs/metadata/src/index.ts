@@ -34,8 +34,16 @@ export {
   type LinkedBlob,
 } from './repository-blob.store.js';
 export { ReadableRepositoryStore, type ReadingUser } from './readable-repository.store.js';
+export {
+  RepositoryListStore,
+  type RepositoryListQuery,
+  type RepositoryOrder,
+  type RepositoryPage,
+  type RepositoryRow,
+} from './repository-list.store.js';
 export { RepositoryStore } from './repository.store.js';
 export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
+export { TagListStore, type TagListQuery, type TagOrder, type TagPage, type TagRow } from './tag-list.store.js';
 export { type DeleteTagOutcome, TagStore } from './tag.store.js';
 export {
   UploadSessionStore,

@@ -86,6 +86,18 @@ CREATE INDEX "repository_account_id_name_id_idx" ON "registry"."repository"("acc
 CREATE INDEX "repository_organisation_id_name_id_idx" ON "registry"."repository"("organisation_id", "name", "id");
 
 -- CreateIndex
+CREATE INDEX "repository_organisation_id_path_id_idx" ON "registry"."repository"("organisation_id", "path", "id");
+
+-- CreateIndex
+CREATE INDEX "repository_account_id_category_id_idx" ON "registry"."repository"("account_id", "category", "id");
+
+-- CreateIndex
+CREATE INDEX "repository_account_id_is_public_id_idx" ON "registry"."repository"("account_id", "is_public", "id");
+
+-- CreateIndex
+CREATE INDEX "repository_organisation_id_is_public_id_idx" ON "registry"."repository"("organisation_id", "is_public", "id");
+
+-- CreateIndex
 CREATE INDEX "tag_repository_id_updated_at_name_idx" ON "registry"."tag"("repository_id", "updated_at", "name");
 
 -- CreateIndex

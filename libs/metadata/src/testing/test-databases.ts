@@ -122,7 +122,7 @@ export class PausingDatabase extends Database {
   override transaction<T>(work: (rows: Database['rows']) => Promise<T>): Promise<T> {
     return super.transaction((rows) =>
       work(async (statement, values) => {
-        await this.pauses.get(statement.name)?.();
+        await this.pauses.get(statement.name ?? '')?.();
         return rows(statement, values);
       }),
     );
