@@ -136,6 +136,23 @@ describe(RepositoryListStore.name, () => {
     expect(found).toMatchObject({ organisation: 'acme', name: 'app', tags: ['v9', 'v8', 'v7'], tagCount: 9, size: 2 });
   });
 
+  it('gives as many as a message should hold, however long their descriptions, and goes on behind them', async () => {
+    for (const sql of WORLD) await on.test.rows(sql);
+    await on.test.rows(`UPDATE registry.repository SET description = repeat('x', 30000)`);
+    const store = new RepositoryListStore(on.test.database);
+    const query = { viewer: await viewerOf('admin'), order: 'path', descending: false, limit: 100, tags: 0 } as const;
+    const paths: string[] = [];
+    for (let total = 1; paths.length < total;) {
+      const page = await store.list({ ...query, offset: paths.length });
+      total = page.total;
+      expect(page.repositories.length).toBeGreaterThan(0);
+      expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(1024 * 1024);
+      paths.push(...page.repositories.map(pathOf));
+    }
+    expect(paths).toEqual([...new Set(paths)].sort());
+    expect(paths).toHaveLength(69);
+  });
+
   it('finds no repository that is not there', async () => {
     expect(await new RepositoryListStore(on.test.database).find('acme/none', 3)).toBeNull();
   });

@@ -44,8 +44,12 @@ export interface RepositoryRow {
 export interface RepositoryPage {
   /** Of all that match, not of the page. */
   total: number;
+  /** Fewer than asked for where a message should not hold more: the next page begins behind them. */
   repositories: RepositoryRow[];
 }
+
+/** About as much as one message between services should hold. */
+const PAGE_BYTES = 768 * 1024;
 
 const KEYS = {
   updatedAt: { column: 's.updated_at', of: 'statistics' },
@@ -81,19 +85,24 @@ const COUNT_OF_ORGANISATIONS = {
   text: `SELECT coalesce(sum(repository_count), 0)::int AS total FROM registry.organisation_statistics
          WHERE organisation_id = ANY($1::bigint[])`,
 };
-/** The rows of a page in full, in its order. $1 ids, $2 tags of each. */
+/**
+ * The rows of a page in full, in its order, as many as $3 bytes hold (and one at least). $1 ids, $2 tags of each. Escaped as
+ * JSON a character of a description takes six bytes at most; all else of a row is within 600.
+ */
 const DETAILS = {
   name: 'repository-list-details',
   text: `SELECT r.id, o.name AS organisation, o.id AS "organisationId", r.name, a.id AS "accountId", a.name AS "accountName",
-      r.is_public AS "isPublic", r.category, r.description, r.created_at AS "createdAt", s.updated_at AS "updatedAt",
-      s.size, s.tag_count AS "tagCount",
+      r.is_public AS "isPublic", r.category, r.description, r.created_at AS "createdAt", page.updated_at AS "updatedAt",
+      page.size, page.tag_count AS "tagCount",
       ARRAY(SELECT t.name FROM registry.tag t WHERE t.repository_id = r.id
             ORDER BY t.updated_at DESC, t.name DESC LIMIT $2) AS tags
-    FROM unnest($1::bigint[]) WITH ORDINALITY AS page(id, place)
-    JOIN registry.repository r ON r.id = page.id
-    JOIN registry.repository_statistics s ON s.repository_id = r.id
+    FROM (SELECT s.*, page.place, sum(600 + 6 * octet_length(r.description) + 130 * least(s.tag_count, $2))
+            OVER (ORDER BY page.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+          FROM unnest($1::bigint[]) WITH ORDINALITY AS page(id, place)
+          JOIN registry.repository r ON r.id = page.id JOIN registry.repository_statistics s ON s.repository_id = r.id) AS page
+    JOIN registry.repository r ON r.id = page.repository_id
     JOIN manage.organisation o ON o.id = r.organisation_id JOIN auth.account a ON a.id = r.account_id
-    ORDER BY page.place`,
+    WHERE page.before IS NULL OR page.before < $3 ORDER BY page.place`,
 };
 const FIND_ID = {
   name: 'repository-list-find-id',
@@ -201,7 +210,11 @@ export class RepositoryListStore {
   }
 
   private async details(ids: string[], tags: number): Promise<RepositoryRow[]> {
-    const rows = await this.database.rows<Omit<RepositoryRow, 'size'> & { size: string }>(DETAILS, [ids, tags]);
+    const rows = await this.database.rows<Omit<RepositoryRow, 'size'> & { size: string }>(DETAILS, [
+      ids,
+      tags,
+      PAGE_BYTES,
+    ]);
     return rows.map((row) => ({ ...row, size: Number(row.size) }));
   }
 }

@@ -54,6 +54,20 @@ describe(TagListStore.name, () => {
     expect(found!.imageSize).toBe(2_000 + found!.payload.length);
   });
 
+  it('gives as many as a message should hold, however large their manifests, and goes on behind them', async () => {
+    const { repository, store } = await tagged();
+    await on.test.rows('UPDATE registry.manifest SET size = 300 * 1024');
+    const names: string[] = [];
+    const counts: number[] = [];
+    for (let offset = 0; offset < NAMES.length; offset = names.length) {
+      const { tags } = (await store.list({ repository, order: 'name', descending: true, offset, limit: 100 }))!;
+      counts.push(tags.length);
+      names.push(...tags.map((tag) => tag.name));
+    }
+    expect(counts).toEqual([2, 2, 2, 2]);
+    expect(names).toEqual([...NAMES].sort().reverse());
+  });
+
   it('knows no repository and no tag that is not there', async () => {
     const { repository, store } = await tagged();
     const nowhere = parseRepositoryName('acme/none');

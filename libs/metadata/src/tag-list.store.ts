@@ -32,9 +32,12 @@ export interface TagRow {
 export interface TagPage {
   /** Of all that match, not of the page. */
   total: number;
+  /** Fewer than asked for where a message should not hold more: the next page begins behind them. */
   tags: TagRow[];
 }
 
+/** About as much as one message between services should hold; manifests are written there in base64. */
+const PAGE_BYTES = 768 * 1024;
 const KEYS = { updatedAt: 't.updated_at', name: 't.name' } as const satisfies Record<TagOrder, string>;
 const COLUMNS = `t.id, t.repository_id AS "repositoryId", t.name, t.created_at AS "createdAt", t.updated_at AS "updatedAt",
   m.digest, m.media_type AS "mediaType", m.image_size AS "imageSize", m.payload`;
@@ -54,17 +57,29 @@ const FIND = {
          JOIN registry.manifest m ON m.id = t.manifest_id WHERE r.path = $1`,
 };
 
-/** $1 repository, $2 offset, $3 limit, $4 part of the name, where there is one. */
-function pageOf(order: TagOrder, descending: boolean, isFiltered: boolean) {
+function orderBy(order: TagOrder, descending: boolean): string {
   const direction = descending ? 'DESC' : 'ASC';
-  const by = order === 'name' ? `t.name ${direction}` : `${KEYS[order]} ${direction}, t.name ${direction}`;
+  return order === 'name' ? `t.name ${direction}` : `${KEYS[order]} ${direction}, t.name ${direction}`;
+}
+
+/**
+ * A page in its order, as many rows as a message should hold (and one at least), from which end whatsoever it is counted.
+ * $1 repository, $2 offset, $3 limit, $4 part of the name, where there is one.
+ */
+function pageOf(order: TagOrder, descending: boolean, fromEnd: boolean, isFiltered: boolean) {
+  const by = orderBy(order, descending !== fromEnd);
+  const place = orderBy(order, descending);
   return {
-    name: `tag-list-page-${order}-${direction}${isFiltered ? '-filtered' : ''}`,
+    name: `tag-list-page-${order}-${descending}-${fromEnd}-${isFiltered}`,
     text: `SELECT ${COLUMNS} FROM (
-        SELECT t.name FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
-        ORDER BY ${by} OFFSET $2 LIMIT $3) AS page
+        SELECT t.name, sum(600 + 2 * m.size)
+          OVER (ORDER BY ${place} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM (SELECT t.* FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
+              ORDER BY ${by} OFFSET $2 LIMIT $3) AS t
+        JOIN registry.manifest m ON m.id = t.manifest_id) AS page
       JOIN registry.tag t ON t.repository_id = $1 AND t.name = page.name
-      JOIN registry.manifest m ON m.id = t.manifest_id ORDER BY ${by}`,
+      JOIN registry.manifest m ON m.id = t.manifest_id
+      WHERE page.before IS NULL OR page.before < ${PAGE_BYTES} ORDER BY ${place}`,
   };
 }
 
@@ -87,10 +102,9 @@ export class TagListStore {
     if (rest === 0) return { total, tags: [] };
     const size = Math.min(limit, rest);
     const fromEnd = rest - size < offset;
-    const statement = pageOf(order, descending !== fromEnd, isFiltered);
+    const statement = pageOf(order, descending, fromEnd, isFiltered);
     const values = [id, fromEnd ? rest - size : offset, size, ...(isFiltered ? [containing(name)] : [])];
-    const rows = (await this.database.rows<Stored>(statement, values)).map(tagRow);
-    return { total, tags: fromEnd ? rows.reverse() : rows };
+    return { total, tags: (await this.database.rows<Stored>(statement, values)).map(tagRow) };
   }
 
   /** Null where the repository has no such tag. */
