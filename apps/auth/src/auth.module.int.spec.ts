@@ -216,7 +216,7 @@ describe(AuthModule, () => {
             digest,
             objectKey: 'k',
             size: 1,
-            repositories: { create: { repositoryId: await idOf('library/alpine') } },
+            repositories: { create: { repositoryId: await idOf('library/alpine'), size: 1 } },
           },
         });
       });

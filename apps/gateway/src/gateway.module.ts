@@ -18,6 +18,8 @@ import { ManagementController } from './management/management.controller.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
+import { RepositoryListRoutes } from './management/repository-list.routes.js';
+import { TagListRoutes } from './management/tag-list.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
@@ -66,8 +68,10 @@ import { ObjectReader } from './transfer/object-reader.js';
     RateLimits,
     ReferrerRoutes,
     RegistryRoutes,
+    RepositoryListRoutes,
     RequestLog,
     Schema1Images,
+    TagListRoutes,
     TagRoutes,
     TokenVerifier,
     UploadRoutes,

@@ -67,9 +67,26 @@ export {
   type OrganisationV1,
 } from './manage/list-organisations.v1.js';
 export {
+  LIST_REPOSITORIES,
+  ListRepositoriesV1,
+  MAX_TAGS_SHOWN,
+  MAX_VIEWS_PER_PAGE,
+  type RepositoryViewPageV1,
+} from './manage/list-repositories.v1.js';
+export {
+  LIST_REPOSITORY_TAGS,
+  ListRepositoryTagsV1,
+  type TagViewPageV1,
+  type TagViewV1,
+} from './manage/list-repository-tags.v1.js';
+export {
   REMOVE_ORGANISATION_PERMISSIONS,
   RemoveOrganisationPermissionsV1,
 } from './manage/remove-organisation-permissions.v1.js';
+export type { RepositoryViewV1 } from './manage/repository-view.js';
+export { type OverviewV1, SHOW_OVERVIEW, ShowOverviewV1 } from './manage/show-overview.v1.js';
+export { SHOW_REPOSITORY, ShowRepositoryV1 } from './manage/show-repository.v1.js';
+export { SHOW_TAG, ShowTagV1 } from './manage/show-tag.v1.js';
 export { COMMIT_UPLOAD, type CommittedUploadV1, CommitUploadV1 } from './registry/commit-upload.v1.js';
 export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
 export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';

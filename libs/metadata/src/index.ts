@@ -24,6 +24,7 @@ export {
   type VisibleOrganisation,
 } from './organisation.store.js';
 export { OutboxStore, type OutboxEvent } from './outbox.store.js';
+export { type Overview, OverviewStore } from './overview.store.js';
 export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
 export { ProjectStore, type ProjectRow } from './project.store.js';
 export {

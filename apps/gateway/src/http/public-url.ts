@@ -27,4 +27,9 @@ export class PublicUrl {
     const { host = '' } = request.headers;
     return (this.configured ?? `http://${HOST.test(host) ? host : 'localhost'}`) + path;
   }
+
+  /** `host:port` as docker would use it: what image names begin with. */
+  host(request: IncomingMessage): string {
+    return new URL(this.absolute(request, '/')).host;
+  }
 }

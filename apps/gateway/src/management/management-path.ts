@@ -4,6 +4,8 @@ import { repositoryInPath, SwrError } from '@berth/swr';
 /** What a path below `/v2/manage/` names. */
 export type ManagementPath =
   | { kind: 'organisations' }
+  | { kind: 'repositories' }
+  | { kind: 'overview' }
   | { kind: 'organisation'; organisation: string }
   | { kind: 'organisationAccess'; organisation: string }
   | { kind: 'organisationRepositories'; organisation: string }
@@ -29,6 +31,8 @@ export function parseManagementPath(path: string): ManagementPath | null {
   const segments = path.split('/').map(decode);
   if (segments.some((segment) => segment === null || segment === '')) return null;
   const [first, organisation, below, ...rest] = segments as string[];
+  if (segments.length === 1 && first === 'repos') return { kind: 'repositories' };
+  if (segments.length === 1 && first === 'overview') return { kind: 'overview' };
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
   if (organisation.length > LONGEST_ORGANISATION) throw new SwrError('ORGANISATION_UNKNOWN');

@@ -2,6 +2,8 @@ import type { AccessLevel } from '@berth/contracts';
 import { Injectable } from '@nestjs/common';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
+import { RepositoryListRoutes } from './repository-list.routes.js';
+import { TagListRoutes } from './tag-list.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
@@ -20,6 +22,11 @@ export interface ManagementMethods {
   organisations: 'GET' | 'POST';
   organisation: 'GET' | 'DELETE';
   organisationAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  overview: 'GET';
+  repositories: 'GET';
+  repository: 'GET';
+  tags: 'GET';
+  tag: 'GET';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -29,13 +36,19 @@ type Table = {
 
 const READ = { organisation: 1 } as const;
 const MANAGE = { organisation: 7 } as const;
+const READ_REPOSITORY = { repository: 1 } as const;
 
 /** Every endpoint of the management API, by path and method. */
 @Injectable()
 export class ManagementRoutes {
   private readonly table: Map<string, Map<string, ManagementRoute>>;
 
-  constructor(organisations: OrganisationRoutes, access: OrganisationAccessRoutes) {
+  constructor(
+    organisations: OrganisationRoutes,
+    access: OrganisationAccessRoutes,
+    repositoryLists: RepositoryListRoutes,
+    tagLists: TagListRoutes,
+  ) {
     const table: Table = {
       organisations: {
         GET: { id: 'listNamespaces', needs: 'user', handle: (request) => organisations.list(request) },
@@ -54,6 +67,33 @@ export class ManagementRoutes {
         POST: { id: 'createNamespaceAuth', needs: MANAGE, handle: (request, path) => access.add(request, path) },
         PATCH: { id: 'updateNamespaceAuth', needs: MANAGE, handle: (request, path) => access.update(request, path) },
         DELETE: { id: 'deleteNamespaceAuth', needs: MANAGE, handle: (request, path) => access.remove(request, path) },
+      },
+      overview: {
+        GET: { id: 'showDomainOverview', needs: 'user', handle: (request) => repositoryLists.overview(request) },
+      },
+      repositories: {
+        GET: { id: 'listReposDetails', needs: 'user', handle: (request) => repositoryLists.list(request) },
+      },
+      repository: {
+        GET: {
+          id: 'showRepository',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => repositoryLists.show(request, path),
+        },
+      },
+      tags: {
+        GET: {
+          id: 'listRepositoryTags',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => tagLists.list(request, path),
+        },
+      },
+      tag: {
+        GET: {
+          id: 'showRepositoryTag',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => tagLists.show(request, path),
+        },
       },
     };
     this.table = new Map(

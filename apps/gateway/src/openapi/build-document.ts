@@ -3,7 +3,7 @@ import type { RegistryRoutes, Route } from '../registry/registry-routes.js';
 import type { RegistryPath } from '../registry/route-grammar.js';
 import type { SwrErrorName } from '@berth/swr';
 import type { ManagementPath } from '../management/management-path.js';
-import type { ManagementRoute, ManagementRoutes } from '../management/management-routes.js';
+import type { ManagementRoute, ManagementRoutes, Needs } from '../management/management-routes.js';
 import { buildOperation, MANAGEMENT_DIALECT, type OperationFrame, REGISTRY_DIALECT } from './build-operation.js';
 import { HEADERS, PATH_PARAMETERS, SCHEMAS, SECURITY_SCHEMES } from './components.js';
 import { type EndpointDocumentation, type ErrorCase, FAULTS } from './endpoint-documentation.js';
@@ -107,17 +107,23 @@ function managementFrame(
   method: string,
   { id, needs }: ManagementRoute,
 ): OperationFrame<SwrErrorName> {
-  const ofOrganisation: SwrErrorName[] = needs === 'user' ? [] : ['ORGANISATION_UNKNOWN', 'ORGANISATION_DENIED'];
   return {
     id,
     tag: 'management',
     method,
     pathParameters: parametersOf(MANAGEMENT_PATH_TEMPLATES[kind]),
     headers: ['X-Request-Id'],
-    errors: [...ofOrganisation, ...MANAGEMENT_ERRORS_OF_ALL],
+    errors: [...refusalsOf(needs), ...MANAGEMENT_ERRORS_OF_ALL],
     dialect: MANAGEMENT_DIALECT,
     security: AS_ACTOR,
   };
+}
+
+/** Also where a path names an organisation that none can have the name of. */
+function refusalsOf(needs: Needs): SwrErrorName[] {
+  if (needs === 'user') return [];
+  if ('organisation' in needs) return ['ORGANISATION_UNKNOWN', 'ORGANISATION_DENIED'];
+  return ['ORGANISATION_UNKNOWN', 'REPOSITORY_UNKNOWN', 'REPOSITORY_DENIED'];
 }
 
 function servicePaths(): OpenApiDocument['paths'] {

@@ -16,7 +16,9 @@ export const HEADERS = {
   'Accept-Ranges': text('`bytes`: a part may be asked for.'),
   Allow: text('The methods that are left.'),
   'Cache-Control': text('Content named by its digest never changes; a tag says nothing here.'),
-  'Content-Range': text('`bytes first-last/size`; with 416 `bytes */size`.'),
+  'Content-Range': text(
+    '`bytes first-last/size`; with 416 `bytes */size`. Of a list of the management API: `offset-count/total`.',
+  ),
   'Docker-Content-Digest': text('The digest of the content.', { pattern: `^${DIGEST}$` }),
   'Docker-Distribution-API-Version': text('`registry/2.0`.'),
   'Docker-Upload-UUID': text('The session.', { format: 'uuid' }),
@@ -47,10 +49,50 @@ export const PATH_PARAMETERS = {
   ),
   accessKey: inPath('accessKey', 'An access key: AK.', { maxLength: 64 }),
   namespace: inPath('namespace', 'An organisation.', { maxLength: 64 }),
+  repository: inPath('repository', 'A repository of it: its path without the organisation, `$` for each slash.', {
+    maxLength: 255,
+  }),
+  tag: inPath('tag', 'A tag.', { pattern: `^${TAG}$` }),
   reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
   digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
 } satisfies Record<string, Parameter>;
+
+/** Of a repository, wherever it is shown. */
+const REPOSITORY_FIELDS = {
+  name: { type: 'string', description: 'The path without the organisation.' },
+  category: { type: 'string' },
+  description: { type: 'string' },
+  size: {
+    type: 'integer',
+    description: 'Bytes of its blobs and manifests; a layer that its images share counts once.',
+  },
+  is_public: { type: 'boolean' },
+  num_images: { type: 'integer', description: 'Tags.' },
+  url: { type: 'string' },
+  path: { type: 'string', description: 'What `docker pull` takes.' },
+  internal_path: { type: 'string' },
+} satisfies Record<string, Schema>;
+
+const TAG_FIELDS = {
+  id: { type: 'integer' },
+  repo_id: { type: 'integer' },
+  Tag: { type: 'string' },
+  image_id: { type: 'string', description: 'The digest of the config, in hex; empty of an index.' },
+  manifest: { type: 'string', description: 'The manifest, JSON in a string.' },
+  digest: { type: 'string', pattern: `^${DIGEST}$` },
+  schema: { type: 'integer' },
+  path: { type: 'string', description: 'What `docker pull` takes.' },
+  internal_path: { type: 'string' },
+  size: { type: 'integer', description: 'Bytes that a pull moves; of an index that of all its images.' },
+  is_trusted: { type: 'boolean' },
+  created: { type: 'string', format: 'date-time' },
+  updated: { type: 'string', format: 'date-time' },
+  deleted: { type: 'null' },
+  domain_id: { type: 'string' },
+  scanned: { type: 'boolean' },
+  tag_type: { enum: [0, 1], description: '0 a manifest, 1 an index.' },
+} satisfies Record<string, Schema>;
 
 export const SCHEMAS: Record<string, Schema> = {
   ManagementErrors: object(
@@ -104,6 +146,49 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
   ),
+  Overview: object(
+    {
+      domain_id: { type: 'string' },
+      domain_name: { type: 'string' },
+      namspace_num: { type: 'integer', description: 'Organisations. Spelled so by SWR.' },
+      repo_num: { type: 'integer' },
+      image_num: { type: 'integer', description: 'Tags.' },
+      store_space: { type: 'integer', description: 'Bytes, the sum over the repositories.' },
+    },
+    ['domain_id', 'domain_name', 'namspace_num', 'repo_num', 'image_num', 'store_space'],
+  ),
+  Repository: object(
+    {
+      id: { type: 'integer' },
+      ns_id: { type: 'integer', description: 'The organisation.' },
+      ...REPOSITORY_FIELDS,
+      created: { type: 'string', format: 'date-time' },
+      updated: { type: 'string', format: 'date-time' },
+      domain_id: { type: 'string' },
+      priority: { type: 'integer' },
+    },
+    ['id', 'ns_id', ...Object.keys(REPOSITORY_FIELDS), 'created', 'updated', 'domain_id', 'priority'],
+  ),
+  RepositoryList: { type: 'array', items: { $ref: '#/components/schemas/ListedRepository' } },
+  ListedRepository: object(
+    {
+      ...REPOSITORY_FIELDS,
+      created_at: { type: 'string', format: 'date-time' },
+      updated_at: { type: 'string', format: 'date-time' },
+      logo: { type: 'string' },
+      domain_name: { type: 'string', description: 'The account.' },
+      namespace: { type: 'string', description: 'The organisation.' },
+      tags: { type: 'array', items: { type: 'string' }, description: 'The 100 that changed last.' },
+      status: { type: 'boolean', description: 'Of a list of shares: the share is valid.' },
+      total_range: { type: 'integer', description: 'How many match, on all pages.' },
+    },
+    [
+      ...Object.keys(REPOSITORY_FIELDS),
+      ...['created_at', 'updated_at', 'logo', 'domain_name', 'namespace', 'tags', 'status', 'total_range'],
+    ],
+  ),
+  RepositoryTagList: { type: 'array', items: { $ref: '#/components/schemas/RepositoryTag' } },
+  RepositoryTag: object(TAG_FIELDS, Object.keys(TAG_FIELDS)),
   UserAuth: object(
     {
       user_id: { type: 'string', pattern: '^[0-9a-f]{32}$' },

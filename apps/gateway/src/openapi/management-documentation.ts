@@ -1,4 +1,4 @@
-import type { SwrErrorName } from '@berth/swr';
+import { CATEGORIES, type SwrErrorName } from '@berth/swr';
 import type { ManagementMethods } from '../management/management-routes.js';
 import type { Answer, EndpointDocumentation, ErrorCase } from './endpoint-documentation.js';
 import type { RequestBody, Schema } from './openapi-document.js';
@@ -8,6 +8,11 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   organisations: '/v2/manage/namespaces',
   organisation: '/v2/manage/namespaces/{namespace}',
   organisationAccess: '/v2/manage/namespaces/{namespace}/access',
+  overview: '/v2/manage/overview',
+  repositories: '/v2/manage/repos',
+  repository: '/v2/manage/namespaces/{namespace}/repos/{repository}',
+  tags: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags',
+  tag: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}',
 };
 
 /** Of every endpoint of the management API. */
@@ -29,6 +34,12 @@ type ManagementDocumentation = {
 const json = (schema: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } });
 const DONE: Answer = { description: 'It is done.', content: json('Nothing') };
 const GONE: Answer = { description: 'It is gone.' };
+
+const LIST_OF_REPOSITORIES: Answer = {
+  description: 'The page; empty where there is none.',
+  content: json('RepositoryList'),
+  headers: ['Content-Range'],
+};
 
 const USER_AUTHS: RequestBody = body({
   type: 'array',
@@ -103,7 +114,71 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       errors: ['USER_INVALID', 'PERMISSION_UNKNOWN'],
     },
   },
+  overview: {
+    GET: {
+      summary: 'Shows what the account has in all.',
+      answers: { 200: { description: 'The sums.', content: json('Overview') } },
+      errors: [],
+    },
+  },
+  repositories: {
+    GET: {
+      summary: 'Lists the repositories of the account that the user may read by a permission.',
+      parameters: [
+        query('namespace', 'A part of the name of the organisation.'),
+        query('name', 'A part of the name of the repository.'),
+        query('category', 'The category.', { enum: [...CATEGORIES] }),
+        query('is_public', 'The visibility.', { enum: ['true', 'false'] }),
+        query('center', 'Only `self` is here.', { enum: ['self'] }),
+        ...pageQueries(['updated_at', 'updated_time', 'name', 'namespace', 'tag_count', 'is_public']),
+      ],
+      answers: { 200: LIST_OF_REPOSITORIES },
+      errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  repository: {
+    GET: {
+      summary: 'Shows a repository.',
+      answers: { 200: { description: 'The repository.', content: json('Repository') } },
+      errors: [],
+    },
+  },
+  tags: {
+    GET: {
+      summary: 'Lists the tags of a repository, with the manifests that they name.',
+      parameters: [query('tag', 'A part of the tag.'), ...pageQueries(['updated_at', 'updated_time', 'tag'])],
+      answers: {
+        200: {
+          description: 'The page; empty where there is none.',
+          content: json('RepositoryTagList'),
+          headers: ['Content-Range'],
+        },
+      },
+      errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  tag: {
+    GET: {
+      summary: 'Shows a tag, with the manifest that it names.',
+      answers: { 200: { description: 'The tag.', content: json('RepositoryTag') } },
+      errors: ['TAG_UNKNOWN'],
+    },
+  },
 };
+
+function pageQueries(columns: string[]) {
+  return [
+    query('limit', '100 where it is missing; with `offset` the answer has Content-Range.', {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+    }),
+    query('offset', '0 where it is missing.', { type: 'integer', minimum: 0, maximum: 1_000_000_000 }),
+    query('order_column', 'What changed last comes first where it is missing.', { enum: columns }),
+    query('order_type', 'The direction.', { enum: ['asc', 'desc'] }),
+    query('filter', 'The same as `key::value|key::value`; what it names goes before the other parameters.'),
+  ];
+}
 
 function body(schema: Schema): RequestBody {
   return { description: 'JSON, 1 MiB at most.', required: true, content: { 'application/json': { schema } } };
