@@ -32,7 +32,7 @@ describe('lists of the management API', () => {
   afterAll(() => whole?.stop());
 
   const rowsOf = (answer: HttpAnswer): Row[] => answer.expect(200).json<Row[]>();
-  const namesOf = (answer: HttpAnswer) => rowsOf(answer).map(({ namespace, name }) => `${namespace}/${name}`);
+  const namesOf = (answer: HttpAnswer) => rowsOf(answer).map(({ namespace, name }) => [namespace, name].join('/'));
 
   describe('of repositories', () => {
     it('show a repository in all its fields', async () => {
