@@ -38,8 +38,11 @@ export async function startRegistry({ name, program, args, url, env = {}, states
   return { name, url, pid: child.pid, stop };
 }
 
-/** Berth in a mode, open to all, or with a login where `password` is the administrator's. Needs a build. */
-export async function startBerth({ mode, name = `berth (${mode})`, folder, password }) {
+/**
+ * Berth in a mode, open to all, or with a login where `password` is the administrator's; on a database of its own, or that of
+ * `databaseUrl`. Needs a build.
+ */
+export async function startBerth({ mode, name = `berth (${mode})`, folder, password, databaseUrl }) {
   const [port, internalPort] = [await freePort(), await freePort()];
   return startRegistry({
     name,
@@ -50,6 +53,7 @@ export async function startBerth({ mode, name = `berth (${mode})`, folder, passw
       BERTH_PORT: String(port),
       BERTH_INTERNAL_PORT: String(internalPort),
       BERTH_DATA_DIR: join(folder, mode),
+      ...(databaseUrl && { BERTH_DATABASE_URL: databaseUrl }),
       ...(password ? { BERTH_ADMIN_PASSWORD: password } : { BERTH_OPEN: 'true' }),
     },
     states: password ? [401] : [200],

@@ -122,22 +122,38 @@ describe('the size of an image', () => {
 });
 
 describe('the statistics of an organisation', () => {
-  const count = (): Promise<number> =>
-    on.test.value(
-      `SELECT repository_count FROM registry.organisation_statistics s
-       JOIN manage.organisation o ON o.id = s.organisation_id WHERE o.name = 'acme'`,
+  const shown = async () => {
+    const [row] = await on.test.rows(
+      `SELECT coalesce(sum(s.repository_count), 0)::int AS repositories, coalesce(sum(s.tag_count), 0)::int AS tags,
+         coalesce(sum(s.size), 0)::int AS size
+       FROM registry.organisation_statistics s JOIN manage.organisation o ON o.id = s.organisation_id WHERE o.name = 'acme'`,
     );
+    return row;
+  };
 
   it('count its repositories, and go with it', async () => {
     await on.registry.repository('acme/a');
-    await Promise.all(['acme/b', 'acme/c', 'acme/d'].map((path) => on.registry.repository(path)));
-    expect(await count()).toBe(4);
+    for (const path of ['acme/b', 'acme/c', 'acme/d']) await on.registry.repository(path);
+    expect(await shown()).toEqual({ repositories: 4, tags: 0, size: 0 });
     await on.test.rows(`DELETE FROM registry.repository WHERE path = 'acme/b'`);
-    expect(await count()).toBe(3);
+    expect(await shown()).toEqual({ repositories: 3, tags: 0, size: 0 });
     await on.test.rows('DELETE FROM registry.repository');
     await on.test.rows('DELETE FROM manage.organisation');
     expect(await on.registry.count('registry.organisation_statistics')).toBe(0);
     expect(await on.registry.count('registry.repository_statistics')).toBe(0);
+  });
+
+  it('sum up its repositories', async () => {
+    const repositories = [await on.registry.repository('acme/a'), await on.registry.repository('acme/b')];
+    for (const repository of repositories) {
+      await on.registry.push(repository, imageOf(await on.registry.blobsOf(repository, 3)), ['one', 'two']);
+    }
+    const [sum] = await on.test.rows(
+      `SELECT count(*)::int AS repositories, sum(tag_count)::int AS tags, sum(size)::int AS size FROM registry.repository_statistics`,
+    );
+    expect(await shown()).toEqual(sum);
+    await on.test.rows('DELETE FROM registry.tag');
+    expect(await shown()).toMatchObject({ tags: 0 });
   });
 });
 

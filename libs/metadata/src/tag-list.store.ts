@@ -74,9 +74,10 @@ function pageOf(order: TagOrder, descending: boolean, fromEnd: boolean, isFilter
     text: `SELECT ${COLUMNS} FROM (
         SELECT t.name, sum(600 + 2 * m.size)
           OVER (ORDER BY ${place} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-        FROM (SELECT t.* FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
+        FROM (SELECT t.name, t.updated_at FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
               ORDER BY ${by} OFFSET $2 LIMIT $3) AS t
-        JOIN registry.manifest m ON m.id = t.manifest_id) AS page
+        JOIN registry.tag named ON named.repository_id = $1 AND named.name = t.name
+        JOIN registry.manifest m ON m.id = named.manifest_id) AS page
       JOIN registry.tag t ON t.repository_id = $1 AND t.name = page.name
       JOIN registry.manifest m ON m.id = t.manifest_id
       WHERE page.before IS NULL OR page.before < ${PAGE_BYTES} ORDER BY ${place}`,

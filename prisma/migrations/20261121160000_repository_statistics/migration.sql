@@ -34,10 +34,13 @@ CREATE TABLE "registry"."repository_statistics" (
 -- CreateTable
 CREATE TABLE "registry"."organisation_statistics" (
     "organisation_id" BIGINT NOT NULL,
+    "part" SMALLINT NOT NULL,
     "account_id" UUID NOT NULL,
     "repository_count" INTEGER NOT NULL DEFAULT 0,
+    "tag_count" BIGINT NOT NULL DEFAULT 0,
+    "size" BIGINT NOT NULL DEFAULT 0,
 
-    CONSTRAINT "organisation_statistics_pkey" PRIMARY KEY ("organisation_id")
+    CONSTRAINT "organisation_statistics_pkey" PRIMARY KEY ("organisation_id", "part")
 );
 
 -- CreateTable. Its rows end with the transaction that makes them: nothing is lost where a crash empties it.
@@ -110,9 +113,6 @@ ALTER TABLE "registry"."repository_statistics" ADD CONSTRAINT "repository_statis
 ALTER TABLE "registry"."organisation_statistics" ADD CONSTRAINT "organisation_statistics_organisation_id_fkey" FOREIGN KEY ("organisation_id") REFERENCES "manage"."organisation"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- What the rows that are there amount to.
-INSERT INTO "registry"."organisation_statistics" ("organisation_id", "account_id", "repository_count")
-SELECT o."id", o."account_id", count(r."id") FROM "manage"."organisation" o
-LEFT JOIN "registry"."repository" r ON r."organisation_id" = o."id" GROUP BY o."id";
 INSERT INTO "registry"."repository_statistics" ("repository_id", "organisation_id", "account_id", "tag_count", "size", "updated_at")
 SELECT r."id", r."organisation_id", r."account_id",
   (SELECT count(*) FROM "registry"."tag" t WHERE t."repository_id" = r."id"),
@@ -120,6 +120,9 @@ SELECT r."id", r."organisation_id", r."account_id",
     + (SELECT coalesce(sum(m."size"), 0) FROM "registry"."manifest" m WHERE m."repository_id" = r."id"),
   greatest(r."updated_at", (SELECT max(t."updated_at") FROM "registry"."tag" t WHERE t."repository_id" = r."id"))
 FROM "registry"."repository" r;
+INSERT INTO "registry"."organisation_statistics" ("organisation_id", "part", "account_id", "repository_count", "tag_count", "size")
+SELECT "organisation_id", "repository_id" % 16, "account_id", count(*), sum("tag_count"), sum("size")
+FROM "registry"."repository_statistics" GROUP BY 1, 2, 3;
 UPDATE "registry"."manifest" m SET "image_size" = m."size" + (SELECT coalesce(sum(rb."size"), 0) FROM "registry"."manifest_blob" mb
   JOIN "registry"."repository_blob" rb ON rb."repository_id" = mb."repository_id" AND rb."digest" = mb."digest" WHERE mb."manifest_id" = m."id");
 UPDATE "registry"."manifest" m SET "image_size" = m."image_size" + c."size" FROM (
@@ -130,13 +133,15 @@ ALTER TABLE "registry"."manifest" ALTER COLUMN "image_size" DROP DEFAULT;
 -- Statistics follow in the transaction that makes them true, at its end: deferred triggers run after every other lock was
 -- taken, so whoever waits for a row of statistics holds nothing that its holder could wait for.
 
-CREATE FUNCTION "registry"."begin_organisation_statistics"() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO "registry"."organisation_statistics" ("organisation_id", "account_id") VALUES (NEW."id", NEW."account_id");
-  RETURN NULL;
-END $$;
-CREATE TRIGGER "organisation_statistics_begin" AFTER INSERT ON "manage"."organisation"
-  FOR EACH ROW EXECUTE FUNCTION "registry"."begin_organisation_statistics"();
+-- An organisation's stand in parts, by its repositories: pushes to two of them seldom wait for each other.
+CREATE FUNCTION "registry"."add_to_organisation"(BIGINT, BIGINT, UUID, INTEGER, BIGINT, BIGINT)
+RETURNS void LANGUAGE sql AS $$
+  -- $1 organisation, $2 repository, $3 account, $4 repositories, $5 tags, $6 bytes.
+  INSERT INTO "registry"."organisation_statistics" AS o ("organisation_id", "part", "account_id", "repository_count", "tag_count", "size")
+  SELECT $1, $2 % 16, $3, $4, $5, $6 WHERE EXISTS (SELECT FROM "manage"."organisation" WHERE "id" = $1)
+  ON CONFLICT ("organisation_id", "part") DO UPDATE SET "repository_count" = o."repository_count" + excluded."repository_count",
+    "tag_count" = o."tag_count" + excluded."tag_count", "size" = o."size" + excluded."size";
+$$;
 
 CREATE FUNCTION "registry"."begin_repository_statistics"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -150,9 +155,9 @@ CREATE TRIGGER "repository_statistics_begin" AFTER INSERT ON "registry"."reposit
 CREATE FUNCTION "registry"."count_repository"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    UPDATE "registry"."organisation_statistics" SET "repository_count" = "repository_count" + 1 WHERE "organisation_id" = NEW."organisation_id";
+    PERFORM "registry"."add_to_organisation"(NEW."organisation_id", NEW."id", NEW."account_id", 1, 0, 0);
   ELSE
-    UPDATE "registry"."organisation_statistics" SET "repository_count" = "repository_count" - 1 WHERE "organisation_id" = OLD."organisation_id";
+    PERFORM "registry"."add_to_organisation"(OLD."organisation_id", OLD."id", OLD."account_id", -1, 0, 0);
   END IF;
   RETURN NULL;
 END $$;
@@ -216,11 +221,16 @@ CREATE TRIGGER "manifests_gone" AFTER DELETE ON "registry"."manifest"
   REFERENCING OLD TABLE AS "changed" FOR EACH STATEMENT EXECUTE FUNCTION "registry"."count_bytes_gone"();
 
 CREATE FUNCTION "registry"."apply_statistics_change"() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  "of" RECORD;
 BEGIN
   UPDATE "registry"."repository_statistics"
   SET "tag_count" = "tag_count" + coalesce(NEW."tags", 0), "size" = "size" + NEW."bytes",
     "updated_at" = CASE WHEN NEW."tags" IS NULL THEN "updated_at" ELSE now() END
-  WHERE "repository_id" = NEW."repository_id";
+  WHERE "repository_id" = NEW."repository_id" RETURNING "organisation_id", "account_id" INTO "of";
+  IF FOUND AND (NEW."tags" <> 0 OR NEW."bytes" <> 0) THEN
+    PERFORM "registry"."add_to_organisation"("of"."organisation_id", NEW."repository_id", "of"."account_id", 0, coalesce(NEW."tags", 0), NEW."bytes");
+  END IF;
   DELETE FROM "registry"."statistics_change" WHERE "id" = NEW."id";
   RETURN NULL;
 END $$;
@@ -229,3 +239,4 @@ CREATE CONSTRAINT TRIGGER "statistics_change_applied" AFTER INSERT ON "registry"
 
 -- Rows that change with every push: room on the page keeps their versions together.
 ALTER TABLE "registry"."repository_statistics" SET (fillfactor = 70);
+ALTER TABLE "registry"."organisation_statistics" SET (fillfactor = 50);
