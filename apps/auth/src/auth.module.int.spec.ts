@@ -147,9 +147,9 @@ describe(AuthModule, () => {
 
     it('says nothing of the password hash', async () => {
       const { passwordHash } = (await auth.database.prisma.user.findFirst({ where: { name: 'admin' } }))!;
-      const { password } = decodeJwt<{ password: string }>(await refreshToken());
-      expect(password).toMatch(/^[\w-]{22}$/);
-      expect(passwordHash).not.toContain(password);
+      const { credential } = decodeJwt<{ credential: string }>(await refreshToken());
+      const [, fingerprint] = /^password:([\w-]{22})$/.exec(credential)!;
+      expect(passwordHash).not.toContain(fingerprint);
     });
 
     it.each([
@@ -179,9 +179,9 @@ describe(AuthModule, () => {
 
   describe('asked by the gateway', () => {
     it('says whose a password is, and what that user may do', async () => {
-      const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+      const identity = await bus.request(AUTHENTICATE, CREDENTIALS);
       const asked = [{ ...PULL_PUSH, actions: ['*'] }];
-      expect(await bus.request(AUTHORIZE, { userId, scopes: asked })).toEqual({
+      expect(await bus.request(AUTHORIZE, { identity, scopes: asked })).toEqual({
         access: [{ ...PULL_PUSH, actions: ['pull', 'push', 'delete'] }],
         refused: [],
       });
@@ -192,11 +192,12 @@ describe(AuthModule, () => {
     });
 
     it('knows no rights of a user who is gone or disabled', async () => {
-      const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
+      const identity = await bus.request(AUTHENTICATE, CREDENTIALS);
       await auth.database.prisma.user.updateMany({ where: { name: 'admin' }, data: { disabledAt: new Date() } });
-      const disabled = await failureOf(bus.request(AUTHORIZE, { userId, scopes: [PULL_PUSH] }));
+      const disabled = await failureOf(bus.request(AUTHORIZE, { identity, scopes: [PULL_PUSH] }));
       await auth.database.prisma.user.updateMany({ where: { name: 'admin' }, data: { disabledAt: null } });
-      const gone = await failureOf(bus.request(AUTHORIZE, { userId: crypto.randomUUID(), scopes: [PULL_PUSH] }));
+      const another = { ...identity, userId: crypto.randomUUID() };
+      const gone = await failureOf(bus.request(AUTHORIZE, { identity: another, scopes: [PULL_PUSH] }));
       for (const error of [disabled, gone]) expect(error).toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
     });
 

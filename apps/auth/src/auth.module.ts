@@ -1,4 +1,5 @@
 import {
+  AccessChangeStore,
   AccessFactsStore,
   AccessKeyStore,
   AccountStore,
@@ -8,6 +9,7 @@ import {
   SigningKeyStore,
 } from '@berth/metadata';
 import { Module } from '@nestjs/common';
+import { AccessChanges } from './access/access-changes.js';
 import { AccessController } from './access/access.controller.js';
 import { AccessKeyAdmin } from './access-key/access-key-admin.js';
 import { AccessKeyController } from './access-key/access-key.controller.js';
@@ -26,6 +28,7 @@ import { Authenticator } from './user/authenticator.js';
 import { FirstAccount } from './user/first-account.js';
 
 const STORES = [
+  AccessChangeStore,
   AccessFactsStore,
   AccessKeyStore,
   AccountStore,
@@ -42,6 +45,7 @@ const STORES = [
   controllers: [AccessController, AccessKeyController, IamController, TokenController],
   providers: [
     ...STORES,
+    AccessChanges,
     AccessKeyAdmin,
     AccessKeys,
     AccessService,

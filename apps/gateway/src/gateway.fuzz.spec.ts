@@ -6,9 +6,11 @@ import { answering } from '@berth/platform/testing';
 import fc from 'fast-check';
 import { basicCredentials } from './auth/basic-credentials.js';
 import { bearer } from './auth/caller.js';
+import { CurrentAccess } from './auth/current-access.js';
 import { TokenVerifier } from './auth/token-verifier.js';
 import { isNotModified } from './registry/content-headers.js';
 import { parseRegistryPath } from './registry/route-grammar.js';
+import { KnownChanges } from './testing/known-changes.js';
 import { aKey, aToken } from './testing/signing.js';
 import { aRequest } from './testing/recorded-reply.js';
 
@@ -159,7 +161,9 @@ describe('credentials', () => {
           );
           for (const action of ['pull', 'push', 'delete'] as const) {
             const expected = named.some((entry) => entry.actions.includes(action));
-            expect(await bearer('u', access, []).may(action, repository)).toBe(expected);
+            expect(await bearer({ userId: 'u', credential: 'password:x' }, access, []).may(action, repository)).toBe(
+              expected,
+            );
           }
         },
       ),
@@ -173,7 +177,9 @@ describe(TokenVerifier.name, () => {
     const key = await aKey();
     const bus = new InProcessBus();
     answering(bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
-    const verifier = new TokenVerifier(bus, loadSettings({}));
+    const settings = loadSettings({});
+    const changes = new KnownChanges(bus, settings);
+    const verifier = new TokenVerifier(bus, settings, changes, new CurrentAccess(bus, settings, changes));
     const token = await aToken(key);
     expect((await verifier.verify(token)).userId).toBe('u-1');
     // Of what a Bearer header may hold; the last character of the signature has bits that say nothing.

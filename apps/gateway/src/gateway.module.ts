@@ -1,9 +1,11 @@
 import { HealthController } from '@berth/platform';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
+import { AccessChanges } from './auth/access-changes.js';
 import { ActorAuthenticator } from './auth/actor-authenticator.js';
 import { Authorizer } from './auth/authorizer.js';
 import { BasicVerifier } from './auth/basic-verifier.js';
+import { CurrentAccess } from './auth/current-access.js';
 import { TokenController } from './auth/token.controller.js';
 import { TokenVerifier } from './auth/token-verifier.js';
 import { ClientAddress } from './http/client-address.js';
@@ -50,6 +52,7 @@ import { ObjectReader } from './transfer/object-reader.js';
   ],
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
+    AccessChanges,
     ActorAuthenticator,
     Authorizer,
     BasicVerifier,
@@ -57,6 +60,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     BlobRoutes,
     CatalogRoutes,
     ClientAddress,
+    CurrentAccess,
     IamRequests,
     ManagementRoutes,
     ManifestCache,

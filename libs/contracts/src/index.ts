@@ -27,8 +27,16 @@ export {
   type DecidedAccessV1,
   SignedRequest,
 } from './auth/decide-access.v1.js';
+export { Identity } from './auth/identity.js';
 export { ISSUE_IAM_TOKEN, type IssuedIamTokenV1, IssueIamTokenV1, type ProjectV1 } from './auth/issue-iam-token.v1.js';
 export { type IssuedTokenV1, ISSUE_TOKEN, IssueTokenV1 } from './auth/issue-token.v1.js';
+export {
+  type AccessChangesV1,
+  type AccessChangeV1,
+  LIST_ACCESS_CHANGES,
+  ListAccessChangesV1,
+  MAX_ACCESS_CHANGES,
+} from './auth/list-access-changes.v1.js';
 export { LIST_ACCESS_KEYS, ListAccessKeysV1 } from './auth/list-access-keys.v1.js';
 export { LIST_PROJECTS, ListProjectsV1 } from './auth/list-projects.v1.js';
 export {

@@ -1,3 +1,4 @@
+export { AccessChangeStore, type AccessChangeList, type AccessChangeRow } from './access-change.store.js';
 export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
 export { AccessKeyStore, type AccessKeyRow, type NewAccessKey, type UsableAccessKey } from './access-key.store.js';
 export { AccountStore, type StoredUser, type UserOfAccount } from './account.store.js';

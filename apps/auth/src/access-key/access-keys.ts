@@ -63,6 +63,11 @@ export class AccessKeys {
     return given.length === expected.length && timingSafeEqual(given, expected) ? key : null;
   }
 
+  /** Whose key it is, where it is good now; else null. */
+  async findOwner(accessKey: string): Promise<string | null> {
+    return (await this.store.findUsable(accessKey))?.userId ?? null;
+  }
+
   private secretOf(key: UsableAccessKey): string {
     return this.box.open(key.secretEncrypted);
   }

@@ -2,6 +2,7 @@ import {
   AUTHENTICATE,
   AuthenticateV1,
   AUTHORIZE,
+  type AccessChangesV1,
   type AuthorizedV1,
   AuthorizeV1,
   DECIDE_ACCESS,
@@ -9,7 +10,10 @@ import {
   type DecidedAccessV1,
   FIND_MOUNT_SOURCE,
   FindMountSourceV1,
+  type Identity,
+  LIST_ACCESS_CHANGES,
   LIST_READABLE_REPOSITORIES,
+  ListAccessChangesV1,
   ListReadableRepositoriesV1,
   type RepositoryPageV1,
 } from '@berth/contracts';
@@ -18,6 +22,7 @@ import type { RepositoryName } from '@berth/oci';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { Authenticator } from '../user/authenticator.js';
+import { AccessChanges } from './access-changes.js';
 import { principalOf } from './access-engine.js';
 import { AccessService } from './access.service.js';
 import { DecideAccess } from './decide-access.js';
@@ -30,21 +35,29 @@ export class AccessController {
     private readonly access: AccessService,
     private readonly decideAccess: DecideAccess,
     private readonly readable: ReadableRepositories,
+    private readonly changes: AccessChanges,
   ) {}
 
   @Answers(AUTHENTICATE)
-  async authenticate(@Payload() { username, password }: AuthenticateV1): Promise<{ userId: string }> {
-    return { userId: (await this.authenticator.byLogin(username, password)).id };
+  async authenticate(@Payload() { username, password }: AuthenticateV1): Promise<Identity> {
+    const { user, credential } = await this.authenticator.byLogin(username, password);
+    return { userId: user.id, credential };
   }
 
   @Answers(AUTHORIZE)
-  async authorize(@Payload() { userId, scopes }: AuthorizeV1): Promise<AuthorizedV1> {
-    return this.access.intersect(principalOf(await this.authenticator.byId(userId)), scopes);
+  async authorize(@Payload() { identity, scopes }: AuthorizeV1): Promise<AuthorizedV1> {
+    const user = identity && (await this.authenticator.byIdentity(identity));
+    return this.access.intersect(user ? principalOf(user) : { kind: 'anonymous' }, scopes);
   }
 
   @Answers(DECIDE_ACCESS)
   decide(@Payload() request: DecideAccessV1): Promise<DecidedAccessV1> {
     return this.decideAccess.run(request);
+  }
+
+  @Answers(LIST_ACCESS_CHANGES)
+  listChanges(@Payload() request: ListAccessChangesV1): Promise<AccessChangesV1> {
+    return this.changes.list(request);
   }
 
   @Answers(LIST_READABLE_REPOSITORIES)

@@ -19,21 +19,26 @@ export class IamTokens {
   ) {}
 
   async issue(request: IssueIamTokenV1): Promise<IssuedIamTokenV1> {
-    const { id } = await this.authenticator.byAccount(request.accountName, request.userName, request.password);
-    const actor = await this.accounts.findUserOfAccount(id);
+    const { user, credential } = await this.authenticator.byAccount(
+      request.accountName,
+      request.userName,
+      request.password,
+    );
+    const actor = await this.accounts.findUserOfAccount(user.id);
     if (!actor) throw registryError('UNAUTHORIZED');
     const project = request.scope === 'project' ? await this.projectOf(actor.accountId, request) : null;
     const issuedAt = Math.floor(Date.now() / 1000);
     const life = { issuedAt, lifeSeconds: LIFE_SECONDS };
-    const token = await this.tokens.sign('iam+jwt', id, project ? { project: project.id } : {}, life);
+    const claims = { credential, ...(project && { project: project.id }) };
+    const token = await this.tokens.sign('iam+jwt', user.id, claims, life);
     const at = (seconds: number) => new Date(seconds * 1000).toISOString();
     return { token, actor, project, issuedAt: at(issuedAt), expiresAt: at(issuedAt + LIFE_SECONDS) };
   }
 
-  /** Whose it is. UNAUTHORIZED where it is none of ours, or is over. */
+  /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user has another password or is disabled. */
   async verify(token: string): Promise<{ userId: string }> {
-    const { sub } = await this.tokens.verify('iam+jwt', token, [], 'the token is not valid');
-    return { userId: sub! };
+    const identity = await this.tokens.verify('iam+jwt', token, 'the token is not valid');
+    return { userId: (await this.authenticator.byIdentity(identity)).id };
   }
 
   private async projectOf(accountId: string, { projectId, projectName }: IssueIamTokenV1): Promise<ProjectV1> {

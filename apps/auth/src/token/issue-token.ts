@@ -1,5 +1,4 @@
 import type { IssuedTokenV1, IssueTokenV1 } from '@berth/contracts';
-import type { StoredUser } from '@berth/metadata';
 import type { Scope } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
@@ -7,9 +6,16 @@ import { SignJWT } from 'jose';
 import { principalOf } from '../access/access-engine.js';
 import { AccessService } from '../access/access.service.js';
 import { ALGORITHM, SigningKeys } from '../key/signing-keys.js';
-import { Authenticator } from '../user/authenticator.js';
+import { Authenticator, type Login } from '../user/authenticator.js';
 import { ISSUER } from './issuer.js';
 import { RefreshTokens } from './refresh-tokens.js';
+
+/** Besides what every JWT has. The last two are of users only. */
+interface Claims {
+  access: Scope[];
+  refused?: Scope[];
+  credential?: string;
+}
 
 /** Makes bearer tokens by the Docker token protocol: short-lived, signed asymmetrically, verified without asking auth. */
 @Injectable()
@@ -24,16 +30,20 @@ export class IssueToken {
 
   /** The rights are those of now, also where a refresh token of long ago is given; that one comes back as it is. */
   async run(request: IssueTokenV1): Promise<IssuedTokenV1> {
-    const user = await this.userOf(request);
+    const login = await this.loginOf(request);
     const { access, refused } = await this.access.intersect(
-      user === null ? { kind: 'anonymous' } : principalOf(user),
+      login === null ? { kind: 'anonymous' } : principalOf(login.user),
       request.scopes,
     );
     const issuedAt = Math.floor(Date.now() / 1000);
-    const refreshToken = user !== null && request.offline ? await this.refreshTokens.issue(user) : request.refreshToken;
+    const refreshToken =
+      login !== null && request.offline ? await this.refreshTokens.issue(login) : request.refreshToken;
     return {
-      token: await this.sign(user, issuedAt, { access, ...(user !== null && { refused }) }),
-      ...(user !== null && { userId: user.id }),
+      token: await this.sign(login?.user.id ?? '', issuedAt, {
+        access,
+        ...(login !== null && { refused, credential: login.credential }),
+      }),
+      ...(login !== null && { userId: login.user.id }),
       access,
       expiresIn: this.settings.tokenSeconds,
       issuedAt: new Date(issuedAt * 1000).toISOString(),
@@ -42,18 +52,18 @@ export class IssueToken {
   }
 
   /** Null is anonymous. */
-  private async userOf({ username, password, refreshToken }: IssueTokenV1): Promise<StoredUser | null> {
+  private async loginOf({ username, password, refreshToken }: IssueTokenV1): Promise<Login | null> {
     if (refreshToken !== undefined) return this.refreshTokens.verify(refreshToken);
     return username === undefined ? null : this.authenticator.byLogin(username, password ?? '');
   }
 
-  private sign(user: StoredUser | null, issuedAt: number, rights: Record<string, Scope[]>): Promise<string> {
+  private sign(subject: string, issuedAt: number, claims: Claims): Promise<string> {
     const { id, privateKey } = this.keys.signing();
-    return new SignJWT(rights)
+    return new SignJWT({ ...claims })
       .setProtectedHeader({ alg: ALGORITHM, kid: id, typ: 'JWT' })
       .setIssuer(ISSUER)
       .setAudience(this.settings.tokenService)
-      .setSubject(user?.id ?? '')
+      .setSubject(subject)
       .setIssuedAt(issuedAt)
       .setNotBefore(issuedAt)
       .setExpirationTime(issuedAt + this.settings.tokenSeconds)

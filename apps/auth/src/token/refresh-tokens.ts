@@ -1,16 +1,13 @@
-import { createHash } from 'node:crypto';
-import type { StoredUser } from '@berth/metadata';
-import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
-import { Authenticator } from '../user/authenticator.js';
+import { Authenticator, type Login } from '../user/authenticator.js';
 import { SignedTokens } from './signed-tokens.js';
 
 const NOT_VALID = 'the refresh token is not valid';
 
 /**
- * Refresh tokens: what a client keeps instead of a password. Signed, and stored nowhere. Each is bound to the
- * password hash of its day: a new password ends them all, and so does a disabled user.
+ * Refresh tokens: what a client keeps instead of a password or an access key. Signed, and stored nowhere. Each ends with
+ * the credential that it was given for: a new password, or a key that is disabled or removed; and with a disabled user.
  */
 @Injectable()
 export class RefreshTokens {
@@ -20,20 +17,14 @@ export class RefreshTokens {
     private readonly settings: Settings,
   ) {}
 
-  issue(user: StoredUser): Promise<string> {
+  issue({ user, credential }: Login): Promise<string> {
     const life = { issuedAt: Math.floor(Date.now() / 1000), lifeSeconds: this.settings.refreshTokenSeconds };
-    return this.tokens.sign('refresh+jwt', user.id, { password: fingerprint(user) }, life);
+    return this.tokens.sign('refresh+jwt', user.id, { credential }, life);
   }
 
-  /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user has another password or is disabled. */
-  async verify(token: string): Promise<StoredUser> {
-    const { sub, password } = await this.tokens.verify('refresh+jwt', token, ['password'], NOT_VALID);
-    const user = await this.authenticator.byId(sub!);
-    if (fingerprint(user) !== password) throw registryError('UNAUTHORIZED', undefined, { message: NOT_VALID });
-    return user;
+  /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user is disabled or its credential not good any more. */
+  async verify(token: string): Promise<Login> {
+    const { userId, credential } = await this.tokens.verify('refresh+jwt', token, NOT_VALID);
+    return { user: await this.authenticator.byIdentity({ userId, credential }), credential };
   }
 }
-
-/** Says nothing of the hash, which has a salt of its own. */
-const fingerprint = ({ passwordHash }: StoredUser): string =>
-  createHash('sha256').update(passwordHash).digest().subarray(0, 16).toString('base64url');

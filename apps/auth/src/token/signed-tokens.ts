@@ -1,7 +1,8 @@
+import type { Identity } from '@berth/contracts';
 import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
-import { errors, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { errors, importJWK, jwtVerify, SignJWT } from 'jose';
 import { ALGORITHM, SigningKeys } from '../key/signing-keys.js';
 import { ISSUER } from './issuer.js';
 
@@ -20,7 +21,7 @@ export class SignedTokens {
   sign(
     type: TokenType,
     userId: string,
-    claims: Record<string, string>,
+    claims: { credential: string; project?: string },
     { issuedAt, lifeSeconds }: { issuedAt: number; lifeSeconds: number },
   ): Promise<string> {
     const { id, privateKey } = this.keys.signing();
@@ -35,17 +36,17 @@ export class SignedTokens {
       .sign(privateKey);
   }
 
-  /** The claims, `sub` and `required` among them. UNAUTHORIZED with `message` where it is none of ours, or is over. */
-  async verify(type: TokenType, token: string, required: string[], message: string): Promise<JWTPayload> {
+  /** Whose it says it is. UNAUTHORIZED with `message` where it is none of ours, or is over. */
+  async verify(type: TokenType, token: string, message: string): Promise<Identity> {
     try {
-      const { payload } = await jwtVerify(token, ({ kid }) => this.publicKey(kid), {
+      const { payload } = await jwtVerify<{ credential: string }>(token, ({ kid }) => this.publicKey(kid), {
         algorithms: [ALGORITHM],
         issuer: ISSUER,
         audience: this.settings.tokenService,
         typ: type,
-        requiredClaims: ['exp', 'sub', ...required],
+        requiredClaims: ['exp', 'sub', 'credential'],
       });
-      return payload;
+      return { userId: payload.sub!, credential: payload.credential };
     } catch (error) {
       throw error instanceof errors.JOSEError
         ? registryError('UNAUTHORIZED', undefined, { cause: error, message })

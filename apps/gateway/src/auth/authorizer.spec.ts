@@ -8,11 +8,16 @@ import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { answering } from '@berth/platform/testing';
+import { KnownChanges } from '../testing/known-changes.js';
 import { aKey, aToken, nowSeconds, type TestKey } from '../testing/signing.js';
 import { Authorizer } from './authorizer.js';
+import { CurrentAccess } from './current-access.js';
 import { BasicVerifier } from './basic-verifier.js';
 import { ANYBODY } from './caller.js';
 import { TokenVerifier } from './token-verifier.js';
+
+const U1 = { userId: 'u-1', credential: 'password:u-1' };
+const ANN = { userId: 'u-ann', credential: 'password:ann' };
 
 let key: TestKey;
 beforeAll(async () => {
@@ -23,19 +28,22 @@ function authorizer(env: Record<string, string> = {}) {
   const bus = new InProcessBus();
   const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: [key.jwk] }));
   const settings = loadSettings(env);
+  const changes = new KnownChanges(bus, settings);
+  const access = new CurrentAccess(bus, settings, changes);
   const broadcast = new InProcessBroadcast();
   const limits = new RateLimits(settings, new ClientAddress(settings), broadcast, new HttpAdapterHost());
   return {
     authorizer: new Authorizer(
       bus,
-      new TokenVerifier(bus, settings),
-      new BasicVerifier(bus, settings),
+      new TokenVerifier(bus, settings, changes, access),
+      new BasicVerifier(bus, settings, changes, access),
       new PublicUrl(settings),
       settings,
       limits,
     ),
     asked,
     bus,
+    changes,
   };
 }
 
@@ -177,7 +185,7 @@ describe(Authorizer, () => {
       const gate = authorizer();
       const asked = answering(gate.bus, AUTHENTICATE, ({ password }) => {
         if (password !== 'secret') throw registryError('UNAUTHORIZED');
-        return { userId: 'u-ann' };
+        return ANN;
       });
       answering(gate.bus, AUTHORIZE, ({ scopes }) => ({
         access: scopes.filter(({ name }) => name === 'a/b').map((scope) => ({ ...scope, actions: ['pull'] })),
@@ -275,7 +283,7 @@ describe(Authorizer, () => {
     const asked = answering(bus, AUTHORIZE, ({ scopes }) => ({ access: scopes, refused: [] }));
     const caller = await gate.authorize(await over(), named('a/b'), ['pull'], { overToo: true });
     expect(caller.startedBy).toBe(nowSeconds() - 70);
-    expect(asked).toEqual([{ userId: 'u-1', scopes: [{ type: 'repository', name: 'a/b', actions: ['pull'] }] }]);
+    expect(asked).toEqual([{ identity: U1, scopes: [{ type: 'repository', name: 'a/b', actions: ['pull'] }] }]);
     expect((await refusal(gate.authorize(await over(), named('a/b'), ['push'], { overToo: true }))).status).toBe(401);
     expect((await refusal(gate.authorize(await over(), named('a/c'), ['pull'], { overToo: true }))).status).toBe(401);
     for (const attempt of [

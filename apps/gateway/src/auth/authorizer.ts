@@ -25,8 +25,8 @@ export interface AuthorizeOptions {
 }
 
 /**
- * Decides whether a request may go on: by its token alone, by Basic credentials that auth has verified, or by a token that
- * is over and a right that auth says is still there.
+ * Decides whether a request may go on: by its token alone while nothing of it has changed, by Basic credentials that auth
+ * has verified, or by a token that is over and a right that auth says is still there.
  */
 @Injectable()
 export class Authorizer {
@@ -73,18 +73,18 @@ export class Authorizer {
       if ((await ask('wasRefused')).some(Boolean)) throw registryError('DENIED', [own]);
     } catch (error) {
       if (!isUnauthorized(error)) throw error;
-      throw this.challenge(request, scopes, caller.startedBy === undefined ? {} : { error: 'invalid_token' });
+      throw this.challenge(request, scopes, isBasic(request) ? {} : { error: 'invalid_token' });
     }
     throw this.challenge(request, scopes, caller === NOBODY ? {} : { error: 'insufficient_scope' });
   }
 
   /**
-   * What a token that is over allowed is asked for again: UNAUTHORIZED where its user is disabled, DENIED where the right
-   * is gone, UNAVAILABLE while auth is away. An anonymous one is over for good.
+   * What a token that is over allowed is asked for again: UNAUTHORIZED where its user is disabled or its credential not
+   * good any more, DENIED where the right is gone, UNAVAILABLE while auth is away. An anonymous one is over for good.
    */
-  private async askStill({ userId }: Caller, needed: Scope): Promise<void> {
-    if (userId === undefined) throw registryError('UNAUTHORIZED');
-    const { refused } = await this.bus.request(AUTHORIZE, { userId, scopes: [needed] });
+  private async askStill({ identity }: Caller, needed: Scope): Promise<void> {
+    if (identity === undefined) throw registryError('UNAUTHORIZED');
+    const { refused } = await this.bus.request(AUTHORIZE, { identity, scopes: [needed] });
     if (refused.length > 0) throw registryError('DENIED', [needed]);
   }
 
@@ -103,14 +103,14 @@ export class Authorizer {
     const { authorization } = request.headers;
     if (authorization === undefined) return NOBODY;
     try {
-      if (BASIC.test(authorization)) {
+      if (isBasic(request)) {
         const refuseGuesses = () => this.limits.refuseGuesses(request);
         return await this.basics.verify(basicCredentials(authorization)!, refuseGuesses);
       }
       return await this.tokens.verify(BEARER.exec(authorization)?.[1] ?? '', { overToo });
     } catch (error) {
       if (!isUnauthorized(error)) throw error;
-      const why = BASIC.test(authorization) ? { message: error.message } : { error: 'invalid_token' };
+      const why = isBasic(request) ? { message: error.message } : { error: 'invalid_token' };
       throw this.challenge(request, scopes, why);
     }
   }
@@ -133,6 +133,8 @@ export class Authorizer {
     });
   }
 }
+
+const isBasic = ({ headers }: IncomingMessage): boolean => BASIC.test(headers.authorization ?? '');
 
 const isUnauthorized = (error: unknown): error is RegistryError =>
   error instanceof RegistryError && error.status === 401;

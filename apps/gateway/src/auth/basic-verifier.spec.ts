@@ -3,7 +3,9 @@ import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, registryError, type Scope } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
 import { answering } from '@berth/platform/testing';
+import { KnownChanges } from '../testing/known-changes.js';
 import { BasicVerifier } from './basic-verifier.js';
+import { CurrentAccess } from './current-access.js';
 
 const ANN = { username: 'ann', password: 'secret' };
 const AB = parseRepositoryName('a/b');
@@ -23,14 +25,17 @@ function basics(env: Record<string, string> = {}) {
   const verified = answering(bus, AUTHENTICATE, async ({ username, password }) => {
     await new Promise((resolve) => setImmediate(resolve));
     if (username !== 'ann' || password !== auth.password || !auth.enabled) throw registryError('UNAUTHORIZED');
-    return { userId: 'u-ann' };
+    return { userId: 'u-ann', credential: `password:${auth.password}` };
   });
-  const decided = answering(bus, AUTHORIZE, ({ scopes }) => {
-    if (!auth.enabled) throw registryError('UNAUTHORIZED');
+  const decided = answering(bus, AUTHORIZE, ({ identity, scopes }) => {
+    if (!auth.enabled || identity?.credential !== `password:${auth.password}`) throw registryError('UNAUTHORIZED');
     const access: Scope[] = scopes.map((scope) => ({ ...scope, actions: auth.actions[scope.name] ?? [] }));
     return { access, refused: [] };
   });
-  return { verifier: new BasicVerifier(bus, loadSettings(env)), auth, verified, decided, bus };
+  const settings = loadSettings(env);
+  const changes = new KnownChanges(bus, settings);
+  const verifier = new BasicVerifier(bus, settings, changes, new CurrentAccess(bus, settings, changes));
+  return { verifier, changes, auth, verified, decided, bus };
 }
 
 describe(BasicVerifier, () => {
@@ -53,7 +58,7 @@ describe(BasicVerifier, () => {
       await caller.may('pull', CD);
     }
     expect(verified).toHaveLength(1);
-    expect(decided.map(({ userId, scopes }) => [userId, scopes[0]!.name])).toEqual([
+    expect(decided.map(({ identity, scopes }) => [identity?.userId, scopes[0]!.name])).toEqual([
       ['u-ann', AB],
       ['u-ann', CD],
     ]);
@@ -144,7 +149,7 @@ describe(BasicVerifier, () => {
     const away = { code: 'UNAVAILABLE', status: 503 };
     bus.remove(AUTHENTICATE.subject);
     await expect(verifier.verify(ANN)).rejects.toMatchObject(away);
-    answering(bus, AUTHENTICATE, () => ({ userId: 'u-ann' }));
+    answering(bus, AUTHENTICATE, () => ({ userId: 'u-ann', credential: 'password:secret' }));
     const caller = await verifier.verify(ANN);
     bus.remove(AUTHORIZE.subject);
     await expect(caller.may('pull', AB)).rejects.toMatchObject(away);

@@ -1,37 +1,48 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { AUTHENTICATE, AUTHORIZE } from '@berth/contracts';
+import { AUTHENTICATE, type Identity } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { RegistryError, registryError, type RepositoryName } from '@berth/oci';
+import { RegistryError, registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { AccessChanges, userSubject } from './access-changes.js';
 import type { BasicCredentials } from './basic-credentials.js';
 import type { Caller } from './caller.js';
+import { CurrentAccess } from './current-access.js';
 
 const CREDENTIALS_REMEMBERED = 10_000;
-const RIGHTS_REMEMBERED = 20_000;
 /** Short, so that a password that was just changed works soon. */
 const REFUSAL_MS = 5_000;
-const EVERY_ACTION = ['*'];
+
+interface Verified {
+  caller: Caller;
+  identity: Identity;
+  /** Under which auth's answers for it are remembered: with the caller they are forgotten. */
+  memory: string;
+  /** The latest change that was known when it was asked. */
+  change: number;
+  until: number;
+}
 
 /**
  * Basic credentials on the registry's routes. auth is asked once and the outcome remembered for BERTH_BASIC_SECONDS, with
- * the rights that were asked for: a request costs no password hash, and at most one small question per repository.
+ * the rights that were asked for: a request costs no password hash, and at most one small question per repository. When
+ * something of the user has changed meanwhile, auth is asked whether the credentials are still good, without a hash.
  * What is remembered is found by a keyed hash, whose key no other process has, and never holds the password.
  */
 @Injectable()
 export class BasicVerifier {
   private readonly key = randomBytes(32);
-  private readonly verified = new LRUCache<string, { caller: Caller; until: number }>({ max: CREDENTIALS_REMEMBERED });
+  private readonly verified = new LRUCache<string, Verified>({ max: CREDENTIALS_REMEMBERED });
   private readonly refusedUntil = new LRUCache<string, number>({ max: CREDENTIALS_REMEMBERED });
   private readonly asking = new Map<string, Promise<Caller>>();
-  /** By caller and repository: a caller that is forgotten takes its rights along. */
-  private readonly rights = new LRUCache<string, Promise<Set<string>>>({ max: RIGHTS_REMEMBERED });
   private callers = 0;
 
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
+    private readonly changes: AccessChanges,
+    private readonly access: CurrentAccess,
   ) {}
 
   /**
@@ -41,7 +52,7 @@ export class BasicVerifier {
   async verify(credentials: BasicCredentials, beforeAsking: () => void = () => undefined): Promise<Caller> {
     const id = this.idOf(credentials);
     const known = this.verified.get(id);
-    if (known && known.until > Date.now()) return known.caller;
+    if (known && known.until > Date.now() && (await this.isStillGood(id, known))) return known.caller;
     if ((this.refusedUntil.get(id) ?? 0) > Date.now()) throw wrong();
     const asking = this.asking.get(id);
     if (asking) return asking;
@@ -54,6 +65,18 @@ export class BasicVerifier {
     return createHmac('sha256', this.key).update(`${username}\0${password}`).digest('base64url');
   }
 
+  private async isStillGood(id: string, { identity, memory, change }: Verified): Promise<boolean> {
+    if (this.changes.latest([userSubject(identity.userId)]) <= change) return true;
+    try {
+      await this.access.confirm(identity, memory);
+      return true;
+    } catch (error) {
+      if (!isUnauthorized(error)) throw error;
+      this.verified.delete(id);
+      return false;
+    }
+  }
+
   private ask(id: string, credentials: BasicCredentials): Promise<Caller> {
     const asked = this.callerOf(id, credentials).finally(() => this.asking.delete(id));
     this.asking.set(id, asked);
@@ -62,9 +85,12 @@ export class BasicVerifier {
 
   private async callerOf(id: string, credentials: BasicCredentials): Promise<Caller> {
     try {
-      const { userId } = await this.bus.request(AUTHENTICATE, credentials);
-      const caller = this.caller(id, userId);
-      this.verified.set(id, { caller, until: Date.now() + this.settings.basicSeconds * 1000 });
+      const before = this.changes.heardOf;
+      const identity = await this.bus.request(AUTHENTICATE, credentials);
+      const memory = `basic ${this.callers++}`;
+      const caller = this.caller(id, identity, memory);
+      const until = Date.now() + this.settings.basicSeconds * 1000;
+      this.verified.set(id, { caller, identity, memory, change: before, until });
       return caller;
     } catch (error) {
       if (!isUnauthorized(error)) throw error;
@@ -73,34 +99,17 @@ export class BasicVerifier {
     }
   }
 
-  private caller(id: string, userId: string): Caller {
-    const number = this.callers++;
+  private caller(id: string, identity: Identity, memory: string): Caller {
     const may: Caller['may'] = async (action, repository) => {
       try {
-        return (await this.rightsOf(number, userId, repository)).has(action);
+        return (await this.access.actions(identity, repository, memory)).has(action);
       } catch (error) {
         if (isUnauthorized(error)) this.verified.delete(id);
         throw error;
       }
     };
     const wasRefused: Caller['wasRefused'] = async (action, repository) => !(await may(action, repository));
-    return { userId, everything: false, mayList: true, may, wasRefused };
-  }
-
-  private rightsOf(caller: number, userId: string, repository: RepositoryName): Promise<Set<string>> {
-    const id = `${caller} ${repository}`;
-    const known = this.rights.get(id);
-    if (known) return known;
-    const asked = this.askRights(userId, repository);
-    this.rights.set(id, asked);
-    asked.catch(() => this.rights.delete(id));
-    return asked;
-  }
-
-  private async askRights(userId: string, repository: RepositoryName): Promise<Set<string>> {
-    const scopes = [{ type: 'repository', name: repository, actions: EVERY_ACTION }];
-    const { access } = await this.bus.request(AUTHORIZE, { userId, scopes });
-    return new Set(access.flatMap(({ actions }) => actions));
+    return { userId: identity.userId, identity, everything: false, mayList: true, may, wasRefused };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Identity } from '@berth/contracts';
 import { parseRepositoryName, RegistryError, type RepositoryName, type Scope } from '@berth/oci';
 
 export type Action = 'pull' | 'push' | 'delete';
@@ -6,6 +7,8 @@ export type Action = 'pull' | 'push' | 'delete';
 export interface Caller {
   /** Absent where nobody is authenticated: anonymous tokens, and open mode. */
   userId: string | undefined;
+  /** The user with the credential it was authenticated by, where it was. */
+  identity?: Identity;
   /** Open mode: there are no rights. */
   everything: boolean;
   /** May ask which repositories there are; the answer has those that they may pull. */
@@ -35,19 +38,39 @@ export const NOBODY: Caller = {
   wasRefused: async () => false,
 };
 
-/** The bearer of a token. Names are compared in canonical form, whole: neither prefixes nor patterns grant anything. */
-export function bearer(userId: string | undefined, access: Scope[], refused: Scope[], startedBy?: number): Caller {
+/** What the bearer of a token may do somewhere now; null where what the token says still holds. */
+export type RightsNow = (repository: RepositoryName) => Promise<ReadonlySet<string> | null>;
+
+/**
+ * The bearer of a token, anonymous without an identity. Names are compared in canonical form, whole: neither prefixes nor
+ * patterns grant anything. Where rights have changed, those of now count, of what the token was asked for.
+ */
+export function bearer(
+  identity: Identity | undefined,
+  access: Scope[],
+  refused: Scope[],
+  { startedBy, rightsNow = async () => null }: { startedBy?: number; rightsNow?: RightsNow } = {},
+): Caller {
   const granted = actionsByRepository(access);
   const denied = actionsByRepository(refused);
+  const decided = async (action: Action, repository: RepositoryName): Promise<'granted' | 'denied' | 'not asked'> => {
+    const wasGranted = granted.get(repository)?.has(action) ?? false;
+    if (!wasGranted && !denied.get(repository)?.has(action)) return 'not asked';
+    const now = await rightsNow(repository);
+    return (now === null ? wasGranted : now.has(action)) ? 'granted' : 'denied';
+  };
   return {
-    userId,
+    userId: identity?.userId,
+    ...(identity && { identity }),
     everything: false,
     mayList: access.some(
       ({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'),
     ),
     ...(startedBy !== undefined && { startedBy }),
-    may: async (action, repository) => granted.get(repository)?.has(action) ?? false,
-    wasRefused: async (action, repository) => denied.get(repository)?.has(action) ?? false,
+    may: async (action, repository) => (await decided(action, repository)) === 'granted',
+    // Nobody who is anonymous is refused for good: they may have a password.
+    wasRefused: async (action, repository) =>
+      identity !== undefined && (await decided(action, repository)) === 'denied',
   };
 }
 

@@ -6,6 +6,8 @@ import { loadSettings } from '@berth/platform';
 import { exportSPKI, exportJWK } from 'jose';
 import { answering } from '@berth/platform/testing';
 import { aKey, aToken, claims, forged, nowSeconds, type TestKey } from '../testing/signing.js';
+import { KnownChanges } from '../testing/known-changes.js';
+import { CurrentAccess } from './current-access.js';
 import { TokenVerifier } from './token-verifier.js';
 
 const AB = parseRepositoryName('a/b');
@@ -23,7 +25,10 @@ beforeAll(async () => {
 function verifier(keys: () => TestKey[] = () => [key]) {
   const bus = new InProcessBus();
   const asked = answering(bus, LIST_SIGNING_KEYS, () => ({ keys: keys().map(({ jwk }) => jwk) }));
-  return { verifier: new TokenVerifier(bus, loadSettings({})), asked, bus };
+  const settings = loadSettings({});
+  const changes = new KnownChanges(bus, settings);
+  const access = new CurrentAccess(bus, settings, changes);
+  return { verifier: new TokenVerifier(bus, settings, changes, access), changes, asked, bus };
 }
 
 const away = (): never => {

@@ -1,11 +1,13 @@
-import { LIST_SIGNING_KEYS } from '@berth/contracts';
+import { type Identity, LIST_SIGNING_KEYS } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { RegistryError, registryError, type Scope } from '@berth/oci';
+import { RegistryError, registryError, type RepositoryName, type Scope } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { AccessChanges, repositorySubjects, userSubject } from './access-changes.js';
 import { bearer, type Caller } from './caller.js';
+import { CurrentAccess } from './current-access.js';
 
 const ISSUER = 'berth';
 const ALGORITHMS = ['EdDSA'];
@@ -18,35 +20,68 @@ const KEYS_FRESH_MS = 300_000;
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
+interface VerifiedToken {
+  caller: Caller;
+  /** In seconds since 1970. */
+  issuedAt: number;
+  /** In milliseconds. */
+  expires: number;
+}
+
 /**
  * Verifies tokens with auth's public keys, which are fetched once, every few minutes, and when a token names one that is
- * not known. The keys at hand serve on until others are there: only a token that names another key waits for auth.
+ * not known. The keys at hand serve on until others are there: only a token that names another key waits for auth. Where
+ * something has changed since a token was issued, auth is asked what of it still holds.
  */
 @Injectable()
 export class TokenVerifier {
-  private readonly verified = new LRUCache<string, { caller: Caller; expires: number }>({ max: TOKENS_REMEMBERED });
+  private readonly verified = new LRUCache<string, VerifiedToken>({ max: TOKENS_REMEMBERED });
   private keys: { set: Promise<KeySet>; fetched: number } | null = null;
   private lastKeys: KeySet | null = null;
 
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
+    private readonly changes: AccessChanges,
+    private readonly access: CurrentAccess,
   ) {}
 
   /**
-   * UNAUTHORIZED where the token is not one of ours, or not valid now; UNAVAILABLE where the keys cannot be had. With
-   * `overToo` a token that ended within a day will do, and the caller says when it ended.
+   * UNAUTHORIZED where the token is not one of ours, or not valid now, or its user is disabled or its credential not good
+   * any more; UNAVAILABLE where the keys cannot be had, or the user changed and auth is away. With `overToo` a token that
+   * ended within a day will do, and the caller says when it ended: what it may do still, is to be asked.
    */
   async verify(token: string, { overToo = false } = {}): Promise<Caller> {
     const known = this.verified.get(token);
-    if (known && known.expires > Date.now()) return known.caller;
+    const isKnown = known !== undefined && known.expires > Date.now();
+    const { caller, issuedAt } = isKnown ? known : await this.read(token, overToo);
+    const { identity, startedBy } = caller;
+    if (identity && startedBy === undefined && this.hasChanged(issuedAt, [userSubject(identity.userId)])) {
+      await this.access.confirm(identity, memoryOf(identity));
+    }
+    return caller;
+  }
+
+  private async read(token: string, overToo: boolean): Promise<VerifiedToken> {
     const payload = await this.payloadOf(token, overToo);
     const end = payload.exp! + CLOCK_SKEW_SECONDS;
     const isOver = end * 1000 <= Date.now();
     const [access, refused] = [scopesOf(payload, 'access'), scopesOf(payload, 'refused')];
-    const caller = bearer(payload.sub || undefined, access, refused, isOver ? end : undefined);
-    if (!isOver) this.verified.set(token, { caller, expires: end * 1000 });
-    return caller;
+    const identity = identityOf(payload);
+    const issuedAt = payload.iat ?? 0;
+    const rightsNow = async (repository: RepositoryName) => {
+      const subjects = [...(identity ? [userSubject(identity.userId)] : []), ...repositorySubjects(repository)];
+      if (!this.hasChanged(issuedAt, subjects)) return null;
+      return this.access.actions(identity, repository, memoryOf(identity));
+    };
+    const caller = bearer(identity, access, refused, isOver ? { startedBy: end } : { rightsNow });
+    const verified = { caller, issuedAt, expires: end * 1000 };
+    if (!isOver) this.verified.set(token, verified);
+    return verified;
+  }
+
+  private hasChanged(issuedAt: number, subjects: string[]): boolean {
+    return this.changes.mayHaveChangedSince(issuedAt, subjects);
   }
 
   private async payloadOf(token: string, overToo: boolean): Promise<JWTPayload> {
@@ -106,6 +141,14 @@ export class TokenVerifier {
     return this.keys.set;
   }
 }
+
+/** Undefined is anonymous. A token without a credential has one that is never good once auth is asked. */
+const identityOf = ({ sub, credential }: JWTPayload): Identity | undefined =>
+  sub ? { userId: sub, credential: typeof credential === 'string' ? credential : '' } : undefined;
+
+/** The tokens of one credential share what auth says of it. */
+const memoryOf = (identity: Identity | undefined): string =>
+  identity ? `${identity.userId} ${identity.credential}` : 'anonymous';
 
 const scopesOf = (payload: JWTPayload, claim: 'access' | 'refused'): Scope[] =>
   (payload[claim] as Scope[] | undefined) ?? [];

@@ -45,7 +45,7 @@ async function start(env: Record<string, string>, broadcast: Broadcast = new InP
     }),
     passwords: answering(gateway.bus, AUTHENTICATE, ({ username, password }) => {
       if (password === 'wrong') throw registryError('UNAUTHORIZED');
-      return { userId: username };
+      return { userId: username, credential: 'password:x' };
     }),
   };
   const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>

@@ -164,7 +164,8 @@ describe(ManifestRoutes, () => {
 
     it('hands on the exact bytes, the type and the pusher', async () => {
       const { manifests, asked } = put();
-      const caller = bearer('7f2504e0-4f89-41d3-9a0c-0305e82c3301', [], []);
+      const identity = { userId: '7f2504e0-4f89-41d3-9a0c-0305e82c3301', credential: 'password:x' };
+      const caller = bearer(identity, [], []);
       const { request, reply } = aRequest({ method: 'PUT', body: one, headers: { 'content-type': TYPE }, caller });
       await manifests.put(request, tag);
       expect(asked).toEqual([

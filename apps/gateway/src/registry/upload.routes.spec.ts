@@ -21,6 +21,7 @@ import type { RegistryRequest } from './registry-request.js';
 import { scopesOfMount, UploadRoutes } from './upload.routes.js';
 
 const SESSION = '3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+const USER = { userId: SESSION, credential: 'password:x' };
 const DIGEST = digestOf(Buffer.from('x'));
 const SHA512 = digestOf(Buffer.from('x'), 'sha512');
 
@@ -143,7 +144,7 @@ describe(UploadRoutes, () => {
   });
 
   describe('POST with mount', () => {
-    const reader = bearer(SESSION, [{ type: 'repository', name: 'library/source', actions: ['pull'] }], []);
+    const reader = bearer(USER, [{ type: 'repository', name: 'library/source', actions: ['pull'] }], []);
 
     it('asks to mount what the caller may pull', async () => {
       expect(await started({ query: { mount: DIGEST, from: 'source' }, caller: reader })).toMatchObject({
@@ -162,7 +163,7 @@ describe(UploadRoutes, () => {
 
     it.each([
       ['a source that the caller may not pull', { mount: DIGEST, from: 'secret/source' }, reader],
-      ['a source that is only pushed to', { mount: DIGEST, from: 'c/d' }, bearer('u', [], [])],
+      ['a source that is only pushed to', { mount: DIGEST, from: 'c/d' }, bearer({ ...USER, userId: 'u' }, [], [])],
       ['no source, while auth is away', { mount: DIGEST }, ANYBODY],
       ['a source that is no name', { mount: DIGEST, from: '../etc' }, ANYBODY],
       ['a digest that is none', { mount: 'latest', from: 'c/d' }, ANYBODY],
@@ -186,21 +187,21 @@ describe(UploadRoutes, () => {
     };
 
     it('asks auth whether the user may pull it', async () => {
-      const user = bearer(SESSION, [], []);
+      const user = bearer(USER, [], []);
       const allowed = await start(user, () => ({ access: scopes, refused: [] }));
-      expect(allowed).toEqual({ authorized: [{ userId: SESSION, scopes }], mount: 'c/d' });
+      expect(allowed).toEqual({ authorized: [{ identity: USER, scopes }], mount: 'c/d' });
       expect((await start(user, () => ({ access: [], refused: scopes }))).mount).toBeUndefined();
     });
 
     it('asks nothing where that was refused, or nobody is there to ask for', async () => {
-      for (const caller of [bearer(SESSION, [], scopes), bearer(undefined, [], [])]) {
+      for (const caller of [bearer(USER, [], scopes), bearer(undefined, [], [])]) {
         const { authorized, mount } = await start(caller, () => ({ access: scopes, refused: [] }));
         expect([authorized, mount]).toEqual([[], undefined]);
       }
     });
 
     it.each(['UNAUTHORIZED', 'UNAVAILABLE'] as const)('opens a session where auth says %s', async (code) => {
-      const failing = start(bearer(SESSION, [], []), () => {
+      const failing = start(bearer(USER, [], []), () => {
         throw registryError(code);
       });
       expect((await failing).mount).toBeUndefined();
@@ -210,7 +211,7 @@ describe(UploadRoutes, () => {
       'opens one where asking a password’s user says %s',
       async (code) => {
         const may = async () => Promise.reject(registryError(code));
-        const user: Caller = { ...bearer(SESSION, [], []), may, wasRefused: may };
+        const user: Caller = { ...bearer(USER, [], []), may, wasRefused: may };
         expect(await start(user, () => ({ access: scopes, refused: [] }))).toEqual({
           authorized: [],
           mount: undefined,
@@ -230,7 +231,7 @@ describe(UploadRoutes, () => {
     };
 
     it('mounts from any repository that the caller may pull, whatever the token names', async () => {
-      const { sources, started: asked } = await mounted(bearer(SESSION, [], []), 'c/d');
+      const { sources, started: asked } = await mounted(bearer(USER, [], []), 'c/d');
       expect(sources).toEqual([{ digest: DIGEST, userId: SESSION }]);
       expect(asked).toMatchObject({ mount: DIGEST, from: 'c/d' });
     });
@@ -267,7 +268,9 @@ describe(UploadRoutes, () => {
 
   it('names the session by repository and owner in every question, and by the end of a token that is over', async () => {
     const key = { repository: 'a/b', sessionId: SESSION, ownerId: 'u-1', startedBy: 1_700_000_000 };
-    const caller = bearer('u-1', [{ type: 'repository', name: 'a/b', actions: ['push'] }], [], key.startedBy);
+    const caller = bearer({ ...USER, userId: 'u-1' }, [{ type: 'repository', name: 'a/b', actions: ['push'] }], [], {
+      startedBy: key.startedBy,
+    });
     const { routes: uploads, asked, bus } = routes();
     const found = answering(bus, FIND_UPLOAD, () => ({ offset: 1 }));
     const cancelled = answering(bus, CANCEL_UPLOAD, ({ sessionId }) => ({ sessionId }));

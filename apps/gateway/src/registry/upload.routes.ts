@@ -165,8 +165,9 @@ export class UploadRoutes {
     const scopes = [{ type: 'repository', name: source, actions: ['pull'] }];
     try {
       if (await caller.may('pull', source)) return true;
-      if (caller.userId === undefined || (await caller.wasRefused('pull', source))) return false;
-      return (await this.bus.request(AUTHORIZE, { userId: caller.userId, scopes })).access.length > 0;
+      const { identity } = caller;
+      if (identity === undefined || (await caller.wasRefused('pull', source))) return false;
+      return (await this.bus.request(AUTHORIZE, { identity, scopes })).access.length > 0;
     } catch (error) {
       if (error instanceof RegistryError && ['UNAUTHORIZED', 'UNAVAILABLE'].includes(error.code)) return false;
       throw error;

@@ -1,5 +1,5 @@
 import { BytesBody, type ObjectBody } from '@berth/blob-store';
-import { GRANT_READ } from '@berth/contracts';
+import { GRANT_READ, LIST_ACCESS_CHANGES } from '@berth/contracts';
 import {
   type Broadcast,
   InProcessBroadcast,
@@ -66,6 +66,7 @@ export async function startGateway(
   const bus = new InProcessBus();
   const transport = new TestTransport();
   answering(bus, GRANT_READ, ({ objectKey }) => ({ url: objectKey, expiresIn: 60 }));
+  answering(bus, LIST_ACCESS_CHANGES, () => ({ changes: [], complete: true, position: '1', now: Date.now() }));
   const host: ServiceHost = {
     settings: loadSettings(env),
     logger: createLogger('gateway', 'silent'),

@@ -23,6 +23,7 @@ export const claims = (over: Record<string, unknown> = {}): Record<string, unkno
   iss: 'berth',
   aud: 'berth',
   sub: 'u-1',
+  credential: 'password:u-1',
   iat: nowSeconds(),
   nbf: nowSeconds(),
   exp: nowSeconds() + 1800,

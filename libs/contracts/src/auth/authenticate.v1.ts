@@ -1,5 +1,6 @@
 import { IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import type { Identity } from './identity.js';
 
 /** Asks whose name and password these are. Costs a password hash: who asks remembers the answer. */
 export class AuthenticateV1 {
@@ -13,7 +14,4 @@ export class AuthenticateV1 {
 }
 
 /** UNAUTHORIZED where they are not those of an enabled user. */
-export const AUTHENTICATE = defineRequest<AuthenticateV1, { userId: string }>(
-  'auth.user.authenticate.v1',
-  AuthenticateV1,
-);
+export const AUTHENTICATE = defineRequest<AuthenticateV1, Identity>('auth.user.authenticate.v1', AuthenticateV1);

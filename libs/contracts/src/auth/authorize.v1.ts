@@ -1,11 +1,16 @@
 import type { Scope } from '@berth/oci';
-import { IsArray, IsUUID } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsArray, IsOptional, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { Identity } from './identity.js';
 
-/** Asks what of these scopes a user is allowed now. The asker knows that it is this user. */
+/** Asks what of these scopes somebody is allowed now. The asker knows that it is this user. */
 export class AuthorizeV1 {
-  @IsUUID()
-  userId!: string;
+  /** Absent: anonymous. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Identity)
+  identity?: Identity;
 
   @IsArray()
   scopes!: Scope[];
@@ -16,5 +21,5 @@ export interface AuthorizedV1 {
   refused: Scope[];
 }
 
-/** UNAUTHORIZED where there is no such user, or it is disabled. */
+/** UNAUTHORIZED where there is no such user, or it is disabled, or its credential is not good any more. */
 export const AUTHORIZE = defineRequest<AuthorizeV1, AuthorizedV1>('auth.access.authorize.v1', AuthorizeV1);
