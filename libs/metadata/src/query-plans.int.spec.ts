@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Digest, parseReference, parseRepositoryName, type Tag } from '@berth/oci';
+import { AccessChangeStore } from './access-change.store.js';
 import { AccessFactsStore } from './access-facts.store.js';
 import { AccessKeyStore } from './access-key.store.js';
 import { AccountStore } from './account.store.js';
@@ -85,8 +86,16 @@ const SEED = [
    SELECT 'gone' || n, 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO storage.upload_session (id, repository, expires_at)
    SELECT gen_random_uuid(), 'org1/app', now() + random() * interval '1 day' - interval '10 seconds' FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO auth.access_change (subject, transaction_id, changed_at)
+   SELECT 'user:' || gen_random_uuid(), n, now() - random() * interval '1 day' FROM generate_series(1, ${ROWS}) n`,
   'ANALYZE',
 ];
+
+/** Changes that no store makes yet: of a repository, of who shares it, and of a user. */
+const VISIBILITY = 'UPDATE registry.repository SET is_public = NOT is_public WHERE path = $1';
+const SHARE = `UPDATE manage.repository_share SET deadline = now()
+  WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1)`;
+const ENABLING = 'UPDATE auth."user" SET disabled_at = CASE WHEN disabled_at IS NULL THEN now() END WHERE id = $1';
 
 /** Accounts are few, and the login of the first one reads them all. */
 const WHOLE_TABLE = /Seq Scan on (?!account\b)/;
@@ -233,6 +242,16 @@ describe('the statements of the stores', () => {
         await permissions.update(organisationId, granted);
         await permissions.list(organisationId, 100);
         await permissions.remove(organisationId, [userId]);
+      },
+      'the changes of access': async () => {
+        const changes = new AccessChangeStore(database);
+        await changes.list(String(ROWS - 10), 100);
+        await changes.removeOlderThan(86_390, 10);
+      },
+      'what is noted of them': async () => {
+        await database.rows({ name: 'visibility', text: VISIBILITY }, [repository]);
+        await database.rows({ name: 'share', text: SHARE }, [repository]);
+        await database.rows({ name: 'enabling', text: ENABLING }, [userId]);
       },
       'what decides on access': async () => {
         await new AccessFactsStore(database).find(repository, accountId, userId);

@@ -247,6 +247,51 @@ describe(Authorizer, () => {
     });
   });
 
+  describe('where something has changed since the token was issued', () => {
+    const scope = { type: 'repository', name: 'a/b', actions: ['pull'] };
+    async function attempts(subject: string, answer: () => AuthorizedV1, over: Record<string, unknown> = {}) {
+      const { authorizer: gate, bus, changes } = authorizer();
+      answering(bus, AUTHORIZE, answer);
+      const sent = await bearing(over);
+      changes.make(subject);
+      return {
+        pull: () => gate.authorize(sent, named('a/b'), ['pull']),
+        others: [() => gate.authenticate(sent), () => gate.authorizeCatalog(sent)],
+      };
+    }
+
+    it('denies a user whose right is gone, and asks for no other token', async () => {
+      const { pull } = await attempts('repository:a/b', () => ({ access: [], refused: [scope] }));
+      expect(await refusal(pull())).toMatchObject({ code: 'DENIED', status: 403 });
+    });
+
+    it('challenges anonymous whose right is gone', async () => {
+      const { pull } = await attempts('repository:a/b', () => ({ access: [], refused: [scope] }), { sub: '' });
+      expect(challengeOf(await refusal(pull()))).toContain('error="insufficient_scope"');
+    });
+
+    it('challenges a user who is disabled, on every kind of route', async () => {
+      const disabled = () => {
+        throw registryError('UNAUTHORIZED');
+      };
+      const { pull, others } = await attempts('user:u-1', disabled);
+      for (const attempt of [pull, ...others]) {
+        const error = await refusal(attempt());
+        expect(error.status).toBe(401);
+        expect(challengeOf(error)).toContain('error="invalid_token"');
+      }
+      const repository = await attempts('repository:a/b', disabled);
+      expect(challengeOf(await refusal(repository.pull()))).toContain('error="invalid_token"');
+    });
+
+    it('lets through who has the right still', async () => {
+      for (const subject of ['user:u-1', 'repository:a/b', 'organisation:a']) {
+        const { pull } = await attempts(subject, () => ({ access: [scope], refused: [] }));
+        expect(await pull()).toMatchObject({ userId: 'u-1' });
+      }
+    });
+  });
+
   describe('for the catalog', () => {
     const CATALOG = { type: 'registry', name: 'catalog', actions: ['*'] };
 

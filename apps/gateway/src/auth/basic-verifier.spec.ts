@@ -144,6 +144,67 @@ describe(BasicVerifier, () => {
     });
   });
 
+  describe('when something of its user has changed', () => {
+    const heard = ({ changes }: ReturnType<typeof basics>) => changes.make('user:u-ann');
+
+    it('asks without a password hash, once, and goes on', async () => {
+      const gate = basics();
+      await (await gate.verifier.verify(ANN)).may('pull', AB);
+      heard(gate);
+      for (let n = 0; n < 3; n++) expect(await (await gate.verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      expect(gate.verified).toHaveLength(1);
+      expect(gate.decided.map(({ scopes }) => scopes.length)).toEqual([1, 0, 1]);
+    });
+
+    it('forgets a right, an old password and a disabled user at once', async () => {
+      const gate = basics();
+      expect(await (await gate.verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      gate.auth.actions[AB] = ['push'];
+      expect(await (await gate.verifier.verify(ANN)).may('pull', AB)).toBe(true);
+      heard(gate);
+      const caller = await gate.verifier.verify(ANN);
+      expect([await caller.may('pull', AB), await caller.may('push', AB)]).toEqual([false, true]);
+      gate.auth.password = 'new';
+      await expect(gate.verifier.verify(ANN)).resolves.toBeDefined();
+      heard(gate);
+      await expect(gate.verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+      await expect(gate.verifier.verify({ ...ANN, password: 'new' })).resolves.toBeDefined();
+      gate.auth.enabled = false;
+      heard(gate);
+      await expect(gate.verifier.verify({ ...ANN, password: 'new' })).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
+    it.each([
+      ['the repository', `repository:${AB}`, false],
+      ['its organisation', 'organisation:a', false],
+      ['another repository', `repository:${CD}`, true],
+      ['another user', 'user:u-bob', true],
+    ])('or of %s, asks for its rights again where that has to do with it', async (_what, subject, still) => {
+      const gate = basics();
+      await (await gate.verifier.verify(ANN)).may('pull', AB);
+      gate.auth.actions[AB] = [];
+      gate.changes.make(subject);
+      expect(await (await gate.verifier.verify(ANN)).may('pull', AB)).toBe(still);
+    });
+
+    it('counts a change that was heard of while auth was asked', async () => {
+      const gate = basics();
+      const asking = gate.verifier.verify(ANN);
+      heard(gate);
+      await (await asking).may('pull', AB);
+      gate.auth.password = 'new';
+      await expect(gate.verifier.verify(ANN)).rejects.toMatchObject(UNAUTHORIZED);
+    });
+
+    it('is UNAVAILABLE while auth is away', async () => {
+      const gate = basics();
+      await gate.verifier.verify(ANN);
+      heard(gate);
+      gate.bus.remove(AUTHORIZE.subject);
+      await expect(gate.verifier.verify(ANN)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    });
+  });
+
   it('does not remember that auth was away', async () => {
     const { verifier, bus } = basics();
     const away = { code: 'UNAVAILABLE', status: 503 };

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { LIST_SIGNING_KEYS, type SigningKeysV1 } from '@berth/contracts';
+import { AUTHORIZE, LIST_SIGNING_KEYS, type SigningKeysV1 } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, registryError } from '@berth/oci';
 import { loadSettings } from '@berth/platform';
@@ -41,6 +41,8 @@ const START = Date.parse('2030-01-01T00:00:00Z');
 beforeEach(() => jest.useFakeTimers({ ...CLOCK_ONLY, doNotFake: [...CLOCK_ONLY.doNotFake], now: START }));
 afterEach(() => jest.useRealTimers());
 const later = (seconds: number) => jest.setSystemTime(Date.now() + seconds * 1000);
+
+const ADMIN_ACTIONS = ['pull', 'push', 'delete'];
 
 describe(TokenVerifier, () => {
   it('tells who the bearer is and what they may do', async () => {
@@ -145,6 +147,137 @@ describe(TokenVerifier, () => {
       const { verifier: lenient } = verifier();
       await expect(lenient.verify(await aToken(key, { exp: nowSeconds() - 29 }))).resolves.toBeDefined();
       await expect(lenient.verify(await aToken(key, { nbf: nowSeconds() + 29 }))).resolves.toBeDefined();
+    });
+  });
+
+  describe('where something has changed since the token was issued', () => {
+    const U1 = { userId: 'u-1', credential: 'password:u-1' };
+    const PUSH = [{ type: 'repository', name: 'a/b', actions: ['push'] }];
+    const PULL = [{ type: 'repository', name: 'a/b', actions: ['pull'] }];
+    /** A verifier before an auth that allows these actions everywhere, or nobody at all. */
+    function gate(allowed: { actions: string[] | null }) {
+      const { verifier: tokens, bus, changes } = verifier();
+      const asked = answering(bus, AUTHORIZE, ({ scopes }) => {
+        if (allowed.actions === null) throw registryError('UNAUTHORIZED');
+        const { actions } = allowed;
+        return { access: scopes.map((scope) => ({ ...scope, actions })), refused: [] };
+      });
+      return { tokens, bus, changes, asked };
+    }
+
+    it('asks nobody before', async () => {
+      const { tokens, asked, changes } = gate({ actions: null });
+      const token = await aToken(key);
+      expect(await (await tokens.verify(token)).may('pull', AB)).toBe(true);
+      changes.make('user:u-2');
+      changes.make('repository:c/d');
+      expect(await (await tokens.verify(token)).may('pull', AB)).toBe(true);
+      expect(asked).toEqual([]);
+    });
+
+    it.each(['user:u-1', 'repository:a/b', 'organisation:a'])(
+      'takes the rights of now when it was %s',
+      async (subject) => {
+        const allowed = { actions: ['push'] };
+        const { tokens, changes } = gate(allowed);
+        const token = await aToken(key, { access: PULL, refused: PUSH });
+        await tokens.verify(token);
+        changes.make(subject);
+        const caller = await tokens.verify(token);
+        expect([await caller.may('pull', AB), await caller.wasRefused('pull', AB)]).toEqual([false, true]);
+        expect([await caller.may('push', AB), await caller.wasRefused('push', AB)]).toEqual([true, false]);
+      },
+    );
+
+    it('gives no right that the token was not asked for', async () => {
+      const { tokens, changes } = gate({ actions: ADMIN_ACTIONS });
+      const token = await aToken(key, { access: PULL });
+      changes.make('user:u-1');
+      const caller = await tokens.verify(token);
+      expect(await caller.may('pull', AB)).toBe(true);
+      for (const action of ['push', 'delete'] as const) {
+        expect([await caller.may(action, AB), await caller.wasRefused(action, AB)]).toEqual([false, false]);
+      }
+      expect(await caller.may('pull', parseRepositoryName('c/d'))).toBe(false);
+    });
+
+    it('asks once for all tokens of a credential, until the next change and for BERTH_BASIC_SECONDS', async () => {
+      const { tokens, changes, asked } = gate({ actions: ['pull'] });
+      const pull = async () => (await tokens.verify(await aToken(key, { iat: START / 1000 }))).may('pull', AB);
+      changes.make('user:u-1');
+      for (let n = 0; n < 5; n++) expect(await pull()).toBe(true);
+      expect(asked).toEqual([
+        { identity: U1, scopes: [] },
+        { identity: U1, scopes: [{ type: 'repository', name: AB, actions: ['*'] }] },
+      ]);
+      changes.make('repository:a/b');
+      await pull();
+      expect(asked).toHaveLength(3);
+      later(61);
+      await pull();
+      expect(asked).toHaveLength(5);
+    });
+
+    it('asks again where a change is heard of while it asks', async () => {
+      const allowed = { actions: ['pull'] };
+      const { tokens, changes } = gate(allowed);
+      const caller = await tokens.verify(await aToken(key));
+      changes.make('repository:a/b');
+      const asking = caller.may('pull', AB);
+      changes.make('repository:a/b');
+      await asking;
+      allowed.actions = [];
+      expect(await caller.may('pull', AB)).toBe(false);
+    });
+
+    it('refuses a user who is disabled or has another credential, and remembers that until the next change', async () => {
+      const allowed: { actions: string[] | null } = { actions: null };
+      const { tokens, changes, asked } = gate(allowed);
+      const token = await aToken(key);
+      await tokens.verify(token);
+      changes.make('user:u-1');
+      for (let n = 0; n < 5; n++) await expect(tokens.verify(token)).rejects.toMatchObject(UNAUTHORIZED);
+      expect(asked).toHaveLength(1);
+      allowed.actions = ['pull'];
+      changes.make('user:u-1');
+      await expect(tokens.verify(token)).resolves.toBeDefined();
+    });
+
+    it('asks for anonymous as for nobody, who is challenged where a right is gone', async () => {
+      const { tokens, changes, asked } = gate({ actions: [] });
+      const token = await aToken(key, { sub: '', credential: undefined });
+      await tokens.verify(token);
+      changes.make('repository:a/b');
+      const caller = await tokens.verify(token);
+      expect([await caller.may('pull', AB), await caller.wasRefused('pull', AB)]).toEqual([false, false]);
+      expect(asked).toEqual([{ scopes: [{ type: 'repository', name: AB, actions: ['*'] }] }]);
+    });
+
+    it('believes a token that was issued after', async () => {
+      const { tokens, changes, asked } = gate({ actions: null });
+      changes.make('user:u-1');
+      later(1);
+      expect(await (await tokens.verify(await aToken(key))).may('pull', AB)).toBe(true);
+      expect(asked).toEqual([]);
+    });
+
+    it('takes a token that does not say when, or by what credential, for an old one that nobody has', async () => {
+      const { tokens, changes, asked } = gate({ actions: ['pull'] });
+      changes.make('user:u-1');
+      later(60);
+      await tokens.verify(await aToken(key, { iat: undefined, credential: undefined }));
+      expect(asked[0]).toEqual({ identity: { userId: 'u-1', credential: '' }, scopes: [] });
+    });
+
+    it('is UNAVAILABLE while auth is away, and remembers nothing of that', async () => {
+      const { tokens, bus, changes } = gate({ actions: ['pull'] });
+      const token = await aToken(key);
+      await tokens.verify(token);
+      changes.make('user:u-1');
+      bus.remove(AUTHORIZE.subject);
+      await expect(tokens.verify(token)).rejects.toMatchObject(UNAVAILABLE);
+      answering(bus, AUTHORIZE, () => ({ access: [], refused: [] }));
+      await expect(tokens.verify(token)).resolves.toBeDefined();
     });
   });
 
