@@ -37,8 +37,8 @@ async function standalone(databaseUrl: string): Promise<DistributedRegistry> {
     BERTH_DATA_DIR: temp.path,
     BERTH_DATABASE_URL: databaseUrl,
   });
-  const { address, stop } = await startStandalone(settings);
-  return { addresses: [address], stop: () => stop().finally(() => temp.remove()) };
+  const registry = await startStandalone(settings);
+  return { addresses: [registry.address], stop: () => registry.stop().finally(() => temp.remove()) };
 }
 const distributed = (databaseUrl: string) => startDistributedRegistry({ ...ENV, BERTH_DATABASE_URL: databaseUrl });
 

@@ -17,9 +17,9 @@ CREATE INDEX "access_change_changed_at_idx" ON "auth"."access_change"("changed_a
 -- Nothing below is known to Prisma's schema language.
 
 -- Whatever changes what somebody may do, or a credential, says so in the same transaction, whichever code path it came by.
--- Rows of one statement are written in the order of their subjects, so that two statements cannot deadlock.
 
--- After a statement: the argument is a query of the subjects, from the table "changed".
+-- After a statement: the argument is a query of the subjects, from the table "changed". They are written in order, so that two
+-- statements about the same users do not deadlock.
 CREATE FUNCTION "auth"."note_access_changes"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format(
@@ -31,7 +31,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- After an update of a row: the arguments are the kind of the subject, and the column that names it.
+-- After an update of a row, where other columns change often and rows one by one: the arguments are the kind of the subject, and the column that names it.
 CREATE FUNCTION "auth"."note_access_change"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO "auth"."access_change" ("subject", "transaction_id", "changed_at")

@@ -1,7 +1,7 @@
 import { type AccessChangesV1, LIST_ACCESS_CHANGES } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { parseRepositoryName, registryError } from '@berth/oci';
-import { loadSettings } from '@berth/platform';
+import { loadSettings, Metrics } from '@berth/platform';
 import { answering } from '@berth/platform/testing';
 import { Logger } from '@nestjs/common';
 import { AccessChanges, repositorySubjects, userSubject } from './access-changes.js';
@@ -20,12 +20,13 @@ function changes() {
     if (!answer) throw registryError('UNAVAILABLE');
     return { changes: [], complete: true, position: '1', now: NOW, ...answer };
   });
-  const known = new AccessChanges(bus, loadSettings({}));
+  const metrics = new Metrics('gateway');
+  const known = new AccessChanges(bus, loadSettings({}), metrics);
   const hear = async (answer: Partial<AccessChangesV1> = {}) => {
     told.push(answer);
     await known.ask();
   };
-  return { known, hear, asked };
+  return { known, hear, asked, metrics };
 }
 const of = (subject: string, transaction = '7') => ({ subject, transaction });
 
@@ -150,10 +151,24 @@ describe('the questions', () => {
     expect(asked).toHaveLength(6);
   });
 
+  it('are measured by how long ago the last one was answered', async () => {
+    const { known, hear, metrics } = changes();
+    const age = async () =>
+      /^berth_access_changes_age_seconds\{.*\} (.*)$/m.exec(await metrics.registry.metrics())?.[1];
+    jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    await known.onModuleInit();
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(await age()).toBe('2');
+    await hear();
+    await jest.advanceTimersByTimeAsync(500);
+    expect(await age()).toBe('0.5');
+    known.onModuleDestroy();
+  });
+
   it('do not come in open mode', async () => {
     const bus = new InProcessBus();
     const asked = answering(bus, LIST_ACCESS_CHANGES, () => ({ changes: [], complete: true, position: '1', now: NOW }));
-    const open = new AccessChanges(bus, loadSettings({ BERTH_OPEN: 'true' }));
+    const open = new AccessChanges(bus, loadSettings({ BERTH_OPEN: 'true' }), new Metrics('gateway'));
     await open.onModuleInit();
     await jest.advanceTimersByTimeAsync(5_000);
     expect(asked).toEqual([]);

@@ -1,7 +1,7 @@
 import { type AccessChangesV1, LIST_ACCESS_CHANGES } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { organisationOf, type RepositoryName } from '@berth/oci';
-import { Settings } from '@berth/platform';
+import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 
 /** Behind the end of one question: so long, and a moment, a change is unknown here. */
@@ -37,6 +37,8 @@ export class AccessChanges implements OnModuleInit, OnModuleDestroy {
   /** What may have changed anything. */
   private anything: Change = { number: 0, seenAt: Infinity };
   private heard = 0;
+  /** By this clock, in milliseconds; before the first time, when it began to ask. */
+  private heardAt = Date.now();
   private position: string | undefined;
   private isAway = false;
   private isStopped = false;
@@ -45,10 +47,14 @@ export class AccessChanges implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
+    private readonly metrics: Metrics,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    if (!this.settings.open) await this.askAndGoOn();
+    if (this.settings.open) return;
+    const age = () => (Date.now() - this.heardAt) / 1000;
+    this.metrics.gauge('berth_access_changes_age_seconds', 'Since auth last told what access has changed', age);
+    await this.askAndGoOn();
   }
 
   onModuleDestroy(): void {
@@ -80,6 +86,7 @@ export class AccessChanges implements OnModuleInit, OnModuleDestroy {
     else if (since === undefined) this.anything = { number: ++this.heard, seenAt: -Infinity };
     this.remember(answer);
     this.position = answer.position;
+    this.heardAt = Date.now();
   }
 
   private async askAndGoOn(): Promise<void> {

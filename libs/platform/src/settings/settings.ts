@@ -350,7 +350,7 @@ export class Settings {
   @Setting('BERTH_REFRESH_TOKEN_SECONDS', {
     type: 'integer',
     default: String(90 * DAY),
-    doc: 'Lifetime of a refresh token, which a client keeps instead of the password; a new password ends it before.',
+    doc: 'Lifetime of a refresh token, which a client keeps instead of the password; a new password, or the end of the access key it was given for, ends it before.',
   })
   @IsInt()
   @Min(60)
@@ -360,7 +360,7 @@ export class Settings {
   @Setting('BERTH_BASIC_SECONDS', {
     type: 'integer',
     default: '60',
-    doc: 'How long the gateway remembers Basic credentials that auth has verified, with their rights: so long a disabled user, an old password or a right that was taken away goes on working.',
+    doc: 'How long the gateway remembers Basic credentials that auth has verified, and rights that it asked for; what changes meanwhile is asked again within two seconds.',
   })
   @IsInt()
   @Min(1)
