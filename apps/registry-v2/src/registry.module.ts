@@ -4,6 +4,7 @@ import {
   OutboxStore,
   ReferrerStore,
   RepositoryBlobStore,
+  RepositoryRemovalStore,
   RepositoryStore,
   TagStore,
 } from '@berth/metadata';
@@ -17,6 +18,9 @@ import { ManifestService } from './manifest/manifest.service.js';
 import { PutManifest } from './manifest/put-manifest.js';
 import { ReferrerController } from './referrer/referrer.controller.js';
 import { EnsureRepository } from './repository/ensure-repository.js';
+import { Repositories } from './repository/repositories.js';
+import { RepositoryController } from './repository/repository.controller.js';
+import { Retag } from './tag/retag.js';
 import { TagController } from './tag/tag.controller.js';
 import { CommitUpload } from './upload/commit-upload.js';
 import { StartUpload } from './upload/start-upload.js';
@@ -35,8 +39,22 @@ const BLOB_STORE = {
   inject: [Database, Settings],
 };
 
+const REMOVAL_STORE = {
+  provide: RepositoryRemovalStore,
+  useFactory: (database: Database, { readGrantSeconds }: Settings) =>
+    new RepositoryRemovalStore(database, { pullWindowSeconds: readGrantSeconds }),
+  inject: [Database, Settings],
+};
+
 @Module({
-  controllers: [BlobController, ManifestController, ReferrerController, TagController, UploadController],
+  controllers: [
+    BlobController,
+    ManifestController,
+    ReferrerController,
+    RepositoryController,
+    TagController,
+    UploadController,
+  ],
   providers: [
     ...STORES,
     BLOB_STORE,
@@ -46,6 +64,9 @@ const BLOB_STORE = {
     Events,
     ManifestService,
     PutManifest,
+    REMOVAL_STORE,
+    Repositories,
+    Retag,
     StartUpload,
   ],
 })

@@ -96,8 +96,11 @@ export { type OverviewV1, SHOW_OVERVIEW, ShowOverviewV1 } from './manage/show-ov
 export { SHOW_REPOSITORY, ShowRepositoryV1 } from './manage/show-repository.v1.js';
 export { SHOW_TAG, ShowTagV1 } from './manage/show-tag.v1.js';
 export { COMMIT_UPLOAD, type CommittedUploadV1, CommitUploadV1 } from './registry/commit-upload.v1.js';
+export { COUNT_PULLS, CountPullsV1, MAX_PULL_COUNTS, PullCount } from './registry/count-pulls.v1.js';
+export { CREATE_REPOSITORY, CreateRepositoryV1, MAX_REPOSITORY_DESCRIPTION } from './registry/create-repository.v1.js';
 export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
 export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';
+export { DELETE_REPOSITORY, DeleteRepositoryV1 } from './registry/delete-repository.v1.js';
 export { FIND_BLOB, FindBlobV1, type FoundBlobV1 } from './registry/find-blob.v1.js';
 export { type FoundManifestV1, GET_MANIFEST, GetManifestV1 } from './registry/get-manifest.v1.js';
 export {
@@ -112,8 +115,10 @@ export { MANIFEST_DELETED, ManifestDeletedV1 } from './registry/manifest-deleted
 export { MANIFEST_PUSHED, ManifestPushedV1 } from './registry/manifest-pushed.v1.js';
 export type { Precondition } from './registry/precondition.js';
 export { MAX_TAGS_PER_PUSH, PUT_MANIFEST, PutManifestV1, type StoredManifestV1 } from './registry/put-manifest.v1.js';
+export { RETAG, RetagV1 } from './registry/retag.v1.js';
 export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
 export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
+export { UPDATE_REPOSITORY, UpdateRepositoryV1 } from './registry/update-repository.v1.js';
 export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';
 export { COMPLETE_UPLOAD, CompleteUploadV1 } from './storage/complete-upload.v1.js';
 export { CompletedObject } from './storage/completed-object.js';

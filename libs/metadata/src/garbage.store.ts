@@ -1,5 +1,5 @@
 import type { Database } from './database.js';
-import { removeBlobLink } from './repository-blob.store.js';
+import { removeBlobLinks } from './repository-blob.store.js';
 
 /** A link whose protection ended more than the grace ago. */
 export interface DueLink {
@@ -103,7 +103,7 @@ export class GarbageStore {
         await rows(SETTLE_LINK, [repositoryId, digest]);
         return 'referenced';
       }
-      await removeBlobLink(rows, repositoryId, digest, this.timing.pullWindowSeconds);
+      await removeBlobLinks(rows, repositoryId, [digest], this.timing.pullWindowSeconds);
       return 'removed';
     });
   }

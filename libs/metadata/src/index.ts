@@ -43,10 +43,16 @@ export {
   type RepositoryPage,
   type RepositoryRow,
 } from './repository-list.store.js';
-export { RepositoryStore } from './repository.store.js';
+export {
+  type ManifestEvent,
+  type RemoveRepositoryOutcome,
+  type RepositoryRemovalOptions,
+  RepositoryRemovalStore,
+} from './repository-removal.store.js';
+export { type CreateRepositoryOutcome, type RepositoryAttributes, RepositoryStore } from './repository.store.js';
 export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
 export { TagListStore, type TagListQuery, type TagOrder, type TagPage, type TagRow } from './tag-list.store.js';
-export { type DeleteTagOutcome, TagStore } from './tag.store.js';
+export { type DeleteTagOutcome, type NamedManifest, type Retag, type RetagOutcome, TagStore } from './tag.store.js';
 export {
   UploadSessionStore,
   type UploadProgress,

@@ -12,6 +12,7 @@ import { OutboxStore } from './outbox.store.js';
 import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
 import { ProjectStore } from './project.store.js';
+import { RepositoryRemovalStore } from './repository-removal.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
 import {
@@ -79,7 +80,9 @@ const SEED = [
    SELECT m.id, rb.repository_id, rb.digest FROM registry.repository_blob rb JOIN registry.manifest m
      ON m.repository_id = rb.repository_id AND m.digest = 'sha256:' || encode(sha256(rb.digest::bytea), 'hex')`,
   `INSERT INTO registry.manifest_child (parent_id, child_id) SELECT id, id - 1 FROM registry.manifest WHERE id % 2 = 0`,
-  `INSERT INTO registry.tag (repository_id, name, manifest_id) SELECT repository_id, 'tag' || id, id FROM registry.manifest`,
+  `INSERT INTO registry.tag (repository_id, name, manifest_id)
+   SELECT repository_id, 'tag' || id, id FROM registry.manifest WHERE subject_digest IS DISTINCT FROM '${SUBJECT}'`,
+  `INSERT INTO registry.repository_pulls (repository_id, pulls) SELECT id, 1 FROM registry.repository`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
    SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
   `INSERT INTO registry.object_deletion (object_key, size, not_before)
@@ -158,6 +161,34 @@ describe('the statements of the stores', () => {
     }
   });
 
+  it('find what goes first of a repository by the index in its order, however many manifests there are', async () => {
+    const repository = parseRepositoryName('org77/app');
+    await test.rows(
+      `DELETE FROM registry.tag WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1)`,
+      [repository],
+    );
+    const enough = new Error('enough');
+    const transaction = database.transaction.bind(database);
+    jest.spyOn(database, 'transaction').mockImplementation((work) =>
+      transaction((rows) =>
+        work(async (statement, values) => {
+          if (statement.name === 'removal-still-free') throw enough;
+          return rows(statement, values);
+        }),
+      ),
+    );
+    const removal = new RepositoryRemovalStore(database, { pullWindowSeconds: 900 });
+    const plans = await plansOf(() => expect(removal.remove(repository, () => EVENT)).rejects.toBe(enough));
+    jest.restoreAllMocks();
+    const choosing = plans.filter((plan) => plan.includes('FOR UPDATE OF m'));
+    expect(choosing).toHaveLength(EXECUTIONS);
+    for (const plan of plans) expect(plan).not.toMatch(WHOLE_TABLE);
+    for (const plan of choosing) {
+      expect(plan).not.toMatch(/Sort/);
+      expect(plan).toMatch(/Index Scan using manifest_repository_id_digest_key on manifest m/);
+    }
+  });
+
   it('are served by indexes, and so are the triggers and foreign keys behind them', async () => {
     const repository = parseRepositoryName('org77/app');
     const other = parseRepositoryName('org78/app');
@@ -224,6 +255,28 @@ describe('the statements of the stores', () => {
       'a repository': async () => {
         await repositories.exists(repository);
         await repositories.create(repository, '1', true);
+      },
+      'a repository, from its making to its deletion': async () => {
+        const path = parseRepositoryName(`org77/fresh${n++}`);
+        await repositories.createNew(path, { isPublic: false, category: 'other', description: '' });
+        await repositories.update(path, { description: 'described' });
+        await repositories.countPulls([path, other].map((each) => ({ repository: each, pulls: 1 })));
+        const blobs = await registry.blobsOf(path, 3);
+        const image = await registry.push(path, imageOf(blobs));
+        await registry.push(path, indexOf([image]));
+        await new RepositoryRemovalStore(database, { pullWindowSeconds: 900 }).remove(path, () => EVENT);
+      },
+      'another tag for an image': async () => {
+        const { name: source } = (
+          await test.rows<{ name: Tag }>(
+            `SELECT t.name FROM registry.tag t JOIN registry.repository r ON r.id = t.repository_id WHERE r.path = $1
+             ORDER BY 1 LIMIT 1`,
+            [repository],
+          )
+        )[0]!;
+        expect(
+          await tags.retag({ repository, source, destination: 'again' as Tag, override: true, event: () => EVENT }),
+        ).toHaveProperty('digest');
       },
       'an organisation': async () => {
         await organisations.find('org5');

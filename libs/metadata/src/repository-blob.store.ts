@@ -162,8 +162,8 @@ export class RepositoryBlobStore {
   }
 
   private removeLink(repositoryId: string, digest: Digest): Promise<boolean> {
-    return this.database.transaction((rows) =>
-      removeBlobLink(rows, repositoryId, digest, this.timing.pullWindowSeconds),
+    return this.database.transaction(
+      async (rows) => (await removeBlobLinks(rows, repositoryId, [digest], this.timing.pullWindowSeconds)) > 0,
     );
   }
 
@@ -182,37 +182,40 @@ export class RepositoryBlobStore {
   }
 }
 
-const LOCK_BLOB = {
+const LOCK_BLOBS = {
   name: 'blob-lock',
-  text: `SELECT size, object_key FROM registry.blob WHERE digest = $1 FOR UPDATE`,
+  text: `SELECT size, object_key FROM registry.blob WHERE digest = ANY($1) ORDER BY digest FOR UPDATE`,
 };
-const DELETE_LINK = {
-  name: 'blob-delete-link',
-  text: `DELETE FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2 RETURNING digest`,
+const DELETE_LINKS = {
+  name: 'blob-delete-links',
+  text: `WITH locked AS (SELECT digest FROM registry.repository_blob WHERE repository_id = $1 AND digest = ANY($2)
+           ORDER BY digest FOR UPDATE)
+         DELETE FROM registry.repository_blob rb USING locked WHERE rb.repository_id = $1 AND rb.digest = locked.digest
+         RETURNING rb.digest`,
 };
 const DELETE_UNLINKED = {
   name: 'blob-delete-unlinked',
-  text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = $1
+  text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
            AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, size)
          INSERT INTO registry.object_deletion (object_key, size, not_before)
          SELECT object_key, size, now() + make_interval(secs => $2) FROM gone`,
 };
 
 /**
- * Inside a transaction: removes the link, and with the last link the blob's row, whose object is then deleted after
- * `windowSeconds` (the longest read grant). Locks blob, then link. A link that a manifest references fails the foreign key.
+ * Inside a transaction: removes a repository's links to these blobs, and with a blob's last link its row, whose object is
+ * then deleted after `windowSeconds` (the longest read grant). Locks blobs, then links, in digest order. A link that a
+ * manifest references fails the foreign key. Gives how many links there were.
  */
-export async function removeBlobLink(
+export async function removeBlobLinks(
   rows: Database['rows'],
   repositoryId: string,
-  digest: string,
+  digests: string[],
   windowSeconds: number,
-): Promise<boolean> {
-  await rows(LOCK_BLOB, [digest]);
-  const removed = await rows(DELETE_LINK, [repositoryId, digest]);
-  if (removed.length === 0) return false;
-  await rows(DELETE_UNLINKED, [digest, windowSeconds]);
-  return true;
+): Promise<number> {
+  await rows(LOCK_BLOBS, [digests]);
+  const removed = await rows<{ digest: string }>(DELETE_LINKS, [repositoryId, digests]);
+  if (removed.length > 0) await rows(DELETE_UNLINKED, [removed.map(({ digest }) => digest), windowSeconds]);
+  return removed.length;
 }
 
 interface BlobRow {

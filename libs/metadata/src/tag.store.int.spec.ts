@@ -149,6 +149,126 @@ describe(TagStore.name, () => {
       });
     });
   });
+
+  describe('retag', () => {
+    beforeEach(() => prepare(on.test));
+    const named = async (name: string) =>
+      (await registry.manifests.find(repository, parseReference(name), []))?.digest ?? null;
+    const retag = (source: string, destination: string, override = false, name = repository) =>
+      store.retag({
+        repository: name,
+        source: source as Tag,
+        destination: destination as Tag,
+        override,
+        event: (manifest) => ({ subject: 'test.retagged.v1', payload: { ...manifest } }),
+      });
+    const events = () => on.test.rows(`SELECT payload FROM registry.outbox_event WHERE subject = 'test.retagged.v1'`);
+    const another = async (tag: string) => {
+      const image = imageOf([await registry.blob(repository)]);
+      await registry.push(repository, image, [tag]);
+      return image;
+    };
+    /** A transaction that moves a tag, as a push does, and is not over. */
+    const moving = async (tag: string, digest: Digest) => {
+      const push = await on.test.session();
+      await push.rows('BEGIN');
+      await push.rows(
+        `UPDATE registry.tag SET manifest_id = (SELECT id FROM registry.manifest WHERE digest = $1) WHERE name = $2`,
+        [digest, tag],
+      );
+      return push;
+    };
+
+    it('names the same manifest by another tag, and tells of it', async () => {
+      const digest = await named('a');
+      expect(await retag('a', 'new')).toEqual({ digest });
+      expect([await named('a'), await named('new')]).toEqual([digest, digest]);
+      expect(await events()).toEqual([{ payload: { digest, mediaType: expect.any(String) } }]);
+    });
+
+    it('moves a tag that is there when it is told to, and otherwise leaves it', async () => {
+      const { entry } = await another('b');
+      const before = await named('a');
+      expect(await retag('b', 'a')).toBe('destination-exists');
+      expect(await named('a')).toBe(before);
+      expect(await events()).toEqual([]);
+      expect(await retag('b', 'a', true)).toEqual({ digest: entry.digest });
+      expect(await named('a')).toBe(entry.digest);
+    });
+
+    it('of what is not there says what', async () => {
+      expect(await retag('nothing', 'new')).toBe('source-unknown');
+      expect(await retag('elsewhere', 'new')).toBe('source-unknown');
+      expect(await retag('a', 'new', false, parseRepositoryName('acme/nowhere'))).toBe('repository-unknown');
+      expect(await events()).toEqual([]);
+    });
+
+    it('gives what the source names when it is its turn', async () => {
+      const { entry } = await another('b');
+      const push = await moving('a', entry.digest);
+      const retagged = retag('a', 'new');
+      await on.test.untilWaiting(1);
+      await push.rows('COMMIT');
+      expect(await retagged).toEqual({ digest: entry.digest });
+      expect(await named('new')).toBe(entry.digest);
+    });
+
+    it('comes behind a push of the destination that was there first', async () => {
+      const { entry } = await another('b');
+      const before = await named('a');
+      for (const override of [false, true]) {
+        const push = await moving('z', entry.digest);
+        const retagged = retag('a', 'z', override);
+        await on.test.untilWaiting(1);
+        await push.rows('COMMIT');
+        expect(await retagged).toEqual(override ? { digest: before } : 'destination-exists');
+        expect(await named('z')).toBe(override ? before : entry.digest);
+      }
+    });
+
+    it('does not move a destination that a push makes in this moment', async () => {
+      const push = await on.test.session();
+      await push.rows('BEGIN');
+      await push.rows(
+        `INSERT INTO registry.tag (repository_id, name, manifest_id)
+         SELECT repository_id, 'new', manifest_id FROM registry.tag WHERE name = 'z'`,
+      );
+      const retagged = retag('a', 'new');
+      await on.test.untilWaiting(1);
+      await push.rows('COMMIT');
+      expect(await retagged).toBe('destination-exists');
+    });
+
+    it('finds no source whose tag or manifest goes in this moment', async () => {
+      for (const going of [
+        `DELETE FROM registry.tag WHERE name = 'a'`,
+        `DELETE FROM registry.manifest WHERE id = (SELECT manifest_id FROM registry.tag WHERE name = 'b')`,
+      ]) {
+        if (going.includes("'b'")) await another('b');
+        const end = await on.test.session();
+        await end.rows('BEGIN');
+        await end.rows(going);
+        const retagged = retag(going.includes("'b'") ? 'b' : 'a', 'new');
+        await on.test.untilWaiting(1);
+        await end.rows('COMMIT');
+        expect(await retagged).toBe('source-unknown');
+      }
+    });
+
+    it('of two tags for each other at once ends, with both as one of them was', async () => {
+      const { entry } = await another('b');
+      const before = await named('a');
+      for (let round = 0; round < 5; round++) {
+        await Promise.all([retag('a', 'b', true), retag('b', 'a', true)]);
+        expect([await named('a'), await named('b')]).toEqual([await named('b'), await named('a')]);
+        expect([entry.digest, before]).toContain(await named('a'));
+        await on.test.rows(
+          `UPDATE registry.tag SET manifest_id = (SELECT id FROM registry.manifest WHERE digest = $1) WHERE name = 'b'`,
+          [entry.digest],
+        );
+      }
+    });
+  });
 });
 
 describe(RepositoryStore.name, () => {

@@ -1,8 +1,26 @@
 import type { Digest, RepositoryName, Tag } from '@berth/oci';
-import type { Database } from './database.js';
+import { type Database, isForeignKeyViolation } from './database.js';
 import { lockTag } from './tag-lock.js';
 
 export type DeleteTagOutcome = 'deleted' | 'unknown' | 'precondition-failed';
+
+export interface Retag {
+  repository: RepositoryName;
+  source: Tag;
+  destination: Tag;
+  /** Moves the destination where it is there; otherwise it stays. */
+  override: boolean;
+  /** Written to the outbox in the same transaction. */
+  event: (named: NamedManifest) => { subject: string; payload: object };
+}
+
+export interface NamedManifest {
+  digest: Digest;
+  mediaType: string;
+}
+
+/** `busy`: the source moved whenever it was looked at. */
+export type RetagOutcome = { digest: Digest } | 'repository-unknown' | 'source-unknown' | 'destination-exists' | 'busy';
 
 const LIST = {
   name: 'tag-list',
@@ -15,8 +33,32 @@ const DELETE = {
            WHERE r.path = $1 AND t.repository_id = r.id AND t.name = $2 RETURNING t.name)
          INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone RETURNING id`,
 };
+const NAMED_MANIFEST = {
+  name: 'tag-named-manifest',
+  text: `SELECT r.id AS repository_id, t.manifest_id FROM registry.repository r
+         LEFT JOIN registry.tag t ON t.repository_id = r.id AND t.name = $2 WHERE r.path = $1`,
+};
+const LOCK_MANIFEST = {
+  name: 'tag-lock-manifest',
+  text: `SELECT digest, media_type FROM registry.manifest WHERE id = $1 FOR KEY SHARE`,
+};
+const LOCK_TAGS = {
+  name: 'tag-lock-several',
+  text: `SELECT name, manifest_id FROM registry.tag WHERE repository_id = $1 AND name = ANY($2) ORDER BY name FOR UPDATE`,
+};
+const SET = {
+  name: 'tag-set',
+  text: `WITH tagged AS (INSERT INTO registry.tag (repository_id, name, manifest_id) VALUES ($1, $2, $3)
+           ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now() WHERE $4
+           RETURNING name)
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $5, $6 FROM tagged RETURNING id`,
+};
+const ATTEMPTS = 10;
 
-/** Tags: names that move from manifest to manifest. Set by ManifestStore.put, in the transaction of the push. */
+/** Undoes a retag whose source was moved, or lost what it named, before it was locked. */
+class SourceMoved extends Error {}
+
+/** Tags: names that move from manifest to manifest. Set by ManifestStore.put, in the transaction of the push, and here. */
 export class TagStore {
   constructor(private readonly database: Database) {}
 
@@ -44,4 +86,39 @@ export class TagStore {
       return holds(named) ? remove(rows) : 'precondition-failed';
     });
   }
+
+  /**
+   * Gives what `source` names to `destination`. One transaction that locks the manifest and then both tags: a push and a
+   * delete of either comes before or after.
+   */
+  async retag(retag: Retag): Promise<RetagOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.database.transaction((rows) => retagInside(rows, retag));
+      } catch (error) {
+        if (!(error instanceof SourceMoved || isForeignKeyViolation(error))) throw error;
+        if (attempt === ATTEMPTS) return 'busy';
+      }
+    }
+  }
+}
+
+async function retagInside(
+  rows: Database['rows'],
+  { repository, source, destination, override, event }: Retag,
+): Promise<RetagOutcome> {
+  const [found] = await rows<{ repository_id: string; manifest_id: string | null }>(NAMED_MANIFEST, [
+    repository,
+    source,
+  ]);
+  if (!found) return 'repository-unknown';
+  const { repository_id: repositoryId, manifest_id: manifestId } = found;
+  if (manifestId === null) return 'source-unknown';
+  const [manifest] = await rows<{ digest: Digest; media_type: string }>(LOCK_MANIFEST, [manifestId]);
+  const tags = await rows<{ name: Tag; manifest_id: string }>(LOCK_TAGS, [repositoryId, [source, destination]]);
+  const named = tags.find(({ name }) => name === source);
+  if (!manifest || named?.manifest_id !== manifestId) throw new SourceMoved();
+  const { subject, payload } = event({ digest: manifest.digest, mediaType: manifest.media_type });
+  const set = await rows(SET, [repositoryId, destination, manifestId, override, subject, JSON.stringify(payload)]);
+  return set.length > 0 ? { digest: manifest.digest } : 'destination-exists';
 }

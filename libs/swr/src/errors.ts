@@ -39,6 +39,8 @@ export const SWR_ERRORS = {
   DESCRIPTION_TOO_LONG: { status: 413, code: 'SVCSTG.SWR.4131012', message: 'the description is too long' },
 
   TAG_UNKNOWN: { status: 404, code: 'SVCSTG.SWR.4040048', message: 'the tag does not exist' },
+  // The reference has no code for it: this is that of the 404 with its own status.
+  TAG_EXISTS: { status: 409, code: 'SVCSTG.SWR.4090048', message: 'the tag already exists' },
   TAG_QUOTA_REACHED: { status: 400, code: 'SVCSTG.SWR.4000099', message: 'tag quota reached' },
 
   SHARE_ACCOUNT_INVALID: { status: 400, code: 'SVCSTG.SWR.4001041', message: 'invalid account name' },

@@ -1,10 +1,13 @@
-import { ENSURE_ORGANISATION } from '@berth/contracts';
+import { AUTHORIZE, ENSURE_ORGANISATION } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { RepositoryStore } from '@berth/metadata';
-import { organisationOf, type RepositoryName } from '@berth/oci';
+import { organisationOf, registryError, type RepositoryName } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 
-/** The repository of a first push, in its organisation, which manage makes where it may. */
+/**
+ * The repository of a first push, in its organisation, which manage makes where it may. DENIED where the pusher may not push
+ * there now: one that was deleted during a push, which its token still allows, comes back by that right alone.
+ */
 @Injectable()
 export class EnsureRepository {
   constructor(
@@ -13,8 +16,15 @@ export class EnsureRepository {
   ) {}
 
   async run(repository: RepositoryName, userId: string | undefined): Promise<void> {
+    if (userId !== undefined) await this.refuseIfDenied(repository, userId);
     const organisation = { name: organisationOf(repository), ...(userId !== undefined && { creatorId: userId }) };
     const { organisationId } = await this.bus.request(ENSURE_ORGANISATION, organisation);
     await this.repositories.create(repository, organisationId, false);
+  }
+
+  private async refuseIfDenied(name: RepositoryName, userId: string): Promise<void> {
+    const scopes = [{ type: 'repository', name, actions: ['push'] }];
+    const { access } = await this.bus.request(AUTHORIZE, { userId, scopes });
+    if (access.length === 0) throw registryError('DENIED', { name });
   }
 }

@@ -1,15 +1,17 @@
-import { LIST_TAGS, ListTagsV1, type TagPageV1 } from '@berth/contracts';
+import { LIST_TAGS, ListTagsV1, RETAG, RetagV1, type TagPageV1 } from '@berth/contracts';
 import { Answers } from '@berth/messaging';
 import { RepositoryStore, TagStore } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import { type Digest, registryError } from '@berth/oci';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { Retag } from './retag.js';
 
 @Controller()
 export class TagController {
   constructor(
     private readonly tags: TagStore,
     private readonly repositories: RepositoryStore,
+    private readonly retagging: Retag,
   ) {}
 
   @Answers(LIST_TAGS)
@@ -19,5 +21,10 @@ export class TagController {
       throw registryError('NAME_UNKNOWN', { name: repository });
     }
     return { tags: found.slice(0, limit), more: found.length > limit };
+  }
+
+  @Answers(RETAG)
+  retag(@Payload() request: RetagV1): Promise<{ digest: Digest }> {
+    return this.retagging.run(request);
   }
 }

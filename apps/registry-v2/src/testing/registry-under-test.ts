@@ -1,4 +1,6 @@
 import {
+  AUTHORIZE,
+  type AuthorizeV1,
   CANCEL_UPLOAD,
   type CancelUploadV1,
   COMPLETE_UPLOAD,
@@ -15,6 +17,8 @@ import { answering, type InProcessService, startInProcess } from '@berth/platfor
 /** registry-v2 on a database, between a storage and a manage that keep their rows, and no bytes. */
 export interface RegistryUnderTest extends InProcessService {
   userId: string;
+  /** Whose rights were asked, and whether they are there. */
+  auth: { asked: AuthorizeV1[]; allows: boolean };
   /** What came, and what the test makes of it. */
   manage: { asked: EnsureOrganisationV1[]; refuse: Error | null };
   storage: { completed: CompleteUploadV1[]; cancelled: CancelUploadV1[]; sizes: Map<string, number> };
@@ -38,6 +42,10 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
     include: { users: true },
   });
   const userId = account.users[0]!.id;
+  const auth: RegistryUnderTest['auth'] = { asked: [], allows: true };
+  auth.asked = answering(bus, AUTHORIZE, ({ scopes }) =>
+    auth.allows ? { access: scopes, refused: [] } : { access: [], refused: scopes },
+  );
   const manage: RegistryUnderTest['manage'] = { asked: [], refuse: null };
   const storage: RegistryUnderTest['storage'] = { completed: [], cancelled: [], sizes: new Map() };
   const ensure = async (name: string) => (await organisations.ensure(name, userId)) as { organisationId: string };
@@ -61,6 +69,7 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
   return {
     ...service,
     userId,
+    auth,
     manage,
     storage,
     sessions,
