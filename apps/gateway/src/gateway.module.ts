@@ -22,12 +22,15 @@ import { OrganisationAccessRoutes } from './management/organisation-access.route
 import { OrganisationRoutes } from './management/organisation.routes.js';
 import { RepositoryListRoutes } from './management/repository-list.routes.js';
 import { TagListRoutes } from './management/tag-list.routes.js';
+import { RepositoryTagRoutes } from './management/repository-tag.routes.js';
+import { RepositoryRoutes } from './management/repository.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
 import { CatalogRoutes } from './registry/catalog.routes.js';
 import { ManifestCache } from './registry/manifest-cache.js';
 import { ManifestRoutes } from './registry/manifest.routes.js';
+import { PullCounts } from './registry/pull-counts.js';
 import { ReferrerRoutes } from './registry/referrer.routes.js';
 import { RegistryController } from './registry/registry.controller.js';
 import { RegistryRoutes } from './registry/registry-routes.js';
@@ -69,10 +72,13 @@ import { ObjectReader } from './transfer/object-reader.js';
     OrganisationAccessRoutes,
     OrganisationRoutes,
     PublicUrl,
+    PullCounts,
     RateLimits,
     ReferrerRoutes,
     RegistryRoutes,
     RepositoryListRoutes,
+    RepositoryRoutes,
+    RepositoryTagRoutes,
     RequestLog,
     Schema1Images,
     TagListRoutes,

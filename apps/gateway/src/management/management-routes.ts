@@ -4,6 +4,8 @@ import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
 import { TagListRoutes } from './tag-list.routes.js';
+import { RepositoryTagRoutes } from './repository-tag.routes.js';
+import { RepositoryRoutes } from './repository.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
@@ -24,9 +26,10 @@ export interface ManagementMethods {
   organisationAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   overview: 'GET';
   repositories: 'GET';
-  repository: 'GET';
-  tags: 'GET';
-  tag: 'GET';
+  organisationRepositories: 'POST';
+  repository: 'GET' | 'PATCH' | 'DELETE';
+  tags: 'GET' | 'POST';
+  tag: 'GET' | 'DELETE';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -37,6 +40,9 @@ type Table = {
 const READ = { organisation: 1 } as const;
 const MANAGE = { organisation: 7 } as const;
 const READ_REPOSITORY = { repository: 1 } as const;
+const EDIT = { organisation: 3 } as const;
+const EDIT_REPOSITORY = { repository: 3 } as const;
+const MANAGE_REPOSITORY = { repository: 7 } as const;
 
 /** Every endpoint of the management API, by path and method. */
 @Injectable()
@@ -48,6 +54,8 @@ export class ManagementRoutes {
     access: OrganisationAccessRoutes,
     repositoryLists: RepositoryListRoutes,
     tagLists: TagListRoutes,
+    repositories: RepositoryRoutes,
+    tags: RepositoryTagRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -74,11 +82,24 @@ export class ManagementRoutes {
       repositories: {
         GET: { id: 'listReposDetails', needs: 'user', handle: (request) => repositoryLists.list(request) },
       },
+      organisationRepositories: {
+        POST: { id: 'createRepo', needs: EDIT, handle: (request, path) => repositories.create(request, path) },
+      },
       repository: {
         GET: {
           id: 'showRepository',
           needs: READ_REPOSITORY,
           handle: (request, path) => repositoryLists.show(request, path),
+        },
+        PATCH: {
+          id: 'updateRepo',
+          needs: EDIT_REPOSITORY,
+          handle: (request, path) => repositories.update(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepo',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => repositories.delete(request, path),
         },
       },
       tags: {
@@ -87,12 +108,18 @@ export class ManagementRoutes {
           needs: READ_REPOSITORY,
           handle: (request, path) => tagLists.list(request, path),
         },
+        POST: { id: 'createRepoTag', needs: EDIT_REPOSITORY, handle: (request, path) => tags.retag(request, path) },
       },
       tag: {
         GET: {
           id: 'showRepositoryTag',
           needs: READ_REPOSITORY,
           handle: (request, path) => tagLists.show(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepoTag',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => tags.delete(request, path),
         },
       },
     };

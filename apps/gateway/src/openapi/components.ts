@@ -1,5 +1,6 @@
+import { MAX_REPOSITORY_DESCRIPTION } from '@berth/contracts';
 import { REGISTRY_ERRORS } from '@berth/oci';
-import { SWR_ERRORS } from '@berth/swr';
+import { CATEGORIES, SWR_ERRORS } from '@berth/swr';
 import type { Header, Parameter, Schema } from './openapi-document.js';
 
 const COMPONENT = '[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*';
@@ -189,6 +190,18 @@ export const SCHEMAS: Record<string, Schema> = {
   ),
   RepositoryTagList: { type: 'array', items: { $ref: '#/components/schemas/RepositoryTag' } },
   RepositoryTag: object(TAG_FIELDS, Object.keys(TAG_FIELDS)),
+  RepositoryAttributes: {
+    type: 'object',
+    properties: {
+      is_public: { type: 'boolean', description: 'Anybody may pull.' },
+      category: { enum: CATEGORIES },
+      description: {
+        type: 'string',
+        maxLength: MAX_REPOSITORY_DESCRIPTION,
+        description: 'Text: what it has of HTML is text.',
+      },
+    },
+  },
   UserAuth: object(
     {
       user_id: { type: 'string', pattern: '^[0-9a-f]{32}$' },

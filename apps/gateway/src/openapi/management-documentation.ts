@@ -1,5 +1,6 @@
 import { CATEGORIES, type SwrErrorName } from '@berth/swr';
 import type { ManagementMethods } from '../management/management-routes.js';
+import { TAG } from './components.js';
 import type { Answer, EndpointDocumentation, ErrorCase } from './endpoint-documentation.js';
 import type { RequestBody, Schema } from './openapi-document.js';
 
@@ -10,6 +11,7 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   organisationAccess: '/v2/manage/namespaces/{namespace}/access',
   overview: '/v2/manage/overview',
   repositories: '/v2/manage/repos',
+  organisationRepositories: '/v2/manage/namespaces/{namespace}/repos',
   repository: '/v2/manage/namespaces/{namespace}/repos/{repository}',
   tags: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags',
   tag: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}',
@@ -41,6 +43,7 @@ const LIST_OF_REPOSITORIES: Answer = {
   headers: ['Content-Range'],
 };
 
+const ATTRIBUTES = { $ref: '#/components/schemas/RepositoryAttributes' };
 const USER_AUTHS: RequestBody = body({
   type: 'array',
   minItems: 1,
@@ -136,11 +139,46 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
     },
   },
+  organisationRepositories: {
+    POST: {
+      summary: 'Makes an empty repository.',
+      body: body({
+        allOf: [
+          ATTRIBUTES,
+          {
+            type: 'object',
+            properties: { repository: { type: 'string', minLength: 1, maxLength: 128 } },
+            required: ['repository', 'is_public'],
+          },
+        ],
+      }),
+      answers: { 201: DONE },
+      errors: [
+        'REPOSITORY_NAME_INVALID',
+        'FIELD_MISSING',
+        'FIELD_INVALID',
+        'VISIBILITY_INVALID',
+        'DESCRIPTION_TOO_LONG',
+        'REPOSITORY_EXISTS',
+      ],
+    },
+  },
   repository: {
     GET: {
       summary: 'Shows a repository.',
       answers: { 200: { description: 'The repository.', content: json('Repository') } },
       errors: [],
+    },
+    PATCH: {
+      summary: 'Changes what is given of a repository.',
+      body: body({ allOf: [ATTRIBUTES, { type: 'object', minProperties: 1 }] }),
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'FIELD_INVALID', 'VISIBILITY_INVALID', 'DESCRIPTION_TOO_LONG'],
+    },
+    DELETE: {
+      summary: 'Deletes a repository that has no tag, with all that it has.',
+      answers: { 204: GONE },
+      errors: ['REPOSITORY_NOT_EMPTY', { code: 'BUSY', when: 'pushes into it do not end: the next try goes on' }],
     },
   },
   tags: {
@@ -156,11 +194,36 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       },
       errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
     },
+    POST: {
+      summary: 'Gives another tag to what a tag names. To whoever hears of pushes it is one.',
+      body: body({
+        type: 'object',
+        properties: {
+          source_tag: { type: 'string', pattern: `^${TAG}$` },
+          destination_tag: { type: 'string', pattern: `^${TAG}$` },
+          override: { type: 'boolean', description: 'Moves the tag where it is there already.' },
+        },
+        required: ['source_tag', 'destination_tag'],
+      }),
+      answers: { 201: DONE },
+      errors: [
+        'FIELD_MISSING',
+        'FIELD_INVALID',
+        { code: 'TAG_UNKNOWN', when: 'there is no `source_tag`' },
+        { code: 'TAG_EXISTS', when: '`destination_tag` is there and `override` is not true' },
+        'BUSY',
+      ],
+    },
   },
   tag: {
     GET: {
       summary: 'Shows a tag, with the manifest that it names.',
       answers: { 200: { description: 'The tag.', content: json('RepositoryTag') } },
+      errors: ['TAG_UNKNOWN'],
+    },
+    DELETE: {
+      summary: 'Deletes a tag, and not what it names.',
+      answers: { 204: GONE },
       errors: ['TAG_UNKNOWN'],
     },
   },

@@ -15,7 +15,10 @@ describe('GET /openapi.json', () => {
       controllers: [OpenApiController],
       providers: [
         { provide: PublicUrl, useValue: new PublicUrl({ publicUrl: undefined } as never) },
-        { provide: ManagementRoutes, useValue: new ManagementRoutes(nothing, nothing, nothing, nothing) },
+        {
+          provide: ManagementRoutes,
+          useValue: new ManagementRoutes(nothing, nothing, nothing, nothing, nothing, nothing),
+        },
         { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
       ],
     }).compile();

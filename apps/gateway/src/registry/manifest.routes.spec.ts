@@ -10,29 +10,33 @@ import { aRequest } from '../testing/recorded-reply.js';
 import { ObjectReader } from '../transfer/object-reader.js';
 import { ManifestCache } from './manifest-cache.js';
 import { ManifestRoutes } from './manifest.routes.js';
+import { PullCounts } from './pull-counts.js';
 import { Schema1Images } from './schema1-images.js';
 
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX = 'application/vnd.oci.image.index.v1+json';
 const one = Buffer.from('{"one":1}');
 const two = Buffer.from('{"two":2}');
 const tag = parseReference('v1');
 const byDigest = parseReference(digestOf(one));
 
 /** A registry whose tag v1 names what `stored` gives. */
-function routes(stored: () => Buffer | null = () => one, env: Record<string, string> = {}) {
+function routes(stored: () => Buffer | null = () => one, env: Record<string, string> = {}, mediaType = TYPE) {
   const bus = new InProcessBus();
   const asked = answering(bus, GET_MANIFEST, ({ known, reference }) => {
     const payload = stored();
     if (!payload) throw registryError('MANIFEST_UNKNOWN', { reference });
     const digest = digestOf(payload);
     const sent = known.includes(digest) ? null : payload.toString('base64');
-    return { digest, mediaType: TYPE, size: payload.length, payload: sent };
+    return { digest, mediaType, size: payload.length, payload: sent };
   });
   const cache = new ManifestCache();
   const settings = loadSettings(env);
   const schema1 = new Schema1Images(bus, new ObjectReader(bus, new TestTransport()), settings);
-  const manifests = new ManifestRoutes(bus, cache, new PublicUrl(settings), settings, schema1);
-  return { routes: manifests, asked, cache, bus, schema1 };
+  const pulls = new PullCounts(bus);
+  const count = jest.spyOn(pulls, 'count');
+  const manifests = new ManifestRoutes(bus, cache, new PublicUrl(settings), settings, schema1, pulls);
+  return { routes: manifests, asked, cache, bus, schema1, count };
 }
 
 describe(ManifestRoutes, () => {
@@ -88,6 +92,32 @@ describe(ManifestRoutes, () => {
       await manifests.get(digested.request, byDigest);
       expect(tagged.reply.headers['cache-control']).toBeUndefined();
       expect(digested.reply.headers['cache-control']).toContain('immutable');
+    });
+
+    it('counts a pull of an image, from memory or not', async () => {
+      const { routes: manifests, count } = routes();
+      for (const reference of [tag, byDigest, tag]) await manifests.get(aRequest().request, reference);
+      expect(count.mock.calls).toEqual([['a/b'], ['a/b'], ['a/b']]);
+    });
+
+    it('counts an image in schema 1 for what is stored otherwise', async () => {
+      const { routes: manifests, schema1, count } = routes(undefined, {}, INDEX);
+      const image = { digest: digestOf(two), mediaType: DOCKER_SCHEMA1_SIGNED, size: two.length, payload: two };
+      jest.spyOn(schema1, 'insteadOf').mockResolvedValue(image);
+      await manifests.get(aRequest().request, tag);
+      expect(count).toHaveBeenCalledTimes(1);
+    });
+
+    it('counts neither HEAD, nor 304, nor an index, nor what is not there', async () => {
+      const known = { 'if-none-match': `"${digestOf(one)}"` };
+      const image = routes();
+      await image.routes.get(aRequest({ method: 'HEAD' }).request, tag);
+      await image.routes.get(aRequest({ headers: known }).request, tag);
+      const index = routes(undefined, {}, INDEX);
+      await index.routes.get(aRequest().request, tag);
+      const nothing = routes(() => null);
+      await expect(nothing.routes.get(aRequest().request, tag)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+      for (const { count } of [image, index, nothing]) expect(count).not.toHaveBeenCalled();
     });
 
     it('always asks whether the repository has it now, and takes the bytes along only once', async () => {

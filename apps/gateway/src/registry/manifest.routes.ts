@@ -1,6 +1,13 @@
 import { DELETE_MANIFEST, GET_MANIFEST, MAX_TAGS_PER_PUSH, PUT_MANIFEST } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { parseTag, type Reference, registryError, type Tag } from '@berth/oci';
+import {
+  isImageManifestMediaType,
+  isSchema1MediaType,
+  parseTag,
+  type Reference,
+  registryError,
+  type Tag,
+} from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { PublicUrl } from '../http/public-url.js';
@@ -8,6 +15,7 @@ import { readBody } from '../http/read-body.js';
 import { contentDigest, immutable, isNotModified } from './content-headers.js';
 import { preconditionOf } from './entity-tags.js';
 import { ManifestCache } from './manifest-cache.js';
+import { PullCounts } from './pull-counts.js';
 import { header, type RegistryRequest } from './registry-request.js';
 import { type ManifestAtHand, Schema1Images } from './schema1-images.js';
 
@@ -23,6 +31,7 @@ export class ManifestRoutes {
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
     private readonly schema1: Schema1Images,
+    private readonly pulls: PullCounts,
   ) {}
 
   /**
@@ -40,7 +49,9 @@ export class ManifestRoutes {
     if (schema1) reply.header('etag', `W/"${digest}"`);
     if (isNotModified(request, digest)) return void (await reply.status(304).send());
     reply.status(200).header('content-type', mediaType).header('content-length', size);
-    await reply.send(request.raw.method === 'HEAD' ? undefined : payload);
+    if (request.raw.method === 'HEAD') return void (await reply.send());
+    if (isImage(mediaType)) this.pulls.count(request.name.repository);
+    await reply.send(payload);
   }
 
   /** `tag` in the query is for a push by digest (end-7b); with a tag in the path it means nothing, and is answered by nothing. */
@@ -117,5 +128,8 @@ function refuseEncoded(request: RegistryRequest): void {
   const message = 'a manifest is sent as it is, without a Content-Encoding';
   throw registryError('UNSUPPORTED', { encoding }, { status: 415, message });
 }
+
+/** What a pull of an image ends with: an index is on the way to one. */
+const isImage = (mediaType: string): boolean => isImageManifestMediaType(mediaType) || isSchema1MediaType(mediaType);
 
 const text = (reference: Reference): string => (reference.kind === 'digest' ? reference.digest : reference.tag);
