@@ -23,7 +23,7 @@ export interface WholeRegistry {
   stop(): Promise<void>;
 }
 
-export async function startWholeRegistry(): Promise<WholeRegistry> {
+export async function startWholeRegistry(env: Record<string, string> = {}): Promise<WholeRegistry> {
   const temp = tempFolder();
   const postgres = await startPostgres();
   const url = await postgres.createDatabase();
@@ -38,6 +38,7 @@ export async function startWholeRegistry(): Promise<WholeRegistry> {
     BERTH_ADMIN_PASSWORD: ADMIN.password,
     BERTH_MAX_MANIFEST_BYTES: '100000',
     BERTH_MAX_BLOB_BYTES: String(LARGEST_BLOB),
+    ...env,
   });
   const registry = await startStandalone(settings);
   await makeBob(registry);
