@@ -45,9 +45,10 @@ export class AccessController {
   }
 
   @Answers(AUTHORIZE)
-  async authorize(@Payload() { identity, scopes }: AuthorizeV1): Promise<AuthorizedV1> {
-    const user = identity && (await this.authenticator.byIdentity(identity));
-    return this.access.intersect(user ? principalOf(user) : { kind: 'anonymous' }, scopes);
+  async authorize(@Payload() { identity, userId, scopes }: AuthorizeV1): Promise<AuthorizedV1> {
+    if (identity) return this.access.intersect(principalOf(await this.authenticator.byIdentity(identity)), scopes);
+    if (userId === undefined) return this.access.intersect({ kind: 'anonymous' }, scopes);
+    return this.access.intersect(principalOf(await this.authenticator.byId(userId)), scopes);
   }
 
   @Answers(DECIDE_ACCESS)

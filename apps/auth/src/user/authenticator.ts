@@ -61,6 +61,13 @@ export class Authenticator {
     return user;
   }
 
+  /** UNAUTHORIZED where that is not an enabled user any more. */
+  async byId(id: string): Promise<StoredUser> {
+    const user = await this.accounts.findEnabled(id);
+    if (!user) throw registryError('UNAUTHORIZED', undefined, { message: 'there is no such user, or it is disabled' });
+    return user;
+  }
+
   private async isStillGood(user: StoredUser, credential: string): Promise<boolean> {
     if (!credential.startsWith(BY_ACCESS_KEY)) return credential === passwordCredential(user);
     return (await this.accessKeys.findOwner(credential.slice(BY_ACCESS_KEY.length))) === user.id;

@@ -1,16 +1,21 @@
 import type { Scope } from '@berth/oci';
 import { Type } from 'class-transformer';
-import { IsArray, IsOptional, ValidateNested } from 'class-validator';
+import { IsArray, IsOptional, IsUUID, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { Identity } from './identity.js';
 
 /** Asks what of these scopes somebody is allowed now. The asker knows that it is this user. */
 export class AuthorizeV1 {
-  /** Absent: anonymous. */
+  /** One of the two; without both: anonymous. */
   @IsOptional()
   @ValidateNested()
   @Type(() => Identity)
   identity?: Identity;
+
+  /** A user whom somebody else has authenticated: it must be enabled, and how it was authenticated is not asked. */
+  @IsOptional()
+  @IsUUID()
+  userId?: string;
 
   @IsArray()
   scopes!: Scope[];
