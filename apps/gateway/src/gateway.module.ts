@@ -24,6 +24,9 @@ import { RepositoryListRoutes } from './management/repository-list.routes.js';
 import { TagListRoutes } from './management/tag-list.routes.js';
 import { RepositoryTagRoutes } from './management/repository-tag.routes.js';
 import { RepositoryRoutes } from './management/repository.routes.js';
+import { QuotaRoutes } from './management/quota.routes.js';
+import { RepositoryAccessRoutes } from './management/repository-access.routes.js';
+import { ShareRoutes } from './management/share.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
@@ -73,14 +76,17 @@ import { ObjectReader } from './transfer/object-reader.js';
     OrganisationRoutes,
     PublicUrl,
     PullCounts,
+    QuotaRoutes,
     RateLimits,
     ReferrerRoutes,
     RegistryRoutes,
+    RepositoryAccessRoutes,
     RepositoryListRoutes,
     RepositoryRoutes,
     RepositoryTagRoutes,
     RequestLog,
     Schema1Images,
+    ShareRoutes,
     TagListRoutes,
     TagRoutes,
     TokenVerifier,

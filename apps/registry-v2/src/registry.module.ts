@@ -26,7 +26,7 @@ import { CommitUpload } from './upload/commit-upload.js';
 import { StartUpload } from './upload/start-upload.js';
 import { UploadController } from './upload/upload.controller.js';
 
-const STORES = [ManifestStore, OutboxStore, ReferrerStore, RepositoryStore, TagStore].map((store) => ({
+const STORES = [OutboxStore, ReferrerStore, TagStore].map((store) => ({
   provide: store,
   useFactory: (database: Database) => new store(database),
   inject: [Database],
@@ -46,6 +46,18 @@ const REMOVAL_STORE = {
   inject: [Database, Settings],
 };
 
+const MANIFEST_STORE = {
+  provide: ManifestStore,
+  useFactory: (database: Database, { tagQuota }: Settings) => new ManifestStore(database, tagQuota),
+  inject: [Database, Settings],
+};
+
+const REPOSITORY_STORE = {
+  provide: RepositoryStore,
+  useFactory: (database: Database, { repositoryQuota }: Settings) => new RepositoryStore(database, repositoryQuota),
+  inject: [Database, Settings],
+};
+
 @Module({
   controllers: [
     BlobController,
@@ -58,6 +70,8 @@ const REMOVAL_STORE = {
   providers: [
     ...STORES,
     BLOB_STORE,
+    MANIFEST_STORE,
+    REPOSITORY_STORE,
     BlobService,
     CommitUpload,
     EnsureRepository,

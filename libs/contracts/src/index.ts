@@ -48,12 +48,17 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
+export { ADD_SHARE, AddShareV1, MAX_SHARES } from './manage/add-share.v1.js';
 export {
   CHANGE_ORGANISATION_PERMISSIONS,
   ChangeOrganisationPermissionsV1,
   GrantedPermission,
   MAX_PERMISSIONS_AT_ONCE,
 } from './manage/change-organisation-permissions.v1.js';
+export {
+  CHANGE_REPOSITORY_PERMISSIONS,
+  ChangeRepositoryPermissionsV1,
+} from './manage/change-repository-permissions.v1.js';
 export { CREATE_ORGANISATION, CreateOrganisationV1 } from './manage/create-organisation.v1.js';
 export { DELETE_ORGANISATION, DeleteOrganisationV1 } from './manage/delete-organisation.v1.js';
 export {
@@ -74,6 +79,13 @@ export {
   MAX_ORGANISATIONS,
   type OrganisationV1,
 } from './manage/list-organisations.v1.js';
+export { LIST_QUOTAS, ListQuotasV1, type QuotaV1 } from './manage/list-quotas.v1.js';
+export {
+  LIST_REPOSITORY_PERMISSIONS,
+  ListRepositoryPermissionsV1,
+  type RepositoryPermissionsV1,
+} from './manage/list-repository-permissions.v1.js';
+export { LIST_SHARES, ListSharesV1, MAX_SHARES_PER_PAGE, type ShareV1 } from './manage/list-shares.v1.js';
 export {
   LIST_REPOSITORIES,
   ListRepositoriesV1,
@@ -95,6 +107,13 @@ export type { RepositoryViewV1 } from './manage/repository-view.js';
 export { type OverviewV1, SHOW_OVERVIEW, ShowOverviewV1 } from './manage/show-overview.v1.js';
 export { SHOW_REPOSITORY, ShowRepositoryV1 } from './manage/show-repository.v1.js';
 export { SHOW_TAG, ShowTagV1 } from './manage/show-tag.v1.js';
+export {
+  REMOVE_REPOSITORY_PERMISSIONS,
+  RemoveRepositoryPermissionsV1,
+} from './manage/remove-repository-permissions.v1.js';
+export { REMOVE_SHARE, RemoveShareV1 } from './manage/remove-share.v1.js';
+export { LONGEST_ACCOUNT, MAX_SHARE_DESCRIPTION, ShareTermsV1 } from './manage/share-terms.js';
+export { UPDATE_SHARE, UpdateShareV1 } from './manage/update-share.v1.js';
 export { COMMIT_UPLOAD, type CommittedUploadV1, CommitUploadV1 } from './registry/commit-upload.v1.js';
 export { COUNT_PULLS, CountPullsV1, MAX_PULL_COUNTS, PullCount } from './registry/count-pulls.v1.js';
 export { CREATE_REPOSITORY, CreateRepositoryV1, MAX_REPOSITORY_DESCRIPTION } from './registry/create-repository.v1.js';

@@ -1,6 +1,7 @@
 import type { RepositoryName } from '@berth/oci';
 import { organisationOf } from '@berth/oci';
 import type { Database } from './database.js';
+import { validShare } from './share-validity.js';
 
 /** All that decides what somebody may do with one repository name, read in one query. */
 export interface AccessFacts {
@@ -12,7 +13,7 @@ const FACTS = {
   name: 'access-facts',
   text: `SELECT o.id IS NOT NULL AS organisation_exists, o.account_id = $3 AS owned, op.auth AS organisation_auth,
       r.id IS NOT NULL AS repository_exists, r.is_public, rp.auth AS repository_auth,
-      rs.repository_id IS NOT NULL AND (rs.deadline IS NULL OR rs.deadline > now()) AS shared
+      rs.repository_id IS NOT NULL AND ${validShare('rs')} AS shared
     FROM (SELECT 1) AS one
     LEFT JOIN manage.organisation o ON o.name = $1
     LEFT JOIN manage.organisation_permission op ON op.organisation_id = o.id AND op.user_id = $4

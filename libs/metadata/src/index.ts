@@ -15,7 +15,6 @@ export {
   type WrongSizes,
 } from './manifest.store.js';
 export { deployMigrations, schemaDrift } from './migrate.js';
-export { OrganisationPermissionStore, type Permission, type UserPermission } from './organisation-permission.store.js';
 export {
   OrganisationStore,
   type CreateOrganisationOutcome,
@@ -26,6 +25,19 @@ export {
 } from './organisation.store.js';
 export { OutboxStore, type OutboxEvent } from './outbox.store.js';
 export { type Overview, OverviewStore } from './overview.store.js';
+export {
+  OrganisationPermissionStore,
+  type Permission,
+  RepositoryPermissionStore,
+  type UserPermission,
+} from './permission.store.js';
+export {
+  type AddShareOutcome,
+  type RepositoryShare,
+  RepositoryShareStore,
+  type ShareTerms,
+} from './repository-share.store.js';
+export { QuotaStore, type QuotaUse } from './quota.store.js';
 export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
 export { ProjectStore, type ProjectRow } from './project.store.js';
 export {
@@ -49,7 +61,13 @@ export {
   type RepositoryRemovalOptions,
   RepositoryRemovalStore,
 } from './repository-removal.store.js';
-export { type CreateRepositoryOutcome, type RepositoryAttributes, RepositoryStore } from './repository.store.js';
+export {
+  type CreateRepositoryOutcome,
+  type EnsureRepositoryOutcome,
+  type RepositoryAttributes,
+  type RepositoryOwner,
+  RepositoryStore,
+} from './repository.store.js';
 export { SigningKeyStore, type StoredSigningKey } from './signing-key.store.js';
 export { TagListStore, type TagListQuery, type TagOrder, type TagPage, type TagRow } from './tag-list.store.js';
 export { type DeleteTagOutcome, type NamedManifest, type Retag, type RetagOutcome, TagStore } from './tag.store.js';

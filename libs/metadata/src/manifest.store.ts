@@ -2,6 +2,7 @@ import type { Descriptor, Digest, ParsedManifest, Reference, RepositoryName, Tag
 import { type Database, isForeignKeyViolation } from './database.js';
 import { isManifestMediaType } from '@berth/oci';
 import { lockTag } from './tag-lock.js';
+import { fitsTagQuota, lockTagQuota } from './tag-quota.js';
 
 /** What a GET or HEAD of a manifest needs. `payload` is null where the caller has these bytes already. */
 export interface StoredManifest {
@@ -40,7 +41,7 @@ export interface WrongSizes {
 }
 
 export type PutManifestOutcome =
-  'stored' | 'repository-unknown' | 'precondition-failed' | MissingReferences | WrongSizes;
+  'stored' | 'repository-unknown' | 'precondition-failed' | 'tag-quota-reached' | MissingReferences | WrongSizes;
 
 export type DeleteManifestOutcome = 'deleted' | 'unknown' | 'referenced';
 
@@ -99,13 +100,18 @@ class TagWasMade extends Error {}
 
 /** Manifests of repositories, with their references. Written by registry-v2; removed by registry-v2 and gc-worker. */
 export class ManifestStore {
-  constructor(private readonly database: Database) {}
+  /** `tagQuota`: tags of a repository at most; 0: any number. */
+  constructor(
+    private readonly database: Database,
+    private readonly tagQuota = 0,
+  ) {}
 
   /**
    * One transaction: manifest, references, tags and event, or nothing. Of bytes that are there already the last push says
    * of which type they are, and so what they are listed as; what they refer to, by whichever type, stays referenced. The foreign keys lock what is referenced, in
    * digest order, and fail where garbage collection was faster: then the missing references are looked up again. A
-   * precondition is judged under a lock of its tag, so that of pushes that expect the same only one is stored.
+   * precondition is judged under a lock of its tag, so that of pushes that expect the same only one is stored. Under a
+   * quota of tags a push with tags locks its repository, so that two cannot pass the quota together.
    */
   async put(push: NewManifest): Promise<PutManifestOutcome> {
     for (let attempt = 1; ; attempt++) {
@@ -114,7 +120,7 @@ export class ManifestStore {
         return references;
       }
       try {
-        if (push.precondition) return await this.insertIfItHolds(push, references, push.precondition);
+        if (push.precondition || this.isUnderQuota(push)) return await this.insertIfItMay(push, references);
         await this.insert(this.database.rows.bind(this.database), push, references, null);
         return 'stored';
       } catch (error) {
@@ -187,17 +193,26 @@ export class ManifestStore {
     };
   }
 
+  private isUnderQuota({ tags }: NewManifest): boolean {
+    return this.tagQuota > 0 && tags.length > 0;
+  }
+
   /** A tag that is not there cannot be locked: then it is made, and nothing else, and that it was shows who was first. */
-  private insertIfItHolds(
+  private insertIfItMay(
     push: NewManifest,
     references: References,
-    { tag, holds }: TagCondition,
-  ): Promise<'stored' | 'precondition-failed'> {
+  ): Promise<'stored' | 'precondition-failed' | 'tag-quota-reached'> {
+    const { precondition, repository, tags } = push;
+    const isUnderQuota = this.isUnderQuota(push);
+    const { repositoryId } = references;
     return this.database.transaction(async (rows) => {
-      const named = await lockTag(rows, push.repository, tag);
-      if (!holds(named)) return 'precondition-failed';
-      const tagged = await this.insert(rows, push, references, named ? null : tag);
-      if (!tagged.includes(tag)) throw new TagWasMade();
+      if (isUnderQuota) await lockTagQuota(rows, repositoryId);
+      const named = precondition ? await lockTag(rows, repository, precondition.tag) : null;
+      if (precondition?.holds(named) === false) return 'precondition-failed';
+      if (isUnderQuota && !(await fitsTagQuota(rows, repositoryId, tags, this.tagQuota))) return 'tag-quota-reached';
+      const onlyNew = precondition && named === null ? precondition.tag : null;
+      const tagged = await this.insert(rows, push, references, onlyNew);
+      if (precondition && !tagged.includes(precondition.tag)) throw new TagWasMade();
       return 'stored';
     });
   }

@@ -6,13 +6,16 @@ import { AccessKeyStore } from './access-key.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
-import { OrganisationPermissionStore } from './organisation-permission.store.js';
+import { ManifestStore } from './manifest.store.js';
 import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
+import { OrganisationPermissionStore, RepositoryPermissionStore } from './permission.store.js';
+import { QuotaStore } from './quota.store.js';
 import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
 import { ProjectStore } from './project.store.js';
 import { RepositoryRemovalStore } from './repository-removal.store.js';
+import { RepositoryShareStore } from './repository-share.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { TagStore } from './tag.store.js';
 import {
@@ -255,6 +258,15 @@ describe('the statements of the stores', () => {
       'a repository': async () => {
         await repositories.exists(repository);
         await repositories.create(repository, '1', true);
+        await repositories.findOwner(repository);
+        const limited = new RepositoryStore(database, 5);
+        const organisationId = (await organisations.find('org77'))!;
+        await limited.create(parseRepositoryName(`org77/limited${n++}`), organisationId, false);
+      },
+      'a push under a quota of tags': async () => {
+        const limited = new ManifestStore(database, 50);
+        await limited.put(newManifest(repository, imageOf([digest]), [`limited${n++}`]));
+        await limited.put(newManifest(other, imageOf([await registry.blob(other)]), [`limited${n++}`]));
       },
       'a repository, from its making to its deletion': async () => {
         const path = parseRepositoryName(`org77/fresh${n++}`);
@@ -305,6 +317,28 @@ describe('the statements of the stores', () => {
         await database.rows({ name: 'visibility', text: VISIBILITY }, [repository]);
         await database.rows({ name: 'share', text: SHARE }, [repository]);
         await database.rows({ name: 'enabling', text: ENABLING }, [userId]);
+      },
+      'the permissions in a repository': async () => {
+        const permissions = new RepositoryPermissionStore(database);
+        const { id } = (await repositories.findOwner(parseRepositoryName('org5/app')))!;
+        await permissions.remove(id, [userId]);
+        await permissions.add(id, [{ userId, userName: 'user', auth: 3 }]);
+        await permissions.update(id, [{ userId, userName: 'user', auth: 7 }]);
+        await permissions.list(id, 100);
+      },
+      'the shares of a repository': async () => {
+        const shares = new RepositoryShareStore(database);
+        const terms = { deadline: null, description: '' };
+        await shares.add(repository, 'account7', terms, userId, 500);
+        await shares.add(repository, 'account7', terms, userId, 500);
+        await shares.update(repository, 'account7', terms);
+        await shares.find(repository, 'account7');
+        await shares.list(repository, 'account5', 500);
+        await shares.remove(repository, 'account7');
+      },
+      'the quota of an account': async () => {
+        const [project] = await new ProjectStore(database).list(accountId, 'region', 1);
+        await new QuotaStore(database).ofOrganisations(project!.id, accountId);
       },
       'what decides on access': async () => {
         await new AccessFactsStore(database).find(repository, accountId, userId);

@@ -1,5 +1,6 @@
 import type { Digest, RepositoryName } from '@berth/oci';
 import type { Database } from './database.js';
+import { validShare } from './share-validity.js';
 
 /** A user, as far as it decides what they may read. */
 export interface ReadingUser {
@@ -51,7 +52,7 @@ const OF_USER = {
        WHERE p.user_id = $3::uuid AND r.display_name > $1 ${PAGE})
       UNION
       (SELECT r.display_name FROM manage.repository_share s JOIN registry.repository r ON r.id = s.repository_id
-       WHERE s.account_id = $4::uuid AND (s.deadline IS NULL OR s.deadline > now()) AND r.display_name > $1 ${PAGE})
+       WHERE s.account_id = $4::uuid AND ${validShare('s')} AND r.display_name > $1 ${PAGE})
     ) readable ${PAGE}`,
 };
 
@@ -64,7 +65,7 @@ const MOUNT_SOURCE = {
       OR EXISTS (SELECT FROM manage.organisation_permission p WHERE p.organisation_id = o.id AND p.user_id = $2::uuid)
       OR EXISTS (SELECT FROM manage.repository_permission p WHERE p.repository_id = r.id AND p.user_id = $2::uuid)
       OR EXISTS (SELECT FROM manage.repository_share s WHERE s.repository_id = r.id AND s.account_id = $3::uuid
-                   AND (s.deadline IS NULL OR s.deadline > now()))
+                   AND ${validShare('s')})
     LIMIT 1`,
 };
 const ANY_MOUNT_SOURCE = {

@@ -2,6 +2,14 @@ import type { RepositoryName } from '@berth/oci';
 import { organisationOf } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 
+export type EnsureRepositoryOutcome = 'made' | 'exists' | 'quota-reached';
+
+/** A repository, and whose it is. */
+export interface RepositoryOwner {
+  id: string;
+  accountId: string;
+}
+
 /** What people say about a repository. */
 export interface RepositoryAttributes {
   isPublic: boolean;
@@ -9,12 +17,13 @@ export interface RepositoryAttributes {
   description: string;
 }
 
-export type CreateRepositoryOutcome = 'created' | 'exists' | 'organisation-unknown';
+export type CreateRepositoryOutcome = 'created' | 'exists' | 'organisation-unknown' | 'quota-reached';
 
 /** On whichever conflict: of two at once the second may find the path free, and the name of the catalog taken. */
 const CREATE = {
   name: 'repository-create',
-  text: `INSERT INTO registry.repository (organisation_id, path, is_public) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+  text: `INSERT INTO registry.repository (organisation_id, path, is_public) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+         RETURNING id`,
 };
 const CREATE_NEW = {
   name: 'repository-create-new',
@@ -38,23 +47,68 @@ const COUNT_PULLS = {
          ON CONFLICT (repository_id) DO UPDATE SET pulls = registry.repository_pulls.pulls + excluded.pulls`,
 };
 const ATTEMPTS = 3;
+const LOCK_ORGANISATION = {
+  name: 'repository-lock-organisation',
+  text: `SELECT FROM manage.organisation WHERE id = $1 FOR NO KEY UPDATE`,
+};
+const LOCK_ORGANISATION_NAMED = {
+  name: 'repository-lock-organisation-named',
+  text: `SELECT id FROM manage.organisation WHERE name = $1 FOR NO KEY UPDATE`,
+};
+const COUNT = {
+  name: 'repository-count',
+  text: `SELECT count(*)::int AS count FROM (
+           SELECT FROM registry.repository WHERE organisation_id = $1 ORDER BY display_name LIMIT $2) AS held`,
+};
+const FIND_OWNER = {
+  name: 'repository-find-owner',
+  text: `SELECT r.id, o.account_id AS "accountId" FROM registry.repository r
+         JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path = $1`,
+};
 
 /** Repositories: image names under an organisation. Written by registry-v2. */
 export class RepositoryStore {
-  constructor(private readonly database: Database) {}
+  /** `quota`: repositories of an organisation at most; 0: any number. */
+  constructor(
+    private readonly database: Database,
+    private readonly quota = 0,
+  ) {}
 
-  /** Idempotent: a repository that is there stays as it is. */
-  async create(path: RepositoryName, organisationId: string, isPublic: boolean): Promise<void> {
-    await this.database.rows(CREATE, [organisationId, path, isPublic]);
+  /**
+   * Idempotent: a repository that is there stays as it is. With a quota the organisation's row is locked meanwhile, so
+   * that two cannot pass it together.
+   */
+  async create(path: RepositoryName, organisationId: string, isPublic: boolean): Promise<EnsureRepositoryOutcome> {
+    const make = async (rows: Database['rows']) =>
+      (await rows(CREATE, [organisationId, path, isPublic])).length > 0 ? 'made' : 'exists';
+    if (this.quota === 0) return make(this.database.rows.bind(this.database));
+    if (await this.exists(path)) return 'exists';
+    return this.database.transaction(async (rows) => {
+      await rows(LOCK_ORGANISATION, [organisationId]);
+      const [held] = await rows<{ count: number }>(COUNT, [organisationId, this.quota]);
+      if (held!.count < this.quota) return make(rows);
+      return (await rows(EXISTS, [path])).length > 0 ? 'exists' : 'quota-reached';
+    });
   }
 
-  /** Of several that make the same one makes it. */
+  /** Of several that make the same one makes it. The quota holds as in `create`. */
   async createNew(path: RepositoryName, attributes: RepositoryAttributes): Promise<CreateRepositoryOutcome> {
     const { isPublic, category, description } = attributes;
-    const values = [organisationOf(path), path, isPublic, category, description];
-    const [row] = await this.database.rows<{ has_organisation: boolean; made: boolean }>(CREATE_NEW, values);
-    if (!row?.has_organisation) return 'organisation-unknown';
-    return row.made ? 'created' : 'exists';
+    const name = organisationOf(path);
+    const make = async (rows: Database['rows']) => {
+      const values = [name, path, isPublic, category, description];
+      const [row] = await rows<{ has_organisation: boolean; made: boolean }>(CREATE_NEW, values);
+      if (!row?.has_organisation) return 'organisation-unknown';
+      return row.made ? 'created' : 'exists';
+    };
+    if (this.quota === 0) return make(this.database.rows.bind(this.database));
+    return this.database.transaction(async (rows) => {
+      const [organisation] = await rows<{ id: string }>(LOCK_ORGANISATION_NAMED, [name]);
+      if (!organisation) return 'organisation-unknown';
+      const [held] = await rows<{ count: number }>(COUNT, [organisation.id, this.quota]);
+      if (held!.count < this.quota) return make(rows);
+      return (await rows(EXISTS, [path])).length > 0 ? 'exists' : 'quota-reached';
+    });
   }
 
   /** Changes what is given; false where there is no such repository. */
@@ -79,5 +133,11 @@ export class RepositoryStore {
         if (!isForeignKeyViolation(error) || attempt === ATTEMPTS) throw error;
       }
     }
+  }
+
+  /** Null where there is no such repository. */
+  async findOwner(path: RepositoryName): Promise<RepositoryOwner | null> {
+    const [found] = await this.database.rows<RepositoryOwner>(FIND_OWNER, [path]);
+    return found ?? null;
   }
 }

@@ -19,4 +19,4 @@ export {
   signString,
   stringsToSign,
 } from './request-signature.js';
-export { endOfShare, formatDeadline, formatTimestamp, parseDeadline } from './timestamps.js';
+export { formatDeadline, formatTimestamp, parseDeadline } from './timestamps.js';

@@ -37,7 +37,7 @@ const WORLD = fc.record({
       shares: fc.uniqueArray(
         fc.record({
           account,
-          deadline: fc.constantFrom(null, "now() + interval '1 hour'", "now() - interval '1 second'"),
+          deadline: fc.constantFrom(null, "now() + interval '1 hour'", "now() - interval '1 day'"),
         }),
         { selector: (entry) => entry.account },
       ),

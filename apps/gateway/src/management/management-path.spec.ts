@@ -18,6 +18,7 @@ describe(parseManagementPath, () => {
       'namespaces/acme/repos/app/access-domains/other',
       { kind: 'share', organisation: 'acme', repository: 'acme/app', account: 'other' },
     ],
+    ['projects/0a1b/quotas', { kind: 'quotas', project: '0a1b' }],
   ])('reads %s', (path, parsed) => {
     expect(parseManagementPath(path)).toEqual(parsed);
   });
@@ -43,6 +44,7 @@ describe(parseManagementPath, () => {
 
   it.each([
     ...['', 'namespace', 'namespaces/', 'namespaces//access', 'namespaces/acme/', 'namespaces/acme/other'],
+    ...['projects', 'projects/0a1b', 'projects/0a1b/quotas/x', 'projects/0a1b/other'],
     ...['namespaces/acme/access/x', 'namespaces/%zz', 'namespaces/acme/repos/app/'],
   ])('finds nothing under "%s"', (path) => {
     expect(parseManagementPath(path)).toBeNull();
@@ -56,4 +58,10 @@ describe(parseManagementPath, () => {
       );
     },
   );
+
+  it.each(['x'.repeat(256), 'a%00b'])('knows no organisation %s', (name) => {
+    expect(() => parseManagementPath(`namespaces/${name}`)).toThrow(
+      expect.objectContaining({ error: 'ORGANISATION_UNKNOWN' }) as Error,
+    );
+  });
 });

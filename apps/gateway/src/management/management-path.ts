@@ -1,5 +1,6 @@
 import type { RepositoryName } from '@berth/oci';
 import { repositoryInPath, SwrError } from '@berth/swr';
+import { STORABLE } from './storable.js';
 
 /** What a path below `/v2/manage/` names. */
 export type ManagementPath =
@@ -14,7 +15,8 @@ export type ManagementPath =
   | { kind: 'tags'; organisation: string; repository: RepositoryName }
   | { kind: 'tag'; organisation: string; repository: RepositoryName; tag: string }
   | { kind: 'shares'; organisation: string; repository: RepositoryName }
-  | { kind: 'share'; organisation: string; repository: RepositoryName; account: string };
+  | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
+  | { kind: 'quotas'; project: string };
 
 /** No organisation, and no message between the services, has a longer name. */
 export const LONGEST_ORGANISATION = 255;
@@ -33,9 +35,13 @@ export function parseManagementPath(path: string): ManagementPath | null {
   const [first, organisation, below, ...rest] = segments as string[];
   if (segments.length === 1 && first === 'repos') return { kind: 'repositories' };
   if (segments.length === 1 && first === 'overview') return { kind: 'overview' };
+  if (first === 'projects' && organisation !== undefined && below === 'quotas' && rest.length === 0) {
+    return { kind: 'quotas', project: organisation };
+  }
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
-  if (organisation.length > LONGEST_ORGANISATION) throw new SwrError('ORGANISATION_UNKNOWN');
+  if (organisation.length > LONGEST_ORGANISATION || !STORABLE.test(organisation))
+    throw new SwrError('ORGANISATION_UNKNOWN');
   if (below === undefined) return { kind: 'organisation', organisation };
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
   if (!REPOSITORIES.includes(below)) return null;

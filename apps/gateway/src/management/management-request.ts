@@ -1,9 +1,11 @@
-import type { Actor } from '@berth/contracts';
+import type { AccessLevel, Actor } from '@berth/contracts';
 import type { FastifyReply } from 'fastify';
 
 /** A request to the management API, authenticated and authorised, as its handlers get it. */
 export interface ManagementRequest {
   actor: Actor;
+  /** What the actor may do with the repository that the path names; 0 where it names none. */
+  repositoryAuth: AccessLevel;
   query: URLSearchParams;
   /** Empty where there was none. */
   body: Buffer;

@@ -6,6 +6,9 @@ import { RepositoryListRoutes } from './repository-list.routes.js';
 import { TagListRoutes } from './tag-list.routes.js';
 import { RepositoryTagRoutes } from './repository-tag.routes.js';
 import { RepositoryRoutes } from './repository.routes.js';
+import { QuotaRoutes } from './quota.routes.js';
+import { RepositoryAccessRoutes } from './repository-access.routes.js';
+import { ShareRoutes } from './share.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
@@ -30,6 +33,10 @@ export interface ManagementMethods {
   repository: 'GET' | 'PATCH' | 'DELETE';
   tags: 'GET' | 'POST';
   tag: 'GET' | 'DELETE';
+  repositoryAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  shares: 'GET' | 'POST';
+  share: 'GET' | 'PATCH' | 'DELETE';
+  quotas: 'GET';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -56,6 +63,9 @@ export class ManagementRoutes {
     tagLists: TagListRoutes,
     repositories: RepositoryRoutes,
     tags: RepositoryTagRoutes,
+    repositoryAccess: RepositoryAccessRoutes,
+    shares: ShareRoutes,
+    quotas: QuotaRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -121,6 +131,56 @@ export class ManagementRoutes {
           needs: MANAGE_REPOSITORY,
           handle: (request, path) => tags.delete(request, path),
         },
+      },
+      repositoryAccess: {
+        GET: {
+          id: 'showUserRepositoryAuth',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => repositoryAccess.list(request, path),
+        },
+        POST: {
+          id: 'createUserRepositoryAuth',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => repositoryAccess.add(request, path),
+        },
+        PATCH: {
+          id: 'updateUserRepositoryAuth',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => repositoryAccess.update(request, path),
+        },
+        DELETE: {
+          id: 'deleteUserRepositoryAuth',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => repositoryAccess.remove(request, path),
+        },
+      },
+      shares: {
+        GET: { id: 'listRepoDomains', needs: MANAGE_REPOSITORY, handle: (request, path) => shares.list(request, path) },
+        POST: {
+          id: 'createRepoDomains',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => shares.create(request, path),
+        },
+      },
+      share: {
+        GET: {
+          id: 'showAccessDomain',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => shares.show(request, path),
+        },
+        PATCH: {
+          id: 'updateRepoDomains',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => shares.update(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepoDomains',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => shares.remove(request, path),
+        },
+      },
+      quotas: {
+        GET: { id: 'listQuotas', needs: 'user', handle: (request, path) => quotas.list(request, path) },
       },
     };
     this.table = new Map(

@@ -18,7 +18,17 @@ import { structuralTroubles } from '../testing/openapi-check.js';
 
 const nothing = {} as never;
 const routes = new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing);
-const management = new ManagementRoutes(nothing, nothing, nothing, nothing, nothing, nothing);
+const management = new ManagementRoutes(
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+  nothing,
+);
 const document = buildDocument(routes, management, '/');
 const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];
 const managed = Object.entries(MANAGEMENT_PATH_TEMPLATES) as [keyof ManagementMethods, string][];

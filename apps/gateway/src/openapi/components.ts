@@ -54,6 +54,8 @@ export const PATH_PARAMETERS = {
     maxLength: 255,
   }),
   tag: inPath('tag', 'A tag.', { pattern: `^${TAG}$` }),
+  account: inPath('account', 'The name of an account.', { maxLength: 256 }),
+  project: inPath('project', "The id of a project of the user's account.", { pattern: '^[0-9a-f]{32}$' }),
   reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
   digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
@@ -94,6 +96,25 @@ const TAG_FIELDS = {
   scanned: { type: 'boolean' },
   tag_type: { enum: [0, 1], description: '0 a manifest, 1 an index.' },
 } satisfies Record<string, Schema>;
+const SHARE_TERMS: Record<string, Schema> = {
+  permit: { const: 'read' },
+  deadline: {
+    type: 'string',
+    description: 'A moment in the last day, in UTC, as 2021-10-01T16:00:00Z; or `forever`.',
+  },
+  description: { type: 'string', maxLength: 1000 },
+};
+const SHARE: Record<string, Schema> = {
+  namespace: { type: 'string' },
+  repository: { type: 'string' },
+  access_domain: { type: 'string', description: 'The name of an account.' },
+  ...SHARE_TERMS,
+  creator_id: { type: 'string', description: 'Empty, as the name, where the user is gone.' },
+  creator_name: { type: 'string' },
+  created: { type: 'string', format: 'date-time' },
+  updated: { type: 'string', format: 'date-time' },
+  status: { type: 'boolean', description: 'Its last day is not over.' },
+};
 
 export const SCHEMAS: Record<string, Schema> = {
   ManagementErrors: object(
@@ -202,6 +223,48 @@ export const SCHEMAS: Record<string, Schema> = {
       },
     },
   },
+  RepositoryAuth: object(
+    {
+      id: { type: 'integer' },
+      name: { type: 'string' },
+      self_auth: { $ref: '#/components/schemas/UserAuth' },
+      others_auths: { type: 'array', items: { $ref: '#/components/schemas/UserAuth' } },
+    },
+    ['id', 'name', 'self_auth', 'others_auths'],
+  ),
+  ShareTerms: object(SHARE_TERMS, ['permit', 'deadline']),
+  NewShare: object(
+    {
+      access_domain: { type: 'string', minLength: 1, maxLength: 256, description: 'The name of an account.' },
+      ...SHARE_TERMS,
+    },
+    ['access_domain', 'permit', 'deadline'],
+  ),
+  Share: object(SHARE, Object.keys(SHARE)),
+  ShareOrNone: {
+    oneOf: [
+      object({ exist: { const: true }, ...SHARE }, ['exist', ...Object.keys(SHARE)]),
+      { ...object({ exist: { const: false } }, ['exist']), maxProperties: 1 },
+    ],
+  },
+  ShareList: { type: 'array', items: { $ref: '#/components/schemas/Share' } },
+  QuotaList: object(
+    {
+      quotas: {
+        type: 'array',
+        items: object(
+          {
+            quota_key: { enum: ['namespace', 'repository', 'tag'] },
+            quota_limit: { type: 'integer', minimum: -1, description: '-1: no limit.' },
+            used: { type: 'integer', description: 'Of the account: with `namespace` only.' },
+            unit: { type: 'string' },
+          },
+          ['quota_key', 'quota_limit', 'unit'],
+        ),
+      },
+    },
+    ['quotas'],
+  ),
   UserAuth: object(
     {
       user_id: { type: 'string', pattern: '^[0-9a-f]{32}$' },

@@ -15,6 +15,10 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   repository: '/v2/manage/namespaces/{namespace}/repos/{repository}',
   tags: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags',
   tag: '/v2/manage/namespaces/{namespace}/repos/{repository}/tags/{tag}',
+  repositoryAccess: '/v2/manage/namespaces/{namespace}/repos/{repository}/access',
+  shares: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains',
+  share: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains/{account}',
+  quotas: '/v2/manage/projects/{project}/quotas',
 };
 
 /** Of every endpoint of the management API. */
@@ -160,6 +164,7 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
         'VISIBILITY_INVALID',
         'DESCRIPTION_TOO_LONG',
         'REPOSITORY_EXISTS',
+        'REPOSITORY_QUOTA_REACHED',
       ],
     },
   },
@@ -225,6 +230,80 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       summary: 'Deletes a tag, and not what it names.',
       answers: { 204: GONE },
       errors: ['TAG_UNKNOWN'],
+    },
+  },
+  repositoryAccess: {
+    GET: {
+      summary: 'Shows who may do what in a repository, by a permission in it.',
+      description: 'To users of another account, who may read what is public or shared, it is denied.',
+      answers: { 200: { description: 'The user, with all rights, and the others.', content: json('RepositoryAuth') } },
+      errors: [],
+    },
+    POST: {
+      summary: 'Gives users of the account a permission in a repository: all of them or none.',
+      body: USER_AUTHS,
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'PERMISSION_INVALID', 'USER_INVALID', 'PERMISSION_EXISTS'],
+    },
+    PATCH: {
+      summary: 'Changes permissions in a repository: all of them or none.',
+      body: USER_AUTHS,
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'PERMISSION_INVALID', 'USER_INVALID', 'PERMISSION_UNKNOWN'],
+    },
+    DELETE: {
+      summary: 'Takes permissions in a repository away: all of them or none.',
+      body: body({ type: 'array', minItems: 1, maxItems: 500, items: { type: 'string' } }),
+      answers: { 204: GONE },
+      errors: ['USER_INVALID', 'PERMISSION_UNKNOWN'],
+    },
+  },
+  shares: {
+    GET: {
+      summary: 'Lists the accounts that a repository is shared with, by name.',
+      description: 'Those whose last day is over too. `repos` is another spelling of `repositories` in the path.',
+      answers: { 200: { description: 'The list; at most 500.', content: json('ShareList') } },
+      errors: [],
+    },
+    POST: {
+      summary: 'Shares a repository with another account, for it to read.',
+      body: body({ $ref: '#/components/schemas/NewShare' }),
+      answers: { 201: DONE },
+      errors: [
+        'FIELD_MISSING',
+        { code: 'FIELD_INVALID', when: 'a field is invalid, or the repository is shared with 500 accounts already' },
+        { code: 'SHARE_ACCOUNT_INVALID', when: "there is no such account, or the repository is the account's own" },
+        'SHARE_PERMIT_INVALID',
+        'DESCRIPTION_TOO_LONG',
+        'SHARE_EXISTS',
+      ],
+    },
+  },
+  share: {
+    GET: {
+      summary: 'Shows how a repository is shared with an account.',
+      answers: { 200: { description: 'The share, or that there is none.', content: json('ShareOrNone') } },
+      errors: [],
+    },
+    PATCH: {
+      summary: 'Changes a share. A description that is not sent is an empty one.',
+      body: body({ $ref: '#/components/schemas/ShareTerms' }),
+      answers: { 201: DONE },
+      errors: ['FIELD_MISSING', 'FIELD_INVALID', 'SHARE_PERMIT_INVALID', 'DESCRIPTION_TOO_LONG', 'SHARE_UNKNOWN'],
+    },
+    DELETE: {
+      summary: 'Ends a share.',
+      answers: { 204: GONE },
+      errors: ['SHARE_UNKNOWN'],
+    },
+  },
+  quotas: {
+    GET: {
+      summary: 'Shows what the account of the user may have at most.',
+      description:
+        '`namespace`: organisations of the account. Where they are set, `repository`: of each organisation, and `tag`: of each repository.',
+      answers: { 200: { description: 'The quotas.', content: json('QuotaList') } },
+      errors: [{ code: 'URL_UNKNOWN', when: 'the account has no such project' }],
     },
   },
 };

@@ -17,7 +17,17 @@ describe('GET /openapi.json', () => {
         { provide: PublicUrl, useValue: new PublicUrl({ publicUrl: undefined } as never) },
         {
           provide: ManagementRoutes,
-          useValue: new ManagementRoutes(nothing, nothing, nothing, nothing, nothing, nothing),
+          useValue: new ManagementRoutes(
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+          ),
         },
         { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
       ],

@@ -6,15 +6,9 @@ import {
   type RemoveOrganisationPermissionsV1,
 } from '@berth/contracts';
 import { OrganisationPermissionStore, type OrganisationRow, OrganisationStore } from '@berth/metadata';
-import { SwrError, type SwrErrorName } from '@berth/swr';
+import { SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
-
-const REFUSALS = {
-  'organisation-unknown': 'ORGANISATION_UNKNOWN',
-  'user-unknown': 'USER_INVALID',
-  exists: 'PERMISSION_EXISTS',
-  unknown: 'PERMISSION_UNKNOWN',
-} as const satisfies Record<string, SwrErrorName>;
+import { permissionRefusal } from './permission-refusals.js';
 
 /** What users may do in an organisation: 7 manage, 3 edit, 1 read. Each change is done whole or not at all. */
 @Injectable()
@@ -31,15 +25,15 @@ export class OrganisationPermissions {
 
   async change({ name, change, permissions }: ChangeOrganisationPermissionsV1): Promise<{ name: string }> {
     const { id } = await this.find(name);
-    const outcome = await this.permissions[change](id, permissions);
-    if (outcome in REFUSALS) throw new SwrError(REFUSALS[outcome as keyof typeof REFUSALS]);
+    const refusal = permissionRefusal(await this.permissions[change](id, permissions), 'ORGANISATION_UNKNOWN');
+    if (refusal) throw refusal;
     return { name };
   }
 
   async remove({ name, userIds }: RemoveOrganisationPermissionsV1): Promise<{ name: string }> {
     const { id } = await this.find(name);
-    const outcome = await this.permissions.remove(id, userIds);
-    if (outcome !== 'removed') throw new SwrError(REFUSALS[outcome]);
+    const refusal = permissionRefusal(await this.permissions.remove(id, userIds), 'ORGANISATION_UNKNOWN');
+    if (refusal) throw refusal;
     return { name };
   }
 

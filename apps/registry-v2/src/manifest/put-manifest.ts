@@ -18,7 +18,8 @@ import { preconditionFailed, preconditionHolds } from './precondition.js';
  * Parses and validates, then one transaction: manifest, references, tags, subject link and event, or nothing at all.
  * What is missing is MANIFEST_BLOB_UNKNOWN; a subject may be missing. What is there has the size that the manifest states, or
  * clients could not pull it: MANIFEST_INVALID. A precondition is judged in that transaction, and is void where the
- * reference is a digest: whatever is there has the same bytes. Spec: end-7a, end-7b.
+ * reference is a digest: whatever is there has the same bytes. DENIED where the repository would come to have more tags than
+ * it may. Spec: end-7a, end-7b.
  */
 @Injectable()
 export class PutManifest {
@@ -56,6 +57,10 @@ export class PutManifest {
     if (outcome === 'repository-unknown') throw registryError('NAME_UNKNOWN', { name: push.repository });
     if (outcome === 'stored') return;
     if (outcome === 'precondition-failed') throw preconditionFailed();
+    if (outcome === 'tag-quota-reached') {
+      const message = 'the repository has reached its quota of tags';
+      throw registryError('DENIED', { repository: push.repository }, { message });
+    }
     throw 'missing' in outcome ? missing(outcome.missing) : wrongSizes(outcome.wrongSizes);
   }
 }

@@ -6,7 +6,8 @@ import { Injectable } from '@nestjs/common';
 
 /**
  * The repository of a first push, in its organisation, which manage makes where it may. DENIED where the pusher may not push
- * there now: one that was deleted during a push, which its token still allows, comes back by that right alone.
+ * there now: one that was deleted during a push, which its token still allows, comes back by that right alone, or the
+ * organisation has as many as it may have.
  */
 @Injectable()
 export class EnsureRepository {
@@ -19,7 +20,11 @@ export class EnsureRepository {
     if (userId !== undefined) await this.refuseIfDenied(repository, userId);
     const organisation = { name: organisationOf(repository), ...(userId !== undefined && { creatorId: userId }) };
     const { organisationId } = await this.bus.request(ENSURE_ORGANISATION, organisation);
-    await this.repositories.create(repository, organisationId, false);
+    const outcome = await this.repositories.create(repository, organisationId, false);
+    if (outcome === 'quota-reached') {
+      const message = 'the organisation has reached its quota of repositories';
+      throw registryError('DENIED', { repository }, { message });
+    }
   }
 
   private async refuseIfDenied(name: RepositoryName, userId: string): Promise<void> {

@@ -22,6 +22,7 @@ export class Repositories {
   async create({ repository, ...attributes }: CreateRepositoryV1): Promise<{ repository: RepositoryName }> {
     const outcome = await this.repositories.createNew(repository, attributes);
     if (outcome === 'exists') throw new SwrError('REPOSITORY_EXISTS');
+    if (outcome === 'quota-reached') throw new SwrError('REPOSITORY_QUOTA_REACHED');
     if (outcome === 'organisation-unknown') throw new SwrError('ORGANISATION_UNKNOWN');
     return { repository };
   }

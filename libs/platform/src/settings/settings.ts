@@ -17,6 +17,8 @@ import { Setting } from './setting.js';
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
 const DAY = 86_400;
 const MOST_REQUESTS = 1_000_000_000;
+/** A quota counts up to itself each time. */
+const MOST_COUNTED = 1_000_000;
 /** Beyond it the dates that come of it are none that PostgreSQL knows. */
 const TEN_YEARS = 3_650 * DAY;
 
@@ -382,6 +384,26 @@ export class Settings {
   })
   @IsBoolean()
   createOrganisations!: boolean;
+
+  @Setting('BERTH_REPOSITORY_QUOTA', {
+    type: 'integer',
+    default: '0',
+    doc: 'Repositories that an organisation may have; one more is refused. 0: any number. The same for registry-v2 and manage.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MOST_COUNTED)
+  repositoryQuota!: number;
+
+  @Setting('BERTH_TAG_QUOTA', {
+    type: 'integer',
+    default: '0',
+    doc: 'Tags that a repository may have; a push of one more is refused, and what moves a tag is not. 0: any number. The same for registry-v2 and manage.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MOST_COUNTED)
+  tagQuota!: number;
 
   @Setting('BERTH_LEASE_SECONDS', {
     type: 'integer',
