@@ -26,7 +26,7 @@ import { CommitUpload } from './upload/commit-upload.js';
 import { StartUpload } from './upload/start-upload.js';
 import { UploadController } from './upload/upload.controller.js';
 
-const STORES = [OutboxStore, ReferrerStore, TagStore].map((store) => ({
+const STORES = [OutboxStore, ReferrerStore].map((store) => ({
   provide: store,
   useFactory: (database: Database) => new store(database),
   inject: [Database],
@@ -58,6 +58,12 @@ const REPOSITORY_STORE = {
   inject: [Database, Settings],
 };
 
+const TAG_STORE = {
+  provide: TagStore,
+  useFactory: (database: Database, { tagQuota }: Settings) => new TagStore(database, tagQuota),
+  inject: [Database, Settings],
+};
+
 @Module({
   controllers: [
     BlobController,
@@ -72,6 +78,7 @@ const REPOSITORY_STORE = {
     BLOB_STORE,
     MANIFEST_STORE,
     REPOSITORY_STORE,
+    TAG_STORE,
     BlobService,
     CommitUpload,
     EnsureRepository,

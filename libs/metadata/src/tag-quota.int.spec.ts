@@ -1,6 +1,7 @@
 import type { RepositoryName, Tag } from '@berth/oci';
 import { ManifestStore } from './manifest.store.js';
-import { imageOf, newManifest, onDatabase } from './testing/registry-fixture.js';
+import { TagStore } from './tag.store.js';
+import { EVENT, imageOf, newManifest, onDatabase } from './testing/registry-fixture.js';
 
 describe(`${ManifestStore.name} with a quota of tags`, () => {
   const on = onDatabase();
@@ -72,6 +73,28 @@ describe(`${ManifestStore.name} with a quota of tags`, () => {
     for (const outcome of outcomes) {
       expect(['stored', 'precondition-failed', 'deleted', 'unknown']).toContain(outcome);
     }
+  });
+
+  it('holds for a retag too, beside pushes, and lets it move a tag', async () => {
+    const store = new ManifestStore(on.test.database, 3);
+    await push(store, ['a']);
+    const retags = new TagStore(on.test.database, 3);
+    const retag = (destination: string) =>
+      retags.retag({
+        repository,
+        source: 'a' as Tag,
+        destination: destination as Tag,
+        override: true,
+        event: () => EVENT,
+      });
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? push(store, [`t${n}`]) : retag(`t${n}`))),
+    );
+    expect(outcomes.filter((outcome) => outcome === 'tag-quota-reached')).toHaveLength(6);
+    const [first, second] = (await tags()).filter((tag) => tag !== 'a');
+    expect(await retag(first!)).toEqual({ digest: image.entry.digest });
+    expect(await retag(second!)).toEqual({ digest: image.entry.digest });
+    expect(await tags()).toHaveLength(3);
   });
 
   it('locks nothing without one', async () => {

@@ -1,6 +1,7 @@
 import type { Digest, RepositoryName, Tag } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 import { lockTag } from './tag-lock.js';
+import { fitsTagQuota, lockTagQuota } from './tag-quota.js';
 
 export type DeleteTagOutcome = 'deleted' | 'unknown' | 'precondition-failed';
 
@@ -20,7 +21,8 @@ export interface NamedManifest {
 }
 
 /** `busy`: the source moved whenever it was looked at. */
-export type RetagOutcome = { digest: Digest } | 'repository-unknown' | 'source-unknown' | 'destination-exists' | 'busy';
+export type RetagOutcome =
+  { digest: Digest } | 'repository-unknown' | 'source-unknown' | 'destination-exists' | 'busy' | 'tag-quota-reached';
 
 const LIST = {
   name: 'tag-list',
@@ -60,7 +62,11 @@ class SourceMoved extends Error {}
 
 /** Tags: names that move from manifest to manifest. Set by ManifestStore.put, in the transaction of the push, and here. */
 export class TagStore {
-  constructor(private readonly database: Database) {}
+  /** `quota`: tags of a repository at most, for a retag; 0: any number. */
+  constructor(
+    private readonly database: Database,
+    private readonly quota = 0,
+  ) {}
 
   /** Up to `limit` tags behind `after` (exclusive, need not exist), in ASCII order. */
   async list(repository: RepositoryName, after: string, limit: number): Promise<Tag[]> {
@@ -94,7 +100,7 @@ export class TagStore {
   async retag(retag: Retag): Promise<RetagOutcome> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.transaction((rows) => retagInside(rows, retag));
+        return await this.database.transaction((rows) => retagInside(rows, retag, this.quota));
       } catch (error) {
         if (!(error instanceof SourceMoved || isForeignKeyViolation(error))) throw error;
         if (attempt === ATTEMPTS) return 'busy';
@@ -106,6 +112,7 @@ export class TagStore {
 async function retagInside(
   rows: Database['rows'],
   { repository, source, destination, override, event }: Retag,
+  quota: number,
 ): Promise<RetagOutcome> {
   const [found] = await rows<{ repository_id: string; manifest_id: string | null }>(NAMED_MANIFEST, [
     repository,
@@ -114,10 +121,12 @@ async function retagInside(
   if (!found) return 'repository-unknown';
   const { repository_id: repositoryId, manifest_id: manifestId } = found;
   if (manifestId === null) return 'source-unknown';
+  if (quota > 0) await lockTagQuota(rows, repositoryId);
   const [manifest] = await rows<{ digest: Digest; media_type: string }>(LOCK_MANIFEST, [manifestId]);
   const tags = await rows<{ name: Tag; manifest_id: string }>(LOCK_TAGS, [repositoryId, [source, destination]]);
   const named = tags.find(({ name }) => name === source);
   if (!manifest || named?.manifest_id !== manifestId) throw new SourceMoved();
+  if (quota > 0 && !(await fitsTagQuota(rows, repositoryId, [destination], quota))) return 'tag-quota-reached';
   const { subject, payload } = event({ digest: manifest.digest, mediaType: manifest.media_type });
   const set = await rows(SET, [repositoryId, destination, manifestId, override, subject, JSON.stringify(payload)]);
   return set.length > 0 ? { digest: manifest.digest } : 'destination-exists';

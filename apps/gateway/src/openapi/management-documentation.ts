@@ -215,6 +215,7 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
         'FIELD_MISSING',
         'FIELD_INVALID',
         { code: 'TAG_UNKNOWN', when: 'there is no `source_tag`' },
+        'TAG_QUOTA_REACHED',
         { code: 'TAG_EXISTS', when: '`destination_tag` is there and `override` is not true' },
         'BUSY',
       ],

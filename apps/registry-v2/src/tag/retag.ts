@@ -22,6 +22,7 @@ export class Retag {
     if (outcome === 'repository-unknown') throw new SwrError('REPOSITORY_UNKNOWN');
     if (outcome === 'source-unknown') throw new SwrError('TAG_UNKNOWN');
     if (outcome === 'destination-exists') throw new SwrError('TAG_EXISTS');
+    if (outcome === 'tag-quota-reached') throw new SwrError('TAG_QUOTA_REACHED');
     if (outcome === 'busy') throw new SwrError('BUSY');
     this.events.nudge();
     return outcome;
