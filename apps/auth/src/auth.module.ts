@@ -4,6 +4,7 @@ import {
   AccessKeyStore,
   AccountStore,
   Database,
+  LoginFailureStore,
   ProjectStore,
   ReadableRepositoryStore,
   SigningKeyStore,
@@ -14,6 +15,7 @@ import { AccessController } from './access/access.controller.js';
 import { AccessKeyAdmin } from './access-key/access-key-admin.js';
 import { AccessKeyController } from './access-key/access-key.controller.js';
 import { AccessKeys } from './access-key/access-keys.js';
+import { DockerLogins } from './access-key/docker-logins.js';
 import { AccessService } from './access/access.service.js';
 import { DecideAccess } from './access/decide-access.js';
 import { ReadableRepositories } from './access/readable-repositories.js';
@@ -26,12 +28,14 @@ import { SignedTokens } from './token/signed-tokens.js';
 import { TokenController } from './token/token.controller.js';
 import { Authenticator } from './user/authenticator.js';
 import { FirstAccount } from './user/first-account.js';
+import { LoginThrottle } from './user/login-throttle.js';
 
 const STORES = [
   AccessChangeStore,
   AccessFactsStore,
   AccessKeyStore,
   AccountStore,
+  LoginFailureStore,
   ProjectStore,
   ReadableRepositoryStore,
   SigningKeyStore,
@@ -51,9 +55,11 @@ const STORES = [
     AccessService,
     Authenticator,
     DecideAccess,
+    DockerLogins,
     FirstAccount,
     IamTokens,
     IssueToken,
+    LoginThrottle,
     ReadableRepositories,
     RefreshTokens,
     SignedTokens,

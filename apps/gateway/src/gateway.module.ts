@@ -17,6 +17,8 @@ import { IamController } from './iam/iam.controller.js';
 import { IamRequests } from './iam/iam-requests.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
+import { AcceleratorRoutes } from './management/accelerator.routes.js';
+import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
@@ -59,6 +61,7 @@ import { ObjectReader } from './transfer/object-reader.js';
   providers: [
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     AccessChanges,
+    AcceleratorRoutes,
     ActorAuthenticator,
     Authorizer,
     BasicVerifier,
@@ -67,6 +70,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     CatalogRoutes,
     ClientAddress,
     CurrentAccess,
+    DockerLoginRoutes,
     IamRequests,
     ManagementRoutes,
     ManifestCache,

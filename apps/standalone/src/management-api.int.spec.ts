@@ -2,7 +2,16 @@ import { createHash, createHmac } from 'node:crypto';
 import { deployMigrations } from '@berth/metadata';
 import { loadSettings } from '@berth/platform';
 import { signString, stringsToSign } from '@berth/swr';
-import { exchange, type HttpAnswer, requestToken, startPostgres, tempFolder, type TestPostgres } from '@berth/testing';
+import {
+  basic,
+  claimsOf,
+  exchange,
+  type HttpAnswer,
+  requestToken,
+  startPostgres,
+  tempFolder,
+  type TestPostgres,
+} from '@berth/testing';
 import { type Standalone, startStandalone } from './standalone.js';
 
 jest.setTimeout(60_000);
@@ -152,6 +161,18 @@ describe('the management API', () => {
       });
     });
 
+    it('are not given for a name or a project with a NUL in it', async () => {
+      for (const [account, user, scope] of [
+        ['admin\0', 'dev', undefined],
+        ['admin', 'dev\0', undefined],
+        ['admin', 'dev', { project: { name: `${REGION}\0` } }],
+      ] as const) {
+        (await logIn(account, user, PASSWORD, scope)).expect(400);
+      }
+      const projects = (await ask('dev', 'GET', '/v3/projects?name=%00')).expect(200);
+      expect(projects.json()).toMatchObject({ projects: [] });
+    });
+
     it.each(['', '{', '[]', 'null', '{"auth":{}}', '{"auth":{"identity":{"methods":["token"]}}}'])(
       'are refused for the body %s',
       async (body) => {
@@ -238,6 +259,168 @@ describe('the management API', () => {
       (await ask('eve', 'POST', keys, { credential: { user_id: wire('dev') } })).expect(403);
       (await ask('eve', 'DELETE', `${keys}/${access}`)).expect(404);
       (await ask('admin', 'DELETE', `${keys}/${access}`)).expect(204);
+    });
+  });
+
+  describe('a temporary docker login', () => {
+    const SECRET = '/v2/manage/utils/secret';
+    const hostOf = () => new URL(registry.address).host;
+    async function make(user: string, query = '') {
+      const answer = (await ask(user, 'POST', SECRET + query)).expect(200);
+      const command = answer.header('x-swr-dockerlogin')!;
+      const [, username, password, host] = /^docker login -u (\S+) -p ([0-9a-f]{64}) (\S+)$/.exec(command)!;
+      const accessKey = username!.split('@')[1]!;
+      return { answer, credentials: { user: username!, password: password! }, host, accessKey };
+    }
+    const token = (credentials: { user: string; password: string }, query: Record<string, string> = {}) => {
+      const target = `${url('/auth/token')}?${new URLSearchParams(query).toString()}`;
+      return exchange({ method: 'GET', url: target, headers: { authorization: basic(credentials) } });
+    };
+    const endsIn = (accessKey: string, seconds: number) =>
+      registry.host.database!.prisma.accessKey.update({
+        where: { id: accessKey },
+        data: { expiresAt: new Date(Date.now() + seconds * 1000) },
+      });
+
+    it('comes as a command and as what docker keeps, with its end, and is kept by nobody between', async () => {
+      const { answer, credentials, host } = await make('dev');
+      expect(host).toBe(hostOf());
+      expect(credentials.user).toMatch(new RegExp(`^${REGION}@[A-Z0-9]{20}$`));
+      const auth = Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64');
+      expect(answer.json()).toEqual({ auths: { [hostOf()]: { auth } } });
+      expect(answer.header('content-type')).toMatch(/^application\/json/);
+      expect(answer.header('cache-control')).toBe('no-store');
+      const end = answer.header('x-swr-expireat')!;
+      expect(end).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+      expect(Date.parse(end) - Date.now()).toBeGreaterThan(86_300_000);
+      expect(Date.parse(end) - Date.now()).toBeLessThanOrEqual(86_400_000);
+    });
+
+    it('takes the body that SDKs send, names the host that was asked, and lasts as long as is wished for', async () => {
+      const headers = {
+        'x-auth-token': tokens['dev']!,
+        'content-type': 'application/json',
+        host: 'registry.example:443',
+      };
+      const path = `${SECRET}?projectname=${REGION}&duration_seconds=900`;
+      const answer = (await exchange({ method: 'POST', url: url(path), headers, body: json({}) })).expect(200);
+      expect(Object.keys(answer.json<{ auths: object }>().auths)).toEqual(['registry.example:443']);
+      expect(answer.header('x-swr-dockerlogin')).toMatch(/ registry\.example:443$/);
+      const left = Date.parse(answer.header('x-swr-expireat')!) - Date.now();
+      expect(left).toBeGreaterThan(800_000);
+      expect(left).toBeLessThanOrEqual(900_000);
+    });
+
+    it.each([
+      ['?projectname=elsewhere'],
+      [`?projectname=${'x'.repeat(300)}`],
+      ['?projectname=%00'],
+      ['?duration_seconds=899'],
+      ['?duration_seconds=86401'],
+      ['?duration_seconds=-900'],
+      ['?duration_seconds=1e3'],
+      ['?duration_seconds=soon'],
+    ])('is not made for %s', async (query) => {
+      expect(codeOf((await ask('dev', 'POST', SECRET + query)).expect(400))).toBe('SVCSTG.SWR.4001025');
+    });
+
+    it('needs credentials, and is made by POST alone', async () => {
+      expect(codeOf((await exchange({ method: 'POST', url: url(SECRET) })).expect(401))).toBe('SVCSTG.S2I.4019000');
+      expect((await ask('dev', 'GET', SECRET)).expect(405).header('allow')).toBe('POST');
+    });
+
+    it('logs docker in, and what that gives ends with it: no refresh token, no longer bearer token', async () => {
+      const { credentials, accessKey } = await make('dev');
+      const issued = (await token(credentials, { offline_token: 'true' })).expect(200).json<Record<string, unknown>>();
+      expect(issued['expires_in']).toBe(1800);
+      expect(issued).not.toHaveProperty('refresh_token');
+      (await exchange({ method: 'GET', url: url('/v2/'), headers: { authorization: basic(credentials) } })).expect(200);
+
+      await endsIn(accessKey, 120);
+      const last = (await token(credentials)).expect(200).json<{ token: string; expires_in: number }>();
+      expect(last.expires_in).toBeGreaterThan(60);
+      expect(last.expires_in).toBeLessThanOrEqual(120);
+      const { exp, iat } = claimsOf(last.token) as { exp: number; iat: number };
+      expect(exp - iat).toBe(last.expires_in);
+
+      await endsIn(accessKey, -1);
+      (await token(credentials)).expect(401);
+    });
+
+    it('ends with its user, and where it is removed', async () => {
+      const { prisma } = registry.host.database!;
+      const { credentials, accessKey } = await make('dev');
+      await prisma.user.update({ where: { id: ids['dev']! }, data: { disabledAt: new Date() } });
+      const ofDisabled = await token(credentials);
+      await prisma.user.update({ where: { id: ids['dev']! }, data: { disabledAt: null } });
+      ofDisabled.expect(401);
+      (await token(credentials)).expect(200);
+      (await ask('dev', 'DELETE', `/v3.0/OS-CREDENTIAL/credentials/${accessKey}`)).expect(204);
+      (await token(credentials)).expect(401);
+    });
+
+    it('is an access key that nobody sees, counts or signs with', async () => {
+      const { accessKey, credentials } = await make('dev');
+      const listed = (await ask('dev', 'GET', '/v3.0/OS-CREDENTIAL/credentials')).expect(200);
+      expect(listed.text).not.toContain(accessKey);
+      const refused = await signed({ access: accessKey, secret: credentials.password }, 'GET', '/v2/manage/namespaces');
+      expect(codeOf(refused.expect(401))).toBe('APIGW.0301');
+      const { prisma } = registry.host.database!;
+      const permanent = await aKeyOf('dev');
+      await prisma.accessKey.update({
+        where: { id: permanent.access },
+        data: { expiresAt: new Date(Date.now() + 60_000) },
+      });
+      const right = await signed(permanent, 'GET', '/v2/manage/namespaces');
+      expect(codeOf(right.expect(401))).toBe('APIGW.0301');
+    });
+  });
+
+  describe('accelerators', () => {
+    it('are the registry itself, under both spellings', async () => {
+      const { host } = new URL(registry.address);
+      const accountId = (await ask('dev', 'GET', '/v3/auth/domains')).json<{ domains: { id: string }[] }>().domains[0]!
+        .id;
+      for (const spelling of ['accelerator', 'accelerators']) {
+        const answer = (await ask('dev', 'GET', `/v2/manage/domain/${accountId}/${spelling}`)).expect(200);
+        expect(answer.json()).toEqual({ dockerhub_accelerator: host, gcr_accelerator: host });
+      }
+    });
+
+    it('of another account are refused as those of none', async () => {
+      const other = (await ask('eve', 'GET', '/v3/auth/domains')).json<{ domains: { id: string }[] }>().domains[0]!.id;
+      const answers = [];
+      for (const account of [other, '0'.repeat(32), 'nonsense', '%00', 'x'.repeat(2_000)]) {
+        const answer = await ask('dev', 'GET', `/v2/manage/domain/${account}/accelerator`);
+        answers.push([answer.status, answer.text]);
+        expect(codeOf(answer)).toBe('SVCSTG.SWR.4039001');
+      }
+      expect(new Set(answers.map(String)).size).toBe(1);
+      expect(answers[0]![0]).toBe(403);
+    });
+  });
+
+  describe('wrong passwords', () => {
+    it('are slowed, in the words of whoever is asked, and no other user is', async () => {
+      const password = () => `wrong ${Math.random()}`;
+      for (let n = 0; n < 5; n++) (await logIn('admin', 'nobody', password())).expect(401);
+      await registry.host.database!.rows(
+        { name: 'test-hold', text: `UPDATE auth.login_failure SET last_at = last_at + interval '1000 seconds'` },
+        [],
+      );
+      const iam = (await logIn('admin', 'nobody', password())).expect(429);
+      expect(iam.json()).toEqual({
+        error: { code: 429, message: 'too many failed logins', title: 'Too Many Requests' },
+      });
+      const authorization = basic({ user: 'admin/nobody', password: password() });
+      const docker = await exchange({ method: 'GET', url: url('/auth/token'), headers: { authorization } });
+      const direct = await exchange({ method: 'GET', url: url('/v2/'), headers: { authorization } });
+      for (const answer of [iam, docker, direct]) {
+        expect(answer.status).toBe(429);
+        expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
+      }
+      for (const answer of [docker, direct]) expect(answer.codes).toEqual(['TOOMANYREQUESTS']);
+      (await logIn('admin', 'dev', PASSWORD)).expect(201);
     });
   });
 

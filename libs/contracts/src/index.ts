@@ -21,6 +21,14 @@ export {
   MAX_DESCRIPTION,
 } from './auth/create-access-key.v1.js';
 export {
+  CREATE_DOCKER_LOGIN,
+  type CreatedDockerLoginV1,
+  CreateDockerLoginV1,
+  LONGEST_DOCKER_LOGIN_SECONDS,
+  MAX_TEMPORARY_ACCESS_KEYS,
+  SHORTEST_DOCKER_LOGIN_SECONDS,
+} from './auth/create-docker-login.v1.js';
+export {
   type AccessLevel,
   DECIDE_ACCESS,
   DecideAccessV1,

@@ -54,6 +54,7 @@ describe(AccessChangeStore.name, () => {
       secretEncrypted: Buffer.from('x'),
       description: '',
       lifeSeconds: null,
+      most: 10,
     });
   const subjectsOf = ({ changes }: { changes: { subject: string }[] }) =>
     changes.map(({ subject }) => subject.replace(ids.ann, 'ANN').replace(ids.bob, 'BOB'));

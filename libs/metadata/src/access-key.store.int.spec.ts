@@ -23,6 +23,7 @@ describe(AccessKeyStore.name, () => {
     secretEncrypted: Buffer.from('sealed'),
     description: 'for CI',
     lifeSeconds: null,
+    most: 10,
     ...changes,
   });
 
@@ -31,6 +32,7 @@ describe(AccessKeyStore.name, () => {
     expect(await store.findUsable('AK1')).toEqual({
       id: 'AK1',
       secretEncrypted: Buffer.from('sealed'),
+      expiresAt: null,
       userId,
       userName: 'dev',
       isAdministrator: true,
@@ -64,10 +66,9 @@ describe(AccessKeyStore.name, () => {
 
   it('gives none that has expired, and forgets it when another is made', async () => {
     await store.create(key({ lifeSeconds: 60 }));
-    expect(await store.findUsable('AK1')).not.toBeNull();
+    expect((await store.findUsable('AK1'))!.expiresAt).toEqual(expect.any(Date));
     await on.test.rows(`UPDATE auth.access_key SET expires_at = now()`);
     expect(await store.findUsable('AK1')).toBeNull();
-    expect(await store.list(userId, 10)).toEqual([]);
     await store.create(key({ id: 'AK2' }));
     expect(await on.test.rows('SELECT id FROM auth.access_key')).toEqual([{ id: 'AK2' }]);
   });
@@ -84,6 +85,28 @@ describe(AccessKeyStore.name, () => {
       disabledAt: null,
       expiresAt: null,
     });
+  });
+
+  it('lists and counts no temporary key among the others', async () => {
+    for (const id of ['TK1', 'TK2']) expect(await store.create(key({ id, lifeSeconds: 60, most: 2 }))).not.toBeNull();
+    expect(await store.list(userId, 10)).toEqual([]);
+    expect(await store.create(key({ most: 1 }))).not.toBeNull();
+    expect((await store.list(userId, 10)).map(({ id }) => id)).toEqual(['AK1']);
+    expect(await store.create(key({ id: 'AK2', most: 1 }))).toBeNull();
+    expect(await store.create(key({ id: 'TK3', lifeSeconds: 60, most: 2 }))).toBeNull();
+  });
+
+  it('counts no temporary key that has expired, however many wait for their removal', async () => {
+    for (let n = 0; n < 150; n++) await store.create(key({ id: `TK${n}`, lifeSeconds: 60, most: 1_000 }));
+    await on.test.rows(`UPDATE auth.access_key SET expires_at = now() - interval '1 second'`);
+    expect(await store.create(key({ id: 'TK', lifeSeconds: 60, most: 1 }))).not.toBeNull();
+    expect(await on.test.value<string>('SELECT count(*) FROM auth.access_key')).toBe('51');
+  });
+
+  it('makes no more than a user may have, of many at once', async () => {
+    const made = await Promise.all(Array.from({ length: 10 }, (_, n) => store.create(key({ id: `AK${n}`, most: 3 }))));
+    expect(made.filter((row) => row !== null)).toHaveLength(3);
+    expect(await store.list(userId, 10)).toHaveLength(3);
   });
 
   it('lets nobody disable or remove the key of somebody else', async () => {

@@ -6,8 +6,10 @@ export interface NewAccessKey {
   userId: string;
   secretEncrypted: Uint8Array;
   description: string;
-  /** Null: no end. */
+  /** Null: no end. A key that ends is a temporary one. */
   lifeSeconds: number | null;
+  /** How many of its kind, temporary or not, the user may have with it. */
+  most: number;
 }
 
 /** An access key as its owner may see it: without the secret. */
@@ -24,6 +26,8 @@ export interface AccessKeyRow {
 export interface UsableAccessKey {
   id: string;
   secretEncrypted: Buffer;
+  /** Null: until it is disabled or removed. */
+  expiresAt: Date | null;
   userId: string;
   userName: string;
   isAdministrator: boolean;
@@ -34,11 +38,19 @@ export interface UsableAccessKey {
 const CREATE = {
   name: 'access-key-create',
   text: `INSERT INTO auth.access_key (id, user_id, secret_encrypted, description, expires_at)
-         VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5::float8)) RETURNING *`,
+         SELECT $1, $2, $3, $4, now() + make_interval(secs => $5::float8)
+         WHERE $6 > (SELECT count(*) FROM (SELECT FROM auth.access_key WHERE user_id = $2
+           AND CASE WHEN $5::float8 IS NULL THEN expires_at IS NULL ELSE expires_at > now() END LIMIT $6) AS alike)
+         RETURNING *`,
+};
+/** Keys of one user are made one after another, so that no two pass its bound together. */
+const LOCK_USER = {
+  name: 'access-key-lock-user',
+  text: `SELECT FROM auth."user" WHERE id = $1 FOR NO KEY UPDATE`,
 };
 const FIND_USABLE = {
   name: 'access-key-find-usable',
-  text: `SELECT k.id, k.secret_encrypted, u.id AS user_id, u.name AS user_name, u.is_administrator,
+  text: `SELECT k.id, k.secret_encrypted, k.expires_at, u.id AS user_id, u.name AS user_name, u.is_administrator,
            a.id AS account_id, a.name AS account_name
          FROM auth.access_key k JOIN auth."user" u ON u.id = k.user_id JOIN auth.account a ON a.id = u.account_id
          WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL
@@ -47,7 +59,7 @@ const FIND_USABLE = {
 const OWNER = { name: 'access-key-owner', text: `SELECT user_id FROM auth.access_key WHERE id = $1` };
 const LIST = {
   name: 'access-key-list',
-  text: `SELECT * FROM auth.access_key WHERE user_id = $1 AND (expires_at IS NULL OR expires_at > now())
+  text: `SELECT * FROM auth.access_key WHERE user_id = $1 AND expires_at IS NULL
          ORDER BY created_at, id LIMIT $2`,
 };
 const DISABLE = {
@@ -70,11 +82,15 @@ const EXPIRED_AT_ONCE = 100;
 export class AccessKeyStore {
   constructor(private readonly database: Database) {}
 
-  /** Also removes some that have expired, so that they never pile up. */
-  async create({ id, userId, secretEncrypted, description, lifeSeconds }: NewAccessKey): Promise<AccessKeyRow> {
+  /** Null where the user has as many as it may. Also removes some that have expired, so that they never pile up. */
+  async create(key: NewAccessKey): Promise<AccessKeyRow | null> {
     await this.database.rows(REMOVE_EXPIRED, [EXPIRED_AT_ONCE]);
-    const [row] = await this.database.rows<Row>(CREATE, [id, userId, secretEncrypted, description, lifeSeconds]);
-    return accessKey(row!);
+    const { id, userId, secretEncrypted, description, lifeSeconds, most } = key;
+    const [row] = await this.database.transaction(async (rows) => {
+      await rows(LOCK_USER, [userId]);
+      return rows<Row>(CREATE, [id, userId, secretEncrypted, description, lifeSeconds, most]);
+    });
+    return row ? accessKey(row) : null;
   }
 
   /** Null where there is no such key, or it, or its user, is disabled, or it has expired. */
@@ -84,6 +100,7 @@ export class AccessKeyStore {
     return {
       id: row.id,
       secretEncrypted: row.secret_encrypted,
+      expiresAt: row.expires_at,
       userId: row.user_id,
       userName: row.user_name,
       isAdministrator: row.is_administrator,
@@ -98,7 +115,7 @@ export class AccessKeyStore {
     return row?.user_id ?? null;
   }
 
-  /** A user's keys, the oldest first, `limit` at most; not those that have expired. */
+  /** A user's keys, the oldest first, `limit` at most; not the temporary ones. */
   async list(userId: string, limit: number): Promise<AccessKeyRow[]> {
     return (await this.database.rows<Row>(LIST, [userId, limit])).map(accessKey);
   }
@@ -126,6 +143,7 @@ interface Row {
 interface UsableRow {
   id: string;
   secret_encrypted: Buffer;
+  expires_at: Date | null;
   user_id: string;
   user_name: string;
   is_administrator: boolean;

@@ -3,6 +3,7 @@ export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
 export { AccessKeyStore, type AccessKeyRow, type NewAccessKey, type UsableAccessKey } from './access-key.store.js';
 export { AccountStore, type StoredUser, type UserOfAccount } from './account.store.js';
 export { Database, type DatabaseOptions } from './database.js';
+export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
 export {
   ManifestStore,

@@ -28,6 +28,8 @@ export class ProjectStore {
 
   /** An account's projects, the first one made first; with `name` that one alone. */
   async list(accountId: string, name: string | null, limit: number): Promise<ProjectRow[]> {
+    // PostgreSQL refuses a NUL in a text, and nothing has one in its name.
+    if (name?.includes('\0')) return [];
     return this.database.rows<ProjectRow>(LIST, [accountId, name, limit]);
   }
 }

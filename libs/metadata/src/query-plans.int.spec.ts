@@ -6,6 +6,7 @@ import { AccessKeyStore } from './access-key.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
+import { LoginFailureStore } from './login-failure.store.js';
 import { ManifestStore } from './manifest.store.js';
 import { OrganisationStore } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
@@ -58,6 +59,10 @@ const SEED = [
   `INSERT INTO auth.access_key (id, user_id, secret_encrypted, expires_at)
    SELECT 'AK' || row_number() OVER (), u.id, 'sealed', now() + random() * interval '1 day'
    FROM auth."user" u, generate_series(1, 10)`,
+  `INSERT INTO auth.login_failure (subject, failures, forget_at)
+   SELECT sha256(n::text::bytea), 1, now() + random() * interval '1 day' FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO auth.known_login (subject, name, forget_at)
+   SELECT sha256(n::text::bytea), sha256('user'), now() + random() * interval '1 day' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO manage.organisation (name, account_id, creator_id)
    SELECT 'org' || row_number() OVER (), account_id, id FROM auth."user"`,
   `INSERT INTO registry.repository (organisation_id, path) SELECT id, name || '/app' FROM manage.organisation`,
@@ -365,12 +370,23 @@ describe('the statements of the stores', () => {
       'an access key, from its making to its removal': async () => {
         const keys = new AccessKeyStore(database);
         const id = `KEY${n++}`;
-        await keys.create({ id, userId, secretEncrypted: Buffer.from('x'), description: '', lifeSeconds: null });
+        const made = { userId, secretEncrypted: Buffer.from('x'), description: '', most: 10 };
+        await keys.create({ id, ...made, lifeSeconds: null });
+        await keys.create({ id: `TEMPORARY${n}`, ...made, lifeSeconds: 900 });
         await keys.findUsable(id);
         await keys.findOwner(id);
         await keys.list(userId, 10);
         await keys.setDisabled(id, userId, true);
         await keys.remove(id, userId);
+      },
+      'a login that fails, and one that does not': async () => {
+        const store = new LoginFailureStore(database);
+        const login = { name: 'user', address: `203.0.113.${n++}` };
+        await store.find(login);
+        await store.tellToWait(login);
+        await store.recordFailure(login);
+        await store.forgetPair(login);
+        await store.recordSuccess(login);
       },
       'the projects of an account': () => new ProjectStore(database).list(accountId, 'region', 10),
       'the review of links': async () => {

@@ -16,6 +16,7 @@ export const SWR_ERRORS = {
     message: 'Incorrect IAM authentication information: verify aksk signature fail',
   },
   PERMISSION_DENIED: { status: 403, code: 'SVCSTG.SWR.4039002', message: 'permission denied' },
+  ACCOUNT_DENIED: { status: 403, code: 'SVCSTG.SWR.4039001', message: 'that is not your account' },
   ORGANISATION_DENIED: { status: 403, code: 'SVCSTG.SWR.4037017', message: 'no permission for the organization' },
   REPOSITORY_DENIED: { status: 403, code: 'SVCSTG.SWR.4037020', message: 'no permission for the repository' },
 

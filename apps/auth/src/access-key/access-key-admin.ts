@@ -22,12 +22,12 @@ export class AccessKeyAdmin {
 
   async create({ actorId, userId = actorId, description }: CreateAccessKeyV1): Promise<CreatedAccessKeyV1> {
     await this.demandRightOver(actorId, userId);
-    if ((await this.store.list(userId, MAX_ACCESS_KEYS)).length === MAX_ACCESS_KEYS) {
+    const made = await this.keys.create(userId, description, null);
+    if (!made) {
       const message = `a user may have ${MAX_ACCESS_KEYS} access keys`;
       throw registryError('DENIED', undefined, { status: 409, message });
     }
-    const { secretKey, row } = await this.keys.create(userId, description, null);
-    return { ...shown(row), secretKey };
+    return { ...shown(made.row), secretKey: made.secretKey };
   }
 
   async list({ actorId, userId = actorId }: ListAccessKeysV1): Promise<{ accessKeys: AccessKeyV1[] }> {

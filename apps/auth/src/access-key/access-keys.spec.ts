@@ -10,7 +10,8 @@ function accessKeys() {
   const stored = new Map<string, NewAccessKey>();
   const usable = async (id: string): Promise<UsableAccessKey | null> => {
     const key = stored.get(id);
-    return key ? { id, secretEncrypted: Buffer.from(key.secretEncrypted), ...USER } : null;
+    const expiresAt = key?.lifeSeconds ? new Date(Date.now() + key.lifeSeconds * 1000) : null;
+    return key ? { id, secretEncrypted: Buffer.from(key.secretEncrypted), expiresAt, ...USER } : null;
   };
   const store: Pick<AccessKeyStore, 'create' | 'findUsable'> = {
     create: async (key) => {
@@ -21,13 +22,15 @@ function accessKeys() {
     findUsable: usable,
   };
   const settings = loadSettings({ BERTH_SECRET_KEY: 's'.repeat(32) });
-  return { keys: new AccessKeys(store as AccessKeyStore, settings), stored };
+  const keys = new AccessKeys(store as AccessKeyStore, settings);
+  const create = async (life: number | null = null) => (await keys.create('u', 'CI', life))!;
+  return { keys, stored, create };
 }
 
 describe(AccessKeys, () => {
   it('makes pairs that differ, of the shape that clients know, and stores no secret in the clear', async () => {
-    const { keys, stored } = accessKeys();
-    const [one, two] = [await keys.create('u', 'CI', null), await keys.create('u', '', 60)];
+    const { create, stored } = accessKeys();
+    const [one, two] = [await create(), await create(60)];
     expect(one.accessKey).toMatch(/^[A-Z0-9]{20}$/);
     expect(one.secretKey).toMatch(/^[A-Za-z0-9]{40}$/);
     expect(one.accessKey).not.toBe(two.accessKey);
@@ -39,9 +42,11 @@ describe(AccessKeys, () => {
 
   describe('verifySignature', () => {
     const now = () => Date.now();
-    async function signed(changes: { signedAt?: number; accessKey?: string; secretKey?: string } = {}) {
-      const { keys } = accessKeys();
-      const pair = await keys.create('u', '', null);
+    async function signed(
+      changes: { signedAt?: number; accessKey?: string; secretKey?: string; lifeSeconds?: number } = {},
+    ) {
+      const { keys, create } = accessKeys();
+      const pair = await create(changes.lifeSeconds);
       const signature = signString(changes.secretKey ?? pair.secretKey, 'two');
       const { signedAt = now(), accessKey = pair.accessKey } = changes;
       return keys.verifySignature({ accessKey, candidates: ['one', 'two'], signature, signedAt });
@@ -58,6 +63,7 @@ describe(AccessKeys, () => {
     it.each([
       ['another secret', { secretKey: 'other' }],
       ['an unknown key', { accessKey: 'AK' }],
+      ['a temporary key', { lifeSeconds: 900 }],
       ['an old request', { signedAt: Date.now() - 16 * 60_000 }],
       ['a request of the future', { signedAt: Date.now() + 16 * 60_000 }],
     ])('refuses %s, in the same words', async (_what, changes) => {
@@ -76,8 +82,8 @@ describe(AccessKeys, () => {
     });
 
     it('finds the user of the right key, and nobody else', async () => {
-      const { keys } = accessKeys();
-      const { accessKey, secretKey } = await keys.create('u', '', null);
+      const { keys, create } = accessKeys();
+      const { accessKey, secretKey } = await create();
       expect(await keys.findByLogin(accessKey, loginKeyOf(accessKey, secretKey))).toMatchObject(USER);
       expect(await keys.findByLogin(accessKey, secretKey)).toBeNull();
       expect(await keys.findByLogin(accessKey, '')).toBeNull();

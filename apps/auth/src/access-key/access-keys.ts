@@ -1,5 +1,5 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
-import type { SignedRequest } from '@berth/contracts';
+import { MAX_ACCESS_KEYS, MAX_TEMPORARY_ACCESS_KEYS, type SignedRequest } from '@berth/contracts';
 import { type AccessKeyRow, AccessKeyStore, type UsableAccessKey } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
@@ -37,21 +37,25 @@ export class AccessKeys {
     this.box = new SecretBox(settings.secretKey!, 'access keys');
   }
 
-  /** `lifeSeconds` null: until it is disabled or removed. */
-  async create(userId: string, description: string, lifeSeconds: number | null): Promise<NewAccessKeyPair> {
+  /**
+   * `lifeSeconds` null: until it is disabled or removed. Others are temporary: they log docker in and sign nothing. Null
+   * where the user has as many of the kind as it may.
+   */
+  async create(userId: string, description: string, lifeSeconds: number | null): Promise<NewAccessKeyPair | null> {
     const accessKey = random(CAPITALS_AND_DIGITS, ACCESS_KEY_LENGTH);
     const secretKey = random(LETTERS_AND_DIGITS, SECRET_KEY_LENGTH);
     const secretEncrypted = this.box.seal(secretKey);
-    const row = await this.store.create({ id: accessKey, userId, secretEncrypted, description, lifeSeconds });
-    return { accessKey, secretKey, row };
+    const most = lifeSeconds === null ? MAX_ACCESS_KEYS : MAX_TEMPORARY_ACCESS_KEYS;
+    const row = await this.store.create({ id: accessKey, userId, secretEncrypted, description, lifeSeconds, most });
+    return row && { accessKey, secretKey, row };
   }
 
-  /** Whose key signed. UNAUTHORIZED where none of ours did, or not within 15 minutes of now. */
+  /** Whose key signed. UNAUTHORIZED where none of ours did, or a temporary one, or not within 15 minutes of now. */
   async verifySignature({ accessKey, candidates, signature, signedAt }: SignedRequest): Promise<{ userId: string }> {
     const key = await this.store.findUsable(accessKey);
     const signed = isSignedBy(key ? this.secretOf(key) : UNKNOWN_SECRET, candidates, signature);
     const isFresh = Math.abs(Date.now() - signedAt) <= SKEW_MS;
-    if (!key || !signed || !isFresh) throw registryError('UNAUTHORIZED');
+    if (!key || key.expiresAt !== null || !signed || !isFresh) throw registryError('UNAUTHORIZED');
     return { userId: key.userId };
   }
 

@@ -39,8 +39,8 @@ export class AccessController {
   ) {}
 
   @Answers(AUTHENTICATE)
-  async authenticate(@Payload() { username, password }: AuthenticateV1): Promise<Identity> {
-    const { user, credential } = await this.authenticator.byLogin(username, password);
+  async authenticate(@Payload() { username, password, address }: AuthenticateV1): Promise<Identity> {
+    const { user, credential } = await this.authenticator.byLogin({ name: username, address }, password);
     return { userId: user.id, credential };
   }
 

@@ -19,11 +19,8 @@ export class IamTokens {
   ) {}
 
   async issue(request: IssueIamTokenV1): Promise<IssuedIamTokenV1> {
-    const { user, credential } = await this.authenticator.byAccount(
-      request.accountName,
-      request.userName,
-      request.password,
-    );
+    const { accountName, userName, password, address } = request;
+    const { user, credential } = await this.authenticator.byAccount(accountName, userName, password, address);
     const actor = await this.accounts.findUserOfAccount(user.id);
     if (!actor) throw registryError('UNAUTHORIZED');
     const project = request.scope === 'project' ? await this.projectOf(actor.accountId, request) : null;

@@ -28,7 +28,10 @@ export class IssueToken {
     private readonly settings: Settings,
   ) {}
 
-  /** The rights are those of now, also where a refresh token of long ago is given; that one comes back as it is. */
+  /**
+   * The rights are those of now, also where a refresh token of long ago is given; that one comes back as it is. Of a
+   * temporary access key there is no refresh token, and no bearer token outlives it.
+   */
   async run(request: IssueTokenV1): Promise<IssuedTokenV1> {
     const login = await this.loginOf(request);
     const { access, refused } = await this.access.intersect(
@@ -36,28 +39,40 @@ export class IssueToken {
       request.scopes,
     );
     const issuedAt = Math.floor(Date.now() / 1000);
-    const refreshToken =
-      login !== null && request.offline ? await this.refreshTokens.issue(login) : request.refreshToken;
+    const expiresIn = this.lifeFrom(issuedAt, login);
+    const offline = login !== null && request.offline && login.endsAt === null;
+    const refreshToken = offline ? await this.refreshTokens.issue(login) : request.refreshToken;
     return {
-      token: await this.sign(login?.user.id ?? '', issuedAt, {
-        access,
-        ...(login !== null && { refused, credential: login.credential }),
-      }),
+      token: await this.sign(
+        login?.user.id ?? '',
+        { issuedAt, expiresIn },
+        { access, ...(login !== null && { refused, credential: login.credential }) },
+      ),
       ...(login !== null && { userId: login.user.id }),
       access,
-      expiresIn: this.settings.tokenSeconds,
+      expiresIn,
       issuedAt: new Date(issuedAt * 1000).toISOString(),
       ...(refreshToken !== undefined && { refreshToken }),
     };
   }
 
   /** Null is anonymous. */
-  private async loginOf({ username, password, refreshToken }: IssueTokenV1): Promise<Login | null> {
+  private async loginOf({ username: name, password, refreshToken, address }: IssueTokenV1): Promise<Login | null> {
     if (refreshToken !== undefined) return this.refreshTokens.verify(refreshToken);
-    return username === undefined ? null : this.authenticator.byLogin(username, password ?? '');
+    return name === undefined ? null : this.authenticator.byLogin({ name, address }, password ?? '');
   }
 
-  private sign(subject: string, issuedAt: number, claims: Claims): Promise<string> {
+  private lifeFrom(issuedAt: number, login: Login | null): number {
+    const end = login?.endsAt;
+    const left = end ? Math.floor(end.getTime() / 1000) - issuedAt : Infinity;
+    return Math.max(1, Math.min(this.settings.tokenSeconds, left));
+  }
+
+  private sign(
+    subject: string,
+    { issuedAt, expiresIn }: { issuedAt: number; expiresIn: number },
+    claims: Claims,
+  ): Promise<string> {
     const { id, privateKey } = this.keys.signing();
     return new SignJWT({ ...claims })
       .setProtectedHeader({ alg: ALGORITHM, kid: id, typ: 'JWT' })
@@ -66,7 +81,7 @@ export class IssueToken {
       .setSubject(subject)
       .setIssuedAt(issuedAt)
       .setNotBefore(issuedAt)
-      .setExpirationTime(issuedAt + this.settings.tokenSeconds)
+      .setExpirationTime(issuedAt + expiresIn)
       .setJti(crypto.randomUUID())
       .sign(privateKey);
   }

@@ -25,6 +25,6 @@ export class RefreshTokens {
   /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user is disabled or its credential not good any more. */
   async verify(token: string): Promise<Login> {
     const { userId, credential } = await this.tokens.verify('refresh+jwt', token, NOT_VALID);
-    return { user: await this.authenticator.byIdentity({ userId, credential }), credential };
+    return { user: await this.authenticator.byIdentity({ userId, credential }), credential, endsAt: null };
   }
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Identity } from '@berth/contracts';
-import { AccountStore, ProjectStore, type StoredUser } from '@berth/metadata';
+import { AccountStore, type LoginTry, ProjectStore, type StoredUser } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { AccessKeys } from '../access-key/access-keys.js';
+import { LoginThrottle } from './login-throttle.js';
 import { hashPassword, verifyPassword } from './password-hash.js';
 
 /** `project@AK`, the user name of a docker login by access key. */
@@ -16,9 +17,11 @@ const BY_ACCESS_KEY = 'access-key:';
 export interface Login {
   user: StoredUser;
   credential: string;
+  /** Where a temporary access key was the credential: its end. Null: none. */
+  endsAt: Date | null;
 }
 
-/** Turns credentials into a user. */
+/** Turns credentials into a user. Where too many were wrong of late: TOOMANYREQUESTS (LoginThrottle). */
 @Injectable()
 export class Authenticator {
   /** Verified when there is no such user, so that a wrong name takes as long as a wrong password. */
@@ -28,26 +31,28 @@ export class Authenticator {
     private readonly accounts: AccountStore,
     private readonly projects: ProjectStore,
     private readonly accessKeys: AccessKeys,
+    private readonly throttle: LoginThrottle,
   ) {}
 
   /**
    * As `docker login` has them: `project@AK` with the key of that access key, `account/user` or, in the first account,
    * `user` with the password. UNAUTHORIZED where they are not those of an enabled user.
    */
-  async byLogin(name: string, secret: string): Promise<Login> {
-    const [, project, accessKey] = ACCESS_KEY_LOGIN.exec(name) ?? [];
-    if (project !== undefined && accessKey !== undefined) return this.byAccessKey(project, accessKey, secret);
-    const slash = name.indexOf('/');
-    const user =
-      slash < 0
-        ? await this.accounts.findForLogin(name)
-        : await this.accounts.findByNames(name.slice(0, slash), name.slice(slash + 1));
-    return this.withPassword(user, secret);
+  byLogin(login: LoginTry, secret: string): Promise<Login> {
+    const [, project, accessKey] = ACCESS_KEY_LOGIN.exec(login.name) ?? [];
+    return this.attempt(login, secret, async () =>
+      project === undefined || accessKey === undefined
+        ? this.withPassword(await this.findNamed(login.name), secret)
+        : this.withAccessKey(project, accessKey, secret),
+    );
   }
 
   /** UNAUTHORIZED where name and password are not those of an enabled user of the account. */
-  async byAccount(accountName: string, userName: string, password: string): Promise<Login> {
-    return this.withPassword(await this.accounts.findByNames(accountName, userName), password);
+  byAccount(accountName: string, userName: string, password: string, address: string): Promise<Login> {
+    const login = { name: `${accountName}/${userName}`, address };
+    return this.attempt(login, password, async () =>
+      this.withPassword(await this.accounts.findByNames(accountName, userName), password),
+    );
   }
 
   /** UNAUTHORIZED where the user is disabled, has another password by now, or the access key is not good any more. */
@@ -73,23 +78,32 @@ export class Authenticator {
     return (await this.accessKeys.findOwner(credential.slice(BY_ACCESS_KEY.length))) === user.id;
   }
 
-  private async byAccessKey(projectName: string, accessKey: string, loginKey: string): Promise<Login> {
-    const key = await this.accessKeys.findByLogin(accessKey, loginKey);
-    const [project] = key ? await this.projects.list(key.accountId, projectName, 1) : [];
-    const user = key && project ? await this.accounts.findEnabled(key.userId) : null;
-    if (!user) throw wrongCredentials();
-    return { user, credential: BY_ACCESS_KEY + accessKey };
+  private async attempt(login: LoginTry, secret: string, find: () => Promise<Login | null>) {
+    const found = await this.throttle.attempt(login, secret, find);
+    if (!found) throw registryError('UNAUTHORIZED', undefined, { message: 'wrong user name or password' });
+    return found;
   }
 
-  private async withPassword(user: StoredUser | null, password: string): Promise<Login> {
+  private async withAccessKey(project: string, accessKey: string, secret: string): Promise<Login | null> {
+    const key = await this.accessKeys.findByLogin(accessKey, secret);
+    if (!key || (await this.projects.list(key.accountId, project, 1)).length === 0) return null;
+    const user = await this.accounts.findEnabled(key.userId);
+    return user && { user, credential: BY_ACCESS_KEY + accessKey, endsAt: key.expiresAt };
+  }
+
+  private findNamed(name: string): Promise<StoredUser | null> {
+    const slash = name.indexOf('/');
+    return slash < 0
+      ? this.accounts.findForLogin(name)
+      : this.accounts.findByNames(name.slice(0, slash), name.slice(slash + 1));
+  }
+
+  private async withPassword(user: StoredUser | null, password: string): Promise<Login | null> {
     const matches = await verifyPassword(password, user?.passwordHash ?? (await this.nobody));
-    if (!user || !matches) throw wrongCredentials();
-    return { user, credential: passwordCredential(user) };
+    return user && matches ? { user, credential: passwordCredential(user), endsAt: null } : null;
   }
 }
 
 /** Says nothing of the hash, which has a salt of its own. */
 const passwordCredential = ({ passwordHash }: StoredUser): string =>
   `password:${createHash('sha256').update(passwordHash).digest().subarray(0, 16).toString('base64url')}`;
-
-const wrongCredentials = () => registryError('UNAUTHORIZED', undefined, { message: 'wrong user name or password' });

@@ -31,7 +31,8 @@ function authorizer(env: Record<string, string> = {}) {
   const changes = new KnownChanges(bus, settings);
   const access = new CurrentAccess(bus, settings, changes);
   const broadcast = new InProcessBroadcast();
-  const limits = new RateLimits(settings, new ClientAddress(settings), broadcast, new HttpAdapterHost());
+  const addresses = new ClientAddress(settings);
+  const limits = new RateLimits(settings, addresses, broadcast, new HttpAdapterHost());
   return {
     authorizer: new Authorizer(
       bus,
@@ -40,6 +41,7 @@ function authorizer(env: Record<string, string> = {}) {
       new PublicUrl(settings),
       settings,
       limits,
+      addresses,
     ),
     asked,
     bus,
@@ -48,7 +50,10 @@ function authorizer(env: Record<string, string> = {}) {
 }
 
 const request = (headers: Record<string, string> = {}) =>
-  ({ headers: { host: 'registry.example:5000', ...headers } }) as unknown as IncomingMessage;
+  ({
+    headers: { host: 'registry.example:5000', ...headers },
+    socket: { remoteAddress: '203.0.113.1' },
+  }) as unknown as IncomingMessage;
 const bearing = async (over: Record<string, unknown> = {}) =>
   request({ authorization: `Bearer ${await aToken(key, over)}` });
 const named = (spelled: string) => ({ spelled, repository: parseRepositoryName(spelled) });

@@ -5,6 +5,7 @@ import { formatScope, RegistryError, registryError, type Scope } from '@berth/oc
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { RateLimits } from '../limit/rate-limits.js';
+import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
 import { basicCredentials } from './basic-credentials.js';
 import { BasicVerifier } from './basic-verifier.js';
@@ -37,6 +38,7 @@ export class Authorizer {
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
     private readonly limits: RateLimits,
+    private readonly addresses: ClientAddress,
   ) {}
 
   /** For `/v2/`: any valid credentials will do. Without: 401 with the challenge. */
@@ -105,7 +107,8 @@ export class Authorizer {
     try {
       if (isBasic(request)) {
         const refuseGuesses = () => this.limits.refuseGuesses(request);
-        return await this.basics.verify(basicCredentials(authorization)!, refuseGuesses);
+        const address = this.addresses.clientOf(request);
+        return await this.basics.verify(basicCredentials(authorization)!, address, refuseGuesses);
       }
       return await this.tokens.verify(BEARER.exec(authorization)?.[1] ?? '', { overToo });
     } catch (error) {

@@ -46,18 +46,22 @@ export class BasicVerifier {
   ) {}
 
   /**
-   * UNAUTHORIZED where they are wrong. Requests that come at once share one question. `beforeAsking` may refuse: it is
-   * called where auth would have to be asked.
+   * UNAUTHORIZED where they are wrong, TOOMANYREQUESTS where too many from `address` were. Requests that come from it at
+   * once share one question. `beforeAsking` may refuse: it is called where auth would have to be asked.
    */
-  async verify(credentials: BasicCredentials, beforeAsking: () => void = () => undefined): Promise<Caller> {
+  async verify(
+    credentials: BasicCredentials,
+    address: string,
+    beforeAsking: () => void = () => undefined,
+  ): Promise<Caller> {
     const id = this.idOf(credentials);
     const known = this.verified.get(id);
     if (known && known.until > Date.now() && (await this.isStillGood(id, known))) return known.caller;
     if ((this.refusedUntil.get(id) ?? 0) > Date.now()) throw wrong();
-    const asking = this.asking.get(id);
+    const asking = this.asking.get(`${id} ${address}`);
     if (asking) return asking;
     beforeAsking();
-    return this.ask(id, credentials);
+    return this.ask(id, credentials, address);
   }
 
   /** No name holds a NUL. */
@@ -77,16 +81,17 @@ export class BasicVerifier {
     }
   }
 
-  private ask(id: string, credentials: BasicCredentials): Promise<Caller> {
-    const asked = this.callerOf(id, credentials).finally(() => this.asking.delete(id));
-    this.asking.set(id, asked);
+  private ask(id: string, credentials: BasicCredentials, address: string): Promise<Caller> {
+    const question = `${id} ${address}`;
+    const asked = this.callerOf(id, credentials, address).finally(() => this.asking.delete(question));
+    this.asking.set(question, asked);
     return asked;
   }
 
-  private async callerOf(id: string, credentials: BasicCredentials): Promise<Caller> {
+  private async callerOf(id: string, credentials: BasicCredentials, address: string): Promise<Caller> {
     try {
       const before = this.changes.heardOf;
-      const identity = await this.bus.request(AUTHENTICATE, credentials);
+      const identity = await this.bus.request(AUTHENTICATE, { ...credentials, address });
       const memory = `basic ${this.callers++}`;
       const caller = this.caller(id, identity, memory);
       const until = Date.now() + this.settings.basicSeconds * 1000;

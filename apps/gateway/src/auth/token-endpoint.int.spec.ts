@@ -34,6 +34,7 @@ describe(`${GatewayModule.name} at the token endpoint`, () => {
       {
         username: 'ann',
         password: 'pw',
+        address: '127.0.0.1',
         scopes: [
           { type: 'repository', name: 'a/b', actions: ['pull'] },
           { type: 'repository', name: 'c', actions: ['push'] },
@@ -56,7 +57,7 @@ describe(`${GatewayModule.name} at the token endpoint`, () => {
   it('gives anonymous a token, and nobody one for broken credentials', async () => {
     const asked = answering(gateway.bus, ISSUE_TOKEN, () => issued);
     (await token('service=berth')).expect(200);
-    expect(asked).toEqual([{ scopes: [] }]);
+    expect(asked).toEqual([{ scopes: [], address: '127.0.0.1' }]);
     for (const authorization of ['Bearer x', 'Basic !', basic({ user: 'a\0b', password: 'x' }), 'nonsense']) {
       expect((await token('', { authorization })).expect(401).codes).toEqual(['UNAUTHORIZED']);
     }
@@ -79,7 +80,8 @@ describe(`${GatewayModule.name} at the token endpoint`, () => {
       const url = `${gateway.address}${path}?scope=repository:a/b:pull`;
       (await exchange({ method: 'GET', url })).expect(200);
       (await form({ ...GRANT, scope: 'repository:a/b:pull' }, path)).expect(200);
-      expect(asked).toEqual([{ scopes: access }, { username: 'ann', password: 'pw', scopes: access }]);
+      const both = { scopes: access, address: '127.0.0.1' };
+      expect(asked).toEqual([both, { username: 'ann', password: 'pw', ...both }]);
       for (const method of ['GET', 'POST'] as const) {
         const behind = await exchange({ method, url: `${gateway.address}${path.replace(/\/$/, '')}/more` });
         expect(behind.expect(404).codes).toEqual(['NAME_UNKNOWN']);
@@ -140,6 +142,17 @@ describe(`${GatewayModule.name} at the token endpoint`, () => {
     for (const answer of [await token('', { authorization }), await form(GRANT)]) {
       expect(answer.expect(401).header('www-authenticate')).toBe('Basic realm="berth", charset="UTF-8"');
       expect(answer.codes).toEqual(['UNAUTHORIZED']);
+    }
+  });
+
+  it('hands on that too many logins failed, and when the next makes sense', async () => {
+    answering(gateway.bus, ISSUE_TOKEN, () => {
+      throw registryError('TOOMANYREQUESTS', undefined, { headers: { 'retry-after': '8' } });
+    });
+    const authorization = basic({ user: 'ann', password: 'wrong' });
+    for (const answer of [await token('', { authorization }), await form(GRANT)]) {
+      expect(answer.expect(429).header('retry-after')).toBe('8');
+      expect(answer.codes).toEqual(['TOOMANYREQUESTS']);
     }
   });
 

@@ -1,15 +1,16 @@
-import { ISSUE_TOKEN, type IssuedTokenV1, type IssueTokenV1 } from '@berth/contracts';
+import { ISSUE_TOKEN, type IssuedTokenV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { formatScope, parseScopes, RegistryError, registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ClientAddress } from '../http/client-address.js';
 import { answerError } from '../http/error-answer.js';
 import { readBody } from '../http/read-body.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { TOKEN_PATH } from './authorizer.js';
 import { basicCredentials } from './basic-credentials.js';
-import { badForm, parseTokenForm } from './token-form.js';
+import { badForm, parseTokenForm, type TokenForm } from './token-form.js';
 
 /** Where SWR has it, for clients that were set up for that. The challenge names the short one. */
 export const SWR_TOKEN_PATH = '/swr/auth/v2/registry/auth';
@@ -29,6 +30,7 @@ export class TokenController {
     private readonly bus: MessageBus,
     private readonly settings: Settings,
     private readonly limits: RateLimits,
+    private readonly addresses: ClientAddress,
   ) {}
 
   @All(PATHS)
@@ -65,9 +67,10 @@ export class TokenController {
   }
 
   /** Counts for whom the token is; where the credentials are wrong, or there are none, for the address. */
-  private async issue({ raw }: FastifyRequest, asked: IssueTokenV1): Promise<IssuedTokenV1> {
+  private async issue({ raw }: FastifyRequest, asked: TokenForm): Promise<IssuedTokenV1> {
     this.limits.refuseGuesses(raw);
-    const issued = await this.bus.request(ISSUE_TOKEN, asked).catch((error: unknown) => {
+    const address = this.addresses.clientOf(raw);
+    const issued = await this.bus.request(ISSUE_TOKEN, { ...asked, address }).catch((error: unknown) => {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });

@@ -22,14 +22,14 @@ export class PublicUrl {
     return (this.configured ?? '') + path;
   }
 
-  /** For the token realm, which must be absolute: without a configured URL the host that the client asked, where it is one. */
-  absolute(request: IncomingMessage, path: string): string {
-    const { host = '' } = request.headers;
-    return (this.configured ?? `http://${HOST.test(host) ? host : 'localhost'}`) + path;
+  /** `host` or `host:port` as docker would use it: what image names begin with. */
+  host({ headers }: IncomingMessage): string {
+    if (this.configured !== null) return new URL(this.configured).host;
+    return HOST.test(headers.host ?? '') ? headers.host! : 'localhost';
   }
 
-  /** `host:port` as docker would use it: what image names begin with. */
-  host(request: IncomingMessage): string {
-    return new URL(this.absolute(request, '/')).host;
+  /** For the token realm, which must be absolute: without a configured URL the host that the client asked, where it is one. */
+  absolute(request: IncomingMessage, path: string): string {
+    return (this.configured ?? `http://${this.host(request)}`) + path;
   }
 }

@@ -1,21 +1,15 @@
-import {
-  type Actor,
-  ISSUE_IAM_TOKEN,
-  type IssuedIamTokenV1,
-  type IssueIamTokenV1,
-  LIST_PROJECTS,
-  type ProjectV1,
-} from '@berth/contracts';
+import { type Actor, ISSUE_IAM_TOKEN, type IssuedIamTokenV1, LIST_PROJECTS, type ProjectV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { RegistryError } from '@berth/oci';
 import { wireId } from '@berth/swr';
 import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { answerIamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
-import { parsePasswordRequest } from './password-request.js';
+import { parsePasswordRequest, type PasswordRequest } from './password-request.js';
 
 /** Longer than any project's, so that what is cut off finds none either. */
 const NAME_MATTERS = 256;
@@ -28,6 +22,7 @@ export class IamController {
     private readonly requests: IamRequests,
     private readonly publicUrl: PublicUrl,
     private readonly limits: RateLimits,
+    private readonly addresses: ClientAddress,
   ) {}
 
   /** A token for a password, in `X-Subject-Token`. */
@@ -46,9 +41,10 @@ export class IamController {
   }
 
   /** As at the registry's token endpoint: wrong passwords count for the address, and none is looked at beyond its limit. */
-  private async issued(raw: FastifyRequest['raw'], request: IssueIamTokenV1): Promise<IssuedIamTokenV1> {
+  private async issued(raw: FastifyRequest['raw'], request: PasswordRequest): Promise<IssuedIamTokenV1> {
     this.limits.refuseGuesses(raw);
-    const issued = await this.bus.request(ISSUE_IAM_TOKEN, request).catch((error: unknown) => {
+    const address = this.addresses.clientOf(raw);
+    const issued = await this.bus.request(ISSUE_IAM_TOKEN, { ...request, address }).catch((error: unknown) => {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });

@@ -18,10 +18,10 @@ export function asObject(value: unknown): JsonObject {
 
 export const objectIn = (object: JsonObject, key: string): JsonObject => asObject(ownValue(object, key));
 
-/** A text of 1 to `longest` characters. */
+/** A text of 1 to `longest` characters, none of them NUL: PostgreSQL has no such text. */
 export function textIn(object: JsonObject, key: string, longest: number): string {
   const value = ownValue(object, key);
-  if (typeof value !== 'string' || value === '' || value.length > longest) throw invalidBody();
+  if (typeof value !== 'string' || value === '' || value.length > longest || value.includes('\0')) throw invalidBody();
   return value;
 }
 

@@ -2,6 +2,9 @@ import type { IssueIamTokenV1 } from '@berth/contracts';
 import { parseWireId } from '@berth/swr';
 import { invalidBody, jsonOf, objectIn, textIn } from './json-body.js';
 
+/** Without where it comes from. */
+export type PasswordRequest = Omit<IssueIamTokenV1, 'address'>;
+
 const LONGEST_NAME = 256;
 const LONGEST_PASSWORD = 4096;
 
@@ -10,7 +13,7 @@ const LONGEST_PASSWORD = 4096;
  * project counts; without any it is the account. 400 where it is anything else. Source: IAM API reference, "Obtaining a
  * User Token".
  */
-export function parsePasswordRequest(bytes: Buffer): IssueIamTokenV1 {
+export function parsePasswordRequest(bytes: Buffer): PasswordRequest {
   const auth = objectIn(jsonOf(bytes), 'auth');
   const identity = objectIn(auth, 'identity');
   const { methods } = identity;

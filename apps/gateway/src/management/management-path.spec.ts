@@ -19,6 +19,9 @@ describe(parseManagementPath, () => {
       { kind: 'share', organisation: 'acme', repository: 'acme/app', account: 'other' },
     ],
     ['projects/0a1b/quotas', { kind: 'quotas', project: '0a1b' }],
+    ['utils/secret', { kind: 'dockerLogin' }],
+    ['domain/0123/accelerator', { kind: 'accelerator', account: '0123' }],
+    ['domain/0123/accelerators', { kind: 'accelerator', account: '0123' }],
   ])('reads %s', (path, parsed) => {
     expect(parseManagementPath(path)).toEqual(parsed);
   });
@@ -46,6 +49,7 @@ describe(parseManagementPath, () => {
     ...['', 'namespace', 'namespaces/', 'namespaces//access', 'namespaces/acme/', 'namespaces/acme/other'],
     ...['projects', 'projects/0a1b', 'projects/0a1b/quotas/x', 'projects/0a1b/other'],
     ...['namespaces/acme/access/x', 'namespaces/%zz', 'namespaces/acme/repos/app/'],
+    ...['utils', 'utils/secret/x', 'domain/0123', 'domain/0123/accelerator/x', 'domain//accelerator'],
   ])('finds nothing under "%s"', (path) => {
     expect(parseManagementPath(path)).toBeNull();
   });

@@ -16,13 +16,17 @@ export type ManagementPath =
   | { kind: 'tag'; organisation: string; repository: RepositoryName; tag: string }
   | { kind: 'shares'; organisation: string; repository: RepositoryName }
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
-  | { kind: 'quotas'; project: string };
+  | { kind: 'quotas'; project: string }
+  | { kind: 'dockerLogin' }
+  | { kind: 'accelerator'; account: string };
 
 /** No organisation, and no message between the services, has a longer name. */
 export const LONGEST_ORGANISATION = 255;
 
 /** Both are in use: `repos` for most, `repositories` for shares. */
 const REPOSITORIES = ['repos', 'repositories'];
+/** An older and a newer version of the reference. */
+const ACCELERATORS = ['accelerator', 'accelerators'];
 
 /**
  * Reads the path behind `/v2/manage/`, still percent-encoded. A repository's name may hold slashes, as `$` or as they are,
@@ -37,6 +41,10 @@ export function parseManagementPath(path: string): ManagementPath | null {
   if (segments.length === 1 && first === 'overview') return { kind: 'overview' };
   if (first === 'projects' && organisation !== undefined && below === 'quotas' && rest.length === 0) {
     return { kind: 'quotas', project: organisation };
+  }
+  if (first === 'utils' && organisation === 'secret' && below === undefined) return { kind: 'dockerLogin' };
+  if (first === 'domain' && ACCELERATORS.includes(below ?? '') && rest.length === 0) {
+    return { kind: 'accelerator', account: organisation! };
   }
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };

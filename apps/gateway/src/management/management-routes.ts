@@ -1,5 +1,7 @@
 import type { AccessLevel } from '@berth/contracts';
 import { Injectable } from '@nestjs/common';
+import { AcceleratorRoutes } from './accelerator.routes.js';
+import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
@@ -37,6 +39,8 @@ export interface ManagementMethods {
   shares: 'GET' | 'POST';
   share: 'GET' | 'PATCH' | 'DELETE';
   quotas: 'GET';
+  dockerLogin: 'POST';
+  accelerator: 'GET';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -66,6 +70,8 @@ export class ManagementRoutes {
     repositoryAccess: RepositoryAccessRoutes,
     shares: ShareRoutes,
     quotas: QuotaRoutes,
+    dockerLogins: DockerLoginRoutes,
+    accelerators: AcceleratorRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -181,6 +187,12 @@ export class ManagementRoutes {
       },
       quotas: {
         GET: { id: 'listQuotas', needs: 'user', handle: (request, path) => quotas.list(request, path) },
+      },
+      dockerLogin: {
+        POST: { id: 'createSecret', needs: 'user', handle: (request) => dockerLogins.create(request) },
+      },
+      accelerator: {
+        GET: { id: 'showAccelerator', needs: 'user', handle: (request, path) => accelerators.show(request, path) },
       },
     };
     this.table = new Map(

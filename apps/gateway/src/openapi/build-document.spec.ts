@@ -28,6 +28,8 @@ const management = new ManagementRoutes(
   nothing,
   nothing,
   nothing,
+  nothing,
+  nothing,
 );
 const document = buildDocument(routes, management, '/');
 const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];

@@ -37,6 +37,8 @@ export const HEADERS = {
   'WWW-Authenticate': text(
     'Where to get a token, and with which scope: Bearer realm, service, scope. At the token endpoint: Basic.',
   ),
+  'X-Swr-Dockerlogin': text('`docker login -u PROJECT@AK -p KEY HOST`.'),
+  'X-Swr-Expireat': text('When the login ends.', { format: 'date-time' }),
   'X-Subject-Token': text('A token for `X-Auth-Token`.'),
   'X-Request-Id': text("The request's id in every log line; the client's own where it sent one."),
 } satisfies Record<string, Header>;
@@ -49,6 +51,7 @@ export const PATH_PARAMETERS = {
     { maxLength: 255, pattern: `^${COMPONENT}(/${COMPONENT})*$` },
   ),
   accessKey: inPath('accessKey', 'An access key: AK.', { maxLength: 64 }),
+  domain_id: inPath('domain_id', 'An account, by id.', { maxLength: 64 }),
   namespace: inPath('namespace', 'An organisation.', { maxLength: 64 }),
   repository: inPath('repository', 'A repository of it: its path without the organisation, `$` for each slash.', {
     maxLength: 255,
@@ -273,6 +276,22 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['user_id', 'user_name', 'auth'],
   ),
+  DockerLogin: object(
+    {
+      auths: {
+        type: 'object',
+        description: 'By registry, as docker names it.',
+        additionalProperties: object({ auth: { type: 'string', description: 'Base64 of `PROJECT@AK:KEY`.' } }, [
+          'auth',
+        ]),
+      },
+    },
+    ['auths'],
+  ),
+  Accelerator: object({ dockerhub_accelerator: { type: 'string' }, gcr_accelerator: { type: 'string' } }, [
+    'dockerhub_accelerator',
+    'gcr_accelerator',
+  ]),
   Nothing: { type: 'object', maxProperties: 0 },
   Errors: object({ errors: { type: 'array', items: { $ref: '#/components/schemas/Error' } } }, ['errors']),
   Error: object(

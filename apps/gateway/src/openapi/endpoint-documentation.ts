@@ -31,7 +31,7 @@ export type ErrorCase<Code extends string = RegistryErrorCode> = Code | Narrowed
 
 export const TOO_MANY_REQUESTS: ErrorCase = {
   code: 'TOOMANYREQUESTS',
-  when: 'the user or the address has made more requests in a minute than the operator allows, or too many passwords are being checked',
+  when: 'the user or the address has made more requests in a minute than the operator allows, or too many passwords are being checked, or too many were wrong',
   headers: ['Retry-After'],
 };
 

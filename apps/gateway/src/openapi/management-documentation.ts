@@ -19,6 +19,8 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   shares: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains',
   share: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains/{account}',
   quotas: '/v2/manage/projects/{project}/quotas',
+  dockerLogin: '/v2/manage/utils/secret',
+  accelerator: '/v2/manage/domain/{domain_id}/accelerator',
 };
 
 /** Of every endpoint of the management API. */
@@ -305,6 +307,35 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
         '`namespace`: organisations of the account. Where they are set, `repository`: of each organisation, and `tag`: of each repository.',
       answers: { 200: { description: 'The quotas.', content: json('QuotaList') } },
       errors: [{ code: 'URL_UNKNOWN', when: 'the account has no such project' }],
+    },
+  },
+  dockerLogin: {
+    POST: {
+      summary: 'Makes a docker login that ends by itself.',
+      description: 'It is shown in this answer and never again. It is good for docker alone: it signs no requests.',
+      parameters: [
+        query('projectname', 'A project of the account; without it the one of the region.'),
+        query('duration_seconds', 'How long it lasts, in seconds; 86400 without.', {
+          type: 'integer',
+          minimum: 900,
+          maximum: 86_400,
+        }),
+      ],
+      answers: {
+        200: {
+          description: 'The login, in the header as a command, in the body as a part of `~/.docker/config.json`.',
+          headers: ['X-Swr-Dockerlogin', 'X-Swr-Expireat', 'Cache-Control'],
+          content: json('DockerLogin'),
+        },
+      },
+      errors: ['QUERY_INVALID'],
+    },
+  },
+  accelerator: {
+    GET: {
+      summary: 'Shows the mirrors of Docker Hub and gcr.io. Also as `accelerators`.',
+      answers: { 200: { description: 'The mirrors, as `host` or `host:port`.', content: json('Accelerator') } },
+      errors: [{ code: 'ACCOUNT_DENIED', when: 'that is not the account of the user, or not one at all' }],
     },
   },
 };

@@ -16,6 +16,11 @@ export class IssueIamTokenV1 {
   @MaxLength(4096)
   password!: string;
 
+  /** Where it comes from, as the gateway counts clients: who gives wrong passwords is slowed. Empty: it is gone already. */
+  @IsString()
+  @MaxLength(64)
+  address!: string;
+
   @IsIn(['account', 'project'])
   scope!: 'account' | 'project';
 
@@ -45,7 +50,10 @@ export interface IssuedIamTokenV1 {
   expiresAt: string;
 }
 
-/** UNAUTHORIZED where name and password are not an enabled user's of that account, or there is no such project. */
+/**
+ * UNAUTHORIZED where name and password are not an enabled user's of that account, or there is no such project;
+ * TOOMANYREQUESTS as of AUTHENTICATE.
+ */
 export const ISSUE_IAM_TOKEN = defineRequest<IssueIamTokenV1, IssuedIamTokenV1>(
   'auth.iam-token.issue.v1',
   IssueIamTokenV1,

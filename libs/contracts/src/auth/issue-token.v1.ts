@@ -19,13 +19,18 @@ export class IssueTokenV1 {
   @MaxLength(4096)
   refreshToken?: string;
 
-  /** A refresh token as well, where name and password are given. */
+  /** A refresh token as well, where name and password are given. A temporary access key gets none. */
   @IsOptional()
   @IsBoolean()
   offline?: boolean;
 
   @IsArray()
   scopes!: Scope[];
+
+  /** Where it comes from, as the gateway counts clients: who gives wrong passwords is slowed. Empty: it is gone already. */
+  @IsString()
+  @MaxLength(64)
+  address!: string;
 }
 
 export interface IssuedTokenV1 {
@@ -42,5 +47,5 @@ export interface IssuedTokenV1 {
   refreshToken?: string;
 }
 
-/** Gives the intersection of what is asked and what is allowed. Wrong credentials: UNAUTHORIZED. */
+/** Gives the intersection of what is asked and what is allowed. Wrong credentials: as of AUTHENTICATE. */
 export const ISSUE_TOKEN = defineRequest<IssueTokenV1, IssuedTokenV1>('auth.token.issue.v1', IssueTokenV1);

@@ -42,6 +42,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly loginsRefused = new Counter({
+    name: 'berth_logins_refused_total',
+    help: 'Logins refused without a look at the password, by what had too many failures',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
   constructor(service: string) {
     this.registry.setDefaultLabels({ service });
     collectDefaultMetrics({ register: this.registry });

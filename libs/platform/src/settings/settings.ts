@@ -15,6 +15,8 @@ import { IsAddressRange } from './address-range.js';
 import { Setting } from './setting.js';
 
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
+/** RFC 3986 section 3.2, without user information. */
+const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 const DAY = 86_400;
 const MOST_REQUESTS = 1_000_000_000;
 /** A quota counts up to itself each time. */
@@ -72,6 +74,16 @@ export class Settings {
   @Min(0)
   @Max(MOST_REQUESTS)
   rateLimitAddress!: number;
+
+  @Setting('BERTH_LOGIN_FREE_TRIES', {
+    type: 'integer',
+    default: '5',
+    doc: 'Wrong passwords that a name may have from an address before it waits, 1 second, then twice as long each time, up to 15 minutes; an address, or a name from new addresses, after ten times as many, up to a minute. Beyond it: 429. 0: nobody waits.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(1_000)
+  loginFreeTries!: number;
 
   @Setting('BERTH_OPEN', {
     type: 'boolean',
@@ -342,6 +354,22 @@ export class Settings {
     message: 'must be 1 to 64 lower-case letters, digits, hyphens and underscores',
   })
   region!: string;
+
+  @Setting('BERTH_DOCKERHUB_ACCELERATOR', {
+    type: 'text',
+    doc: 'The mirror of Docker Hub that the management API names, as host or host:port. Default: the registry itself.',
+  })
+  @IsOptional()
+  @Matches(HOST, { message: 'must be host or host:port' })
+  dockerhubAccelerator?: string;
+
+  @Setting('BERTH_GCR_ACCELERATOR', {
+    type: 'text',
+    doc: 'The same for gcr.io.',
+  })
+  @IsOptional()
+  @Matches(HOST, { message: 'must be host or host:port' })
+  gcrAccelerator?: string;
 
   @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
   @IsInt()

@@ -20,12 +20,16 @@ export function dockerClients(): DockerClient[] {
   ];
 }
 
-/** A docker client with its own logins, on an engine that it may share with others. */
+/**
+ * A docker client with its own logins, on an engine that it may share with others. `configuration` is the folder of its
+ * `config.json`; without it the client program has one for all that the engine runs of it.
+ */
 export class Docker {
   constructor(
     private readonly engine: TestDockerd,
     private readonly client: string,
     readonly registry: string,
+    private readonly configuration?: string,
   ) {}
 
   async run(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
@@ -35,7 +39,8 @@ export class Docker {
   }
 
   async try(args: readonly string[], input?: string | Buffer): Promise<CommandResult> {
-    const result = await this.engine.docker(this.client, args, { input, mayFail: true });
+    const env = this.configuration === undefined ? {} : { DOCKER_CONFIG: this.configuration };
+    const result = await this.engine.docker(this.client, args, { input, mayFail: true, env });
     recordUse({ file: this.client }, args, result.code);
     return result;
   }
