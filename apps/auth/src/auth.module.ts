@@ -2,6 +2,7 @@ import {
   AccessChangeStore,
   AccessFactsStore,
   AccessKeyStore,
+  AccountAdministrationStore,
   AccountStore,
   Database,
   LoginFailureStore,
@@ -19,6 +20,9 @@ import { DockerLogins } from './access-key/docker-logins.js';
 import { AccessService } from './access/access.service.js';
 import { DecideAccess } from './access/decide-access.js';
 import { ReadableRepositories } from './access/readable-repositories.js';
+import { AccountAdmin } from './iam/account-admin.js';
+import { AccountController } from './iam/account.controller.js';
+import { Authority } from './iam/authority.js';
 import { IamController } from './iam/iam.controller.js';
 import { IamTokens } from './iam/iam-tokens.js';
 import { SigningKeys } from './key/signing-keys.js';
@@ -29,11 +33,14 @@ import { TokenController } from './token/token.controller.js';
 import { Authenticator } from './user/authenticator.js';
 import { FirstAccount } from './user/first-account.js';
 import { LoginThrottle } from './user/login-throttle.js';
+import { UserAdmin } from './user/user-admin.js';
+import { UserController } from './user/user.controller.js';
 
 const STORES = [
   AccessChangeStore,
   AccessFactsStore,
   AccessKeyStore,
+  AccountAdministrationStore,
   AccountStore,
   LoginFailureStore,
   ProjectStore,
@@ -46,14 +53,23 @@ const STORES = [
 }));
 
 @Module({
-  controllers: [AccessController, AccessKeyController, IamController, TokenController],
+  controllers: [
+    AccessController,
+    AccessKeyController,
+    AccountController,
+    IamController,
+    TokenController,
+    UserController,
+  ],
   providers: [
     ...STORES,
     AccessChanges,
     AccessKeyAdmin,
     AccessKeys,
     AccessService,
+    AccountAdmin,
     Authenticator,
+    Authority,
     DecideAccess,
     DockerLogins,
     FirstAccount,
@@ -64,6 +80,7 @@ const STORES = [
     RefreshTokens,
     SignedTokens,
     SigningKeys,
+    UserAdmin,
   ],
 })
 export class AuthModule {}

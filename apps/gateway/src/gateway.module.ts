@@ -13,8 +13,11 @@ import { EnvelopeFilter } from './http/envelope.filter.js';
 import { PublicUrl } from './http/public-url.js';
 import { RequestLog } from './http/request-log.js';
 import { CredentialController } from './iam/credential.controller.js';
+import { DomainController } from './iam/domain.controller.js';
 import { IamController } from './iam/iam.controller.js';
 import { IamRequests } from './iam/iam-requests.js';
+import { RegionController } from './iam/region.controller.js';
+import { UserController } from './iam/user.controller.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { AcceleratorRoutes } from './management/accelerator.routes.js';
@@ -50,12 +53,15 @@ import { ObjectReader } from './transfer/object-reader.js';
 @Module({
   controllers: [
     CredentialController,
+    DomainController,
     HealthController,
     IamController,
     ManagementController,
     OpenApiController,
+    RegionController,
     RegistryController,
     TokenController,
+    UserController,
     VersionController,
   ],
   providers: [

@@ -11,8 +11,30 @@ export { AUTHENTICATE, AuthenticateV1 } from './auth/authenticate.v1.js';
 export { AUTHORIZE, type AuthorizedV1, AuthorizeV1 } from './auth/authorize.v1.js';
 export { FIND_MOUNT_SOURCE, FindMountSourceV1 } from './auth/find-mount-source.v1.js';
 export { type AccessKeyV1 } from './auth/access-key.js';
+export {
+  ACCOUNT_NAME,
+  type AccountV1,
+  LONGEST_PASSWORD,
+  MAX_ORGANISATION_QUOTA,
+  MAX_PAGE,
+  PASSWORD,
+  SHORTEST_PASSWORD,
+  USER_NAME,
+  type UserV1,
+} from './auth/account.js';
 export { Actor } from './auth/actor.js';
 export { CHANGE_ACCESS_KEY, ChangeAccessKeyV1 } from './auth/change-access-key.v1.js';
+export { CHANGE_ACCOUNT, ChangeAccountV1 } from './auth/change-account.v1.js';
+export { CHANGE_PASSWORD, ChangePasswordV1 } from './auth/change-password.v1.js';
+export { CHANGE_USER, ChangeUserV1 } from './auth/change-user.v1.js';
+export { CREATE_ACCOUNT, CreateAccountV1 } from './auth/create-account.v1.js';
+export { CREATE_PROJECT, CreateProjectV1, MAX_PROJECTS } from './auth/create-project.v1.js';
+export { CREATE_USER, CreateUserV1 } from './auth/create-user.v1.js';
+export { LIST_ACCOUNTS, ListAccountsV1 } from './auth/list-accounts.v1.js';
+export { LIST_USERS, ListUsersV1 } from './auth/list-users.v1.js';
+export { SHOW_ACCOUNT, ShowAccountV1 } from './auth/show-account.v1.js';
+export { SHOW_IAM_TOKEN, ShowIamTokenV1 } from './auth/show-iam-token.v1.js';
+export { SHOW_USER, ShowUserV1 } from './auth/show-user.v1.js';
 export {
   CREATE_ACCESS_KEY,
   CreateAccessKeyV1,

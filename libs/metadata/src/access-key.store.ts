@@ -53,7 +53,7 @@ const FIND_USABLE = {
   text: `SELECT k.id, k.secret_encrypted, k.expires_at, u.id AS user_id, u.name AS user_name, u.is_administrator,
            a.id AS account_id, a.name AS account_name
          FROM auth.access_key k JOIN auth."user" u ON u.id = k.user_id JOIN auth.account a ON a.id = u.account_id
-         WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL
+         WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL AND a.disabled_at IS NULL
            AND (k.expires_at IS NULL OR k.expires_at > now())`,
 };
 const OWNER = { name: 'access-key-owner', text: `SELECT user_id FROM auth.access_key WHERE id = $1` };
@@ -93,7 +93,7 @@ export class AccessKeyStore {
     return row ? accessKey(row) : null;
   }
 
-  /** Null where there is no such key, or it, or its user, is disabled, or it has expired. */
+  /** Null where there is no such key, or it, its user or its account is disabled, or it has expired. */
   async findUsable(id: string): Promise<UsableAccessKey | null> {
     const [row] = await this.database.rows<UsableRow>(FIND_USABLE, [id]);
     if (!row) return null;

@@ -20,11 +20,17 @@ export interface UserOfAccount {
 const CREATE_LOCK = 0x626572;
 const USER_OF_ACCOUNT = `SELECT u.id AS "userId", u.name AS "userName", a.id AS "accountId", a.name AS "accountName",
     u.is_administrator AS "isAdministrator"
-  FROM auth."user" u JOIN auth.account a ON a.id = u.account_id WHERE u.disabled_at IS NULL`;
+  FROM auth."user" u JOIN auth.account a ON a.id = u.account_id
+  WHERE u.disabled_at IS NULL AND a.disabled_at IS NULL`;
 const FIND_USER_OF_ACCOUNT = { name: 'account-find-user', text: `${USER_OF_ACCOUNT} AND u.id = $1` };
 const FIRST_ADMINISTRATOR = {
   name: 'account-first-administrator',
-  text: `${USER_OF_ACCOUNT} AND u.is_administrator ORDER BY u.created_at LIMIT 1`,
+  text: `${USER_OF_ACCOUNT} AND u.is_administrator
+    AND a.id = (SELECT id FROM auth.account ORDER BY created_at LIMIT 1) ORDER BY u.created_at, u.id LIMIT 1`,
+};
+const FIRST_ACCOUNT = {
+  name: 'account-first',
+  text: `SELECT id FROM auth.account ORDER BY created_at LIMIT 1`,
 };
 
 /** Accounts and their users. Written by auth. */
@@ -46,18 +52,29 @@ export class AccountStore {
     });
   }
 
-  /** An enabled user of an account, both by name. */
-  async findByNames(accountName: string, name: string): Promise<StoredUser | null> {
-    return this.database.prisma.user.findFirst({ where: { account: { name: accountName }, name, disabledAt: null } });
+  /** Whether it is the account of the operators: the one made first. */
+  async isFirst(accountId: string): Promise<boolean> {
+    const [first] = await this.database.rows<{ id: string }>(FIRST_ACCOUNT, []);
+    return first?.id === accountId;
   }
 
-  /** An enabled user with the name of its account. */
+  /** An enabled user of an enabled account, both by name. */
+  async findByNames(accountName: string, name: string): Promise<StoredUser | null> {
+    return this.database.prisma.user.findFirst({
+      where: { name, disabledAt: null, account: { name: accountName, disabledAt: null } },
+    });
+  }
+
+  /** An enabled user, of an enabled account, with the name of that. */
   async findUserOfAccount(id: string): Promise<UserOfAccount | null> {
     const [found] = await this.database.rows<UserOfAccount>(FIND_USER_OF_ACCOUNT, [id]);
     return found ?? null;
   }
 
-  /** The administrator who was made first: in open mode it stands for everybody. */
+  /**
+   * The enabled administrator of the first account who was made first: it stands for everybody in open mode, and for
+   * whoever has the operator's key.
+   */
   async findFirstAdministrator(): Promise<UserOfAccount | null> {
     const [found] = await this.database.rows<UserOfAccount>(FIRST_ADMINISTRATOR, []);
     return found ?? null;
@@ -73,8 +90,8 @@ export class AccountStore {
     return this.database.prisma.user.findFirst({ where: { accountId: account.id, name, disabledAt: null } });
   }
 
-  /** An enabled user, whichever account it is of. */
+  /** An enabled user, whichever enabled account it is of. */
   async findEnabled(id: string): Promise<StoredUser | null> {
-    return this.database.prisma.user.findFirst({ where: { id, disabledAt: null } });
+    return this.database.prisma.user.findFirst({ where: { id, disabledAt: null, account: { disabledAt: null } } });
   }
 }

@@ -2,6 +2,17 @@ export { AccessChangeStore, type AccessChangeList, type AccessChangeRow } from '
 export { AccessFactsStore, type AccessFacts } from './access-facts.store.js';
 export { AccessKeyStore, type AccessKeyRow, type NewAccessKey, type UsableAccessKey } from './access-key.store.js';
 export { AccountStore, type StoredUser, type UserOfAccount } from './account.store.js';
+export {
+  AccountAdministrationStore,
+  type AccountChange,
+  type AccountRow,
+  type ChangeAccountOutcome,
+  type ChangeUserOutcome,
+  type NamePage,
+  type NewUser,
+  type UserChange,
+  type UserRow,
+} from './account-administration.store.js';
 export { Database, type DatabaseOptions } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
@@ -40,7 +51,7 @@ export {
 } from './repository-share.store.js';
 export { QuotaStore, type QuotaUse } from './quota.store.js';
 export { ReferrerStore, type Referrer, type ReferrerPage, type ReferrerQuery } from './referrer.store.js';
-export { ProjectStore, type ProjectRow } from './project.store.js';
+export { ProjectStore, type CreateProjectOutcome, type ProjectRow } from './project.store.js';
 export {
   RepositoryBlobStore,
   type BlobTiming,

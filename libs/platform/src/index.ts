@@ -6,6 +6,7 @@ export { createInProcessHost, startInProcessService } from './in-process.js';
 export { createLogger, NestLogger } from './logging/logger.js';
 export { MeasuredBus } from './metrics/measured-bus.js';
 export { Metrics } from './metrics/metrics.js';
+export { claimsOperator, isOperatorToken, signOperatorToken } from './operator-token.js';
 export { InternalEndpointsModule, PlatformModule, ServiceRootModule } from './platform.module.js';
 export { type Running, runUntilStopped } from './process-lifetime.js';
 export { sendBody } from './send-body.js';

@@ -6,16 +6,18 @@ import {
   type ListAccessKeysV1,
   MAX_ACCESS_KEYS,
 } from '@berth/contracts';
-import { type AccessKeyRow, AccessKeyStore, AccountStore } from '@berth/metadata';
+import { AccountAdministrationStore, type AccessKeyRow, AccessKeyStore } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
+import { administers, Authority } from '../iam/authority.js';
 import { AccessKeys } from './access-keys.js';
 
-/** Access keys as people manage them: their own, and administrators those of all users of their account. */
+/** Access keys as people manage them: their own, administrators those of their account, and operators all. */
 @Injectable()
 export class AccessKeyAdmin {
   constructor(
-    private readonly accounts: AccountStore,
+    private readonly authority: Authority,
+    private readonly users: AccountAdministrationStore,
     private readonly store: AccessKeyStore,
     private readonly keys: AccessKeys,
   ) {}
@@ -51,10 +53,10 @@ export class AccessKeyAdmin {
   }
 
   private async hasRightOver(actorId: string, userId: string): Promise<boolean> {
-    const actor = await this.accounts.findUserOfAccount(actorId);
-    if (!actor || actorId === userId) return actor !== null;
-    if (!actor.isAdministrator) return false;
-    return (await this.accounts.findUserOfAccount(userId))?.accountId === actor.accountId;
+    const actor = await this.authority.actor(actorId);
+    if (actorId === userId) return true;
+    const user = actor.isAdministrator ? await this.users.showUser(userId) : null;
+    return user !== null && administers(actor, user.accountId);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AccessLevel, DecideAccessV1, DecidedAccessV1 } from '@berth/contracts';
 import { type AccessFacts, AccessFactsStore, AccountStore, type UserOfAccount } from '@berth/metadata';
 import { registryError } from '@berth/oci';
+import { claimsOperator, isOperatorToken, Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { AccessKeys } from '../access-key/access-keys.js';
 import { IamTokens } from '../iam/iam-tokens.js';
@@ -17,6 +18,7 @@ export class DecideAccess {
     private readonly accessKeys: AccessKeys,
     private readonly accounts: AccountStore,
     private readonly facts: AccessFactsStore,
+    private readonly settings: Settings,
   ) {}
 
   async run(request: DecideAccessV1): Promise<DecidedAccessV1> {
@@ -28,11 +30,19 @@ export class DecideAccess {
 
   private async actorOf({ token, signed, everything }: DecideAccessV1): Promise<UserOfAccount> {
     if (everything) return this.firstAdministrator();
+    if (token !== undefined && claimsOperator(token)) return this.operator(token);
     if (token === undefined && signed === undefined) throw registryError('UNAUTHORIZED');
     const { userId } = signed ? await this.accessKeys.verifySignature(signed) : await this.tokens.verify(token!);
     const actor = await this.accounts.findUserOfAccount(userId);
     if (!actor) throw registryError('UNAUTHORIZED');
     return actor;
+  }
+
+  /** For whoever holds the operator's key. */
+  private async operator(token: string): Promise<UserOfAccount> {
+    const { secretKey, tokenService } = this.settings;
+    if (!(await isOperatorToken(secretKey!, tokenService, token))) throw registryError('UNAUTHORIZED');
+    return this.firstAdministrator();
   }
 
   private async firstAdministrator(): Promise<UserOfAccount> {

@@ -1,9 +1,11 @@
 import type { IssuedIamTokenV1, IssueIamTokenV1, ProjectV1 } from '@berth/contracts';
 import { AccountStore, ProjectStore } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import { RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
+import { decodeJwt } from 'jose';
 import { SignedTokens } from '../token/signed-tokens.js';
 import { Authenticator } from '../user/authenticator.js';
+import { unknown } from './authority.js';
 
 const LIFE_SECONDS = 86_400;
 export const MOST_PROJECTS = 1_000;
@@ -28,8 +30,25 @@ export class IamTokens {
     const life = { issuedAt, lifeSeconds: LIFE_SECONDS };
     const claims = { credential, ...(project && { project: project.id }) };
     const token = await this.tokens.sign('iam+jwt', user.id, claims, life);
-    const at = (seconds: number) => new Date(seconds * 1000).toISOString();
     return { token, actor, project, issuedAt: at(issuedAt), expiresAt: at(issuedAt + LIFE_SECONDS) };
+  }
+
+  /** What was said when it was issued. NAME_UNKNOWN where it is not valid now. */
+  async show(token: string): Promise<Omit<IssuedIamTokenV1, 'token'>> {
+    const { userId } = await this.verify(token).catch((error: unknown) => {
+      throw error instanceof RegistryError && error.code === 'UNAUTHORIZED' ? unknown('token') : error;
+    });
+    const actor = await this.accounts.findUserOfAccount(userId);
+    if (!actor) throw unknown('token');
+    const { iat, exp, project: projectId } = decodeJwt<{ project?: string }>(token);
+    const projects = await this.projects.list(actor.accountId, null, MOST_PROJECTS);
+    const project = projects.find(({ id }) => id === projectId);
+    return {
+      actor,
+      project: project ? { id: project.id, name: project.name } : null,
+      issuedAt: at(iat!),
+      expiresAt: at(exp!),
+    };
   }
 
   /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user has another password or is disabled. */
@@ -45,3 +64,5 @@ export class IamTokens {
     return { id: project.id, name: project.name };
   }
 }
+
+const at = (seconds: number): string => new Date(seconds * 1000).toISOString();

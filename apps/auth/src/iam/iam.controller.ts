@@ -1,24 +1,25 @@
 import {
-  type Actor,
   ISSUE_IAM_TOKEN,
   type IssuedIamTokenV1,
   IssueIamTokenV1,
   LIST_PROJECTS,
   ListProjectsV1,
   type ProjectV1,
+  SHOW_IAM_TOKEN,
+  ShowIamTokenV1,
 } from '@berth/contracts';
 import { Answers } from '@berth/messaging';
-import { AccountStore, ProjectStore } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import { ProjectStore } from '@berth/metadata';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { administers, Authority, unknown } from './authority.js';
 import { IamTokens, MOST_PROJECTS } from './iam-tokens.js';
 
 @Controller()
 export class IamController {
   constructor(
     private readonly tokens: IamTokens,
-    private readonly accounts: AccountStore,
+    private readonly authority: Authority,
     private readonly projects: ProjectStore,
   ) {}
 
@@ -27,11 +28,21 @@ export class IamController {
     return this.tokens.issue(request);
   }
 
+  @Answers(SHOW_IAM_TOKEN)
+  async showToken(@Payload() { actorId, token }: ShowIamTokenV1): Promise<Omit<IssuedIamTokenV1, 'token'>> {
+    const actor = await this.authority.actor(actorId);
+    const found = await this.tokens.show(token);
+    const { userId, accountId } = found.actor;
+    if (userId !== actorId && !administers(actor, accountId)) throw unknown('token');
+    return found;
+  }
+
   @Answers(LIST_PROJECTS)
-  async listProjects(@Payload() { userId, name }: ListProjectsV1): Promise<{ actor: Actor; projects: ProjectV1[] }> {
-    const actor = await this.accounts.findUserOfAccount(userId);
-    if (!actor) throw registryError('UNAUTHORIZED');
-    const projects = await this.projects.list(actor.accountId, name ?? null, MOST_PROJECTS);
-    return { actor, projects: projects.map(({ id, name }) => ({ id, name })) };
+  async listProjects(@Payload() request: ListProjectsV1): Promise<{ accountId: string; projects: ProjectV1[] }> {
+    const actor = await this.authority.actor(request.userId);
+    const { accountId = actor.accountId, name = null } = request;
+    if (accountId !== actor.accountId && !actor.isOperator) return { accountId, projects: [] };
+    const projects = await this.projects.list(accountId, name, MOST_PROJECTS);
+    return { accountId, projects: projects.map(({ id, name }) => ({ id, name })) };
   }
 }

@@ -11,7 +11,7 @@ import { MessageBus } from '@berth/messaging';
 import { parseWireId, wireId } from '@berth/swr';
 import { Controller, Delete, Get, Post, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerIamError, IamError } from './iam-error.js';
+import { IamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
 import { type JsonObject, jsonOf, objectIn, optionalTextIn, textIn } from './json-body.js';
 
@@ -28,7 +28,7 @@ export class CredentialController {
   /** Makes a key, for oneself or by an administrator for `user_id`. The secret is shown here and never again. */
   @Post()
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer(request, reply, async (actor, body) => {
+    await this.requests.answer(request, reply, async (actor, body) => {
       const credential = objectIn(jsonOf(body), 'credential');
       const description = optionalTextIn(credential, 'description', MAX_DESCRIPTION) ?? '';
       const made = await this.bus.request(CREATE_ACCESS_KEY, {
@@ -43,7 +43,7 @@ export class CredentialController {
 
   @Get()
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer(request, reply, async (actor) => {
+    await this.requests.answer(request, reply, async (actor) => {
       const userId = new URL(request.raw.url ?? '', 'http://any').searchParams.get('user_id') ?? undefined;
       const asked = { actorId: actor.userId, ...userIn(userId) };
       const { accessKeys } = await this.bus.request(LIST_ACCESS_KEYS, asked);
@@ -54,7 +54,7 @@ export class CredentialController {
   /** `status` is active or inactive. */
   @Put(':accessKey')
   async update(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer(request, reply, async (actor, body) => {
+    await this.requests.answer(request, reply, async (actor, body) => {
       const status = textIn(objectIn(jsonOf(body), 'credential'), 'status', LONGEST_ID);
       if (status !== 'active' && status !== 'inactive') throw new IamError(400, 'status must be active or inactive');
       const accessKey = await this.change(request, actor, status === 'active' ? 'enable' : 'disable');
@@ -64,7 +64,7 @@ export class CredentialController {
 
   @Delete(':accessKey')
   async remove(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer(request, reply, async (actor) => {
+    await this.requests.answer(request, reply, async (actor) => {
       await this.change(request, actor, 'remove');
       await reply.status(204).send();
     });
@@ -75,19 +75,6 @@ export class CredentialController {
     if (accessKey.length > LONGEST_ID) throw new IamError(404, 'there is no such access key');
     await this.bus.request(CHANGE_ACCESS_KEY, { actorId: actor.userId, accessKey, change });
     return accessKey;
-  }
-
-  private async answer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    work: (actor: Actor, body: Buffer) => Promise<void>,
-  ): Promise<void> {
-    try {
-      const { actor, body } = await this.requests.authenticated(request.raw);
-      await work(actor, body);
-    } catch (error) {
-      await answerIamError(reply, error);
-    }
   }
 }
 

@@ -1,4 +1,12 @@
-import { type Actor, ISSUE_IAM_TOKEN, type IssuedIamTokenV1, LIST_PROJECTS, type ProjectV1 } from '@berth/contracts';
+import {
+  ACCOUNT_NAME,
+  CREATE_PROJECT,
+  ISSUE_IAM_TOKEN,
+  type IssuedIamTokenV1,
+  LIST_PROJECTS,
+  type ProjectV1,
+  SHOW_IAM_TOKEN,
+} from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { RegistryError } from '@berth/oci';
 import { wireId } from '@berth/swr';
@@ -7,12 +15,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
 import { RateLimits } from '../limit/rate-limits.js';
-import { answerIamError } from './iam-error.js';
+import { answerIamError, IamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
+import { accountOf, jsonOf, objectIn, textLike } from './json-body.js';
+import { accountIn, nameIn, queryOf } from './list-page.js';
 import { parsePasswordRequest, type PasswordRequest } from './password-request.js';
 
-/** Longer than any project's, so that what is cut off finds none either. */
-const NAME_MATTERS = 256;
+const LONGEST_TOKEN = 4096;
 
 /** What SDKs and scripts ask of IAM before they call the management API. Source: IAM API reference. */
 @Controller('v3')
@@ -31,12 +40,22 @@ export class IamController {
   async issueToken(@Req() { raw }: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
       const request = parsePasswordRequest(await this.requests.bodyOf(raw));
-      const { token, actor, project, issuedAt, expiresAt } = await this.issued(raw, request);
+      const { token, ...issued } = await this.issued(raw, request);
       reply.header('x-subject-token', token).header('cache-control', 'no-store');
-      const times = { issued_at: microseconds(issuedAt), expires_at: microseconds(expiresAt) };
-      await reply
-        .status(201)
-        .send({ token: { catalog: [], ...times, methods: ['password'], ...shown(actor, project) } });
+      await reply.status(201).send({ token: shown(issued) });
+    });
+  }
+
+  /** Whose the token in `X-Subject-Token` is: 404 where it is not valid now, or not for the actor to see. */
+  @Get('auth/tokens')
+  async showToken(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.requests.answer(request, reply, async ({ userId }) => {
+      const token = request.headers['x-subject-token'];
+      if (typeof token !== 'string' || token === '') throw new IamError(400, 'X-Subject-Token is missing');
+      if (token.length > LONGEST_TOKEN) throw new IamError(404, 'there is no such token');
+      const found = await this.bus.request(SHOW_IAM_TOKEN, { actorId: userId, token });
+      reply.header('x-subject-token', token).header('cache-control', 'no-store');
+      await reply.send({ token: shown(found) });
     });
   }
 
@@ -57,22 +76,38 @@ export class IamController {
   async listProjects(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await answering(reply, async () => {
       const { userId } = (await this.requests.authenticated(request.raw)).actor;
-      const name =
-        new URL(request.raw.url ?? '', 'http://any').searchParams.get('name')?.slice(0, NAME_MATTERS) || undefined;
-      const { actor, projects } = await this.bus.request(LIST_PROJECTS, {
-        userId,
-        ...(name !== undefined && { name }),
-      });
-      const self = this.publicUrl.absolute(request.raw, '/v3/projects');
-      await reply.send({
-        projects: projects.map((project) => ({
-          ...{ id: wireId(project.id), name: project.name, description: '', enabled: true, is_domain: false },
-          ...{ domain_id: wireId(actor.accountId), parent_id: wireId(actor.accountId) },
-          links: { next: null, previous: null, self: `${self}/${wireId(project.id)}` },
-        })),
-        links: { next: null, previous: null, self },
-      });
+      const query = queryOf(request.raw);
+      const asked = { userId, ...nameIn(query), ...accountIn(query) };
+      const { accountId, projects } = await this.bus.request(LIST_PROJECTS, asked);
+      const links = { next: null, previous: null, self: this.publicUrl.absolute(request.raw, '/v3/projects') };
+      await reply.send({ projects: projects.map((project) => this.project(request, accountId, project)), links });
     });
+  }
+
+  /** In the actor's account, or in `domain_id`. */
+  @Post('projects')
+  async createProject(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.requests.answer(request, reply, async ({ userId }, body) => {
+      const asked = objectIn(jsonOf(body), 'project');
+      const name = textLike(
+        asked,
+        'name',
+        ACCOUNT_NAME,
+        'name must be 1 to 64 letters, digits, hyphens and underscores',
+      );
+      const wanted = { actorId: userId, ...accountOf(asked), name };
+      const { accountId, project } = await this.bus.request(CREATE_PROJECT, wanted);
+      await reply.status(201).send({ project: this.project(request, accountId, project) });
+    });
+  }
+
+  private project({ raw }: FastifyRequest, accountId: string, { id, name }: ProjectV1) {
+    const self = this.publicUrl.absolute(raw, `/v3/projects/${wireId(id)}`);
+    return {
+      ...{ id: wireId(id), name, description: '', enabled: true, is_domain: false },
+      ...{ domain_id: wireId(accountId), parent_id: wireId(accountId) },
+      links: { next: null, previous: null, self },
+    };
   }
 
   /** The account. */
@@ -99,9 +134,14 @@ async function answering(reply: FastifyReply, work: () => Promise<void>): Promis
 /** As IAM writes times: always six digits behind the second. */
 const microseconds = (time: string): string => time.replace(/Z$/, '000Z');
 
-function shown({ userId, userName, accountId, accountName, isAdministrator }: Actor, project: ProjectV1 | null) {
+function shown({ actor, project, issuedAt, expiresAt }: Omit<IssuedIamTokenV1, 'token'>) {
+  const { userId, userName, accountId, accountName, isAdministrator } = actor;
   const domain = { id: wireId(accountId), name: accountName };
   return {
+    catalog: [],
+    issued_at: microseconds(issuedAt),
+    expires_at: microseconds(expiresAt),
+    methods: ['password'],
     ...(project ? { project: { id: wireId(project.id), name: project.name, domain } } : { domain }),
     roles: isAdministrator ? [{ id: '0', name: 'te_admin' }] : [],
     user: { id: wireId(userId), name: userName, domain, password_expires_at: '' },

@@ -154,7 +154,7 @@ const serviceFrame = (path: string, method: string): OperationFrame => ({
 });
 
 function securityOf(path: string, method: string): Operation['security'] {
-  if (NEEDS_ACTOR.has(path)) return AS_ACTOR;
+  if (NEEDS_ACTOR.has(path) || NEEDS_ACTOR.has(`${method} ${path}`)) return AS_ACTOR;
   return method === 'GET' && TAKES_BASIC.has(path) ? [{}, { basic: [] }] : [];
 }
 

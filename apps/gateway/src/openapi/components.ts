@@ -12,6 +12,8 @@ const text = (description: string, schema: Schema = {}): Header => ({
   schema: { type: 'string', ...schema },
 });
 
+const WIRE_ID = '^[0-9a-f]{32}$';
+
 /** Headers of answers. */
 export const HEADERS = {
   'Accept-Ranges': text('`bytes`: a part may be asked for.'),
@@ -59,6 +61,9 @@ export const PATH_PARAMETERS = {
   tag: inPath('tag', 'A tag.', { pattern: `^${TAG}$` }),
   account: inPath('account', 'The name of an account.', { maxLength: 256 }),
   project: inPath('project', "The id of a project of the user's account.", { pattern: '^[0-9a-f]{32}$' }),
+  domainId: inPath('domainId', 'An account, by its id.', { pattern: WIRE_ID }),
+  userId: inPath('userId', 'A user, by its id.', { pattern: WIRE_ID }),
+  regionId: inPath('regionId', 'The region: BERTH_REGION.', { maxLength: 64 }),
   reference: inPath('reference', 'A tag or a digest.', { pattern: `^(${TAG}|${DIGEST})$` }),
   digest: inPath('digest', 'sha256 or sha512, in lower case.', { pattern: `^${DIGEST}$` }),
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
@@ -148,6 +153,54 @@ export const SCHEMAS: Record<string, Schema> = {
       ]),
     },
     ['error'],
+  ),
+  IamDomain: object(
+    {
+      id: { type: 'string', pattern: WIRE_ID },
+      name: { type: 'string' },
+      description: { type: 'string' },
+      enabled: { type: 'boolean' },
+      organisation_quota: { type: ['integer', 'null'], description: 'Null: no limit.' },
+      links: { type: 'object' },
+    },
+    ['id', 'name', 'description', 'enabled', 'organisation_quota', 'links'],
+  ),
+  IamUser: object(
+    {
+      id: { type: 'string', pattern: WIRE_ID },
+      name: { type: 'string' },
+      domain_id: { type: 'string', pattern: WIRE_ID },
+      description: { type: 'string' },
+      enabled: { type: 'boolean' },
+      is_administrator: { type: 'boolean', description: 'Manages its account.' },
+      password_expires_at: { type: 'null' },
+      links: { type: 'object' },
+    },
+    ['id', 'name', 'domain_id', 'description', 'enabled', 'is_administrator', 'password_expires_at', 'links'],
+  ),
+  IamProject: object(
+    {
+      id: { type: 'string', pattern: WIRE_ID },
+      name: { type: 'string' },
+      domain_id: { type: 'string', pattern: WIRE_ID },
+      parent_id: { type: 'string', pattern: WIRE_ID },
+      description: { type: 'string' },
+      enabled: { type: 'boolean' },
+      is_domain: { type: 'boolean' },
+      links: { type: 'object' },
+    },
+    ['id', 'name', 'domain_id', 'parent_id', 'description', 'enabled', 'is_domain', 'links'],
+  ),
+  IamRegion: object(
+    {
+      id: { type: 'string' },
+      type: { const: 'public' },
+      description: { type: 'string' },
+      parent_region_id: { type: 'null' },
+      locales: { type: 'object' },
+      links: { type: 'object' },
+    },
+    ['id', 'type', 'description', 'parent_region_id', 'locales', 'links'],
   ),
   Namespace: object(
     {

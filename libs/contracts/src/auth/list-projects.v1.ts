@@ -1,12 +1,16 @@
 import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import type { Actor } from './actor.js';
 import type { ProjectV1 } from './issue-iam-token.v1.js';
 
-/** Asks for the projects of a user's account. */
+/** Asks for the projects of a user's account, or by an operator of any account. */
 export class ListProjectsV1 {
   @IsUUID()
   userId!: string;
+
+  /** Absent: the user's. */
+  @IsOptional()
+  @IsUUID()
+  accountId?: string;
 
   /** This one only. */
   @IsOptional()
@@ -15,8 +19,11 @@ export class ListProjectsV1 {
   name?: string;
 }
 
-/** The first made first. UNAUTHORIZED where there is no such user, or it is disabled. */
-export const LIST_PROJECTS = defineRequest<ListProjectsV1, { actor: Actor; projects: ProjectV1[] }>(
+/**
+ * The first made first; none of an account that is not for the user to see. UNAUTHORIZED where there is no such user, or it
+ * is disabled.
+ */
+export const LIST_PROJECTS = defineRequest<ListProjectsV1, { accountId: string; projects: ProjectV1[] }>(
   'auth.project.list.v1',
   ListProjectsV1,
 );

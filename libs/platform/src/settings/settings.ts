@@ -371,6 +371,16 @@ export class Settings {
   @Matches(HOST, { message: 'must be host or host:port' })
   gcrAccelerator?: string;
 
+  @Setting('BERTH_ORGANISATION_QUOTA', {
+    type: 'integer',
+    default: '5',
+    doc: 'How many organisations a new account may own; an operator changes it for each account. The first account has no limit.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000)
+  organisationQuota!: number;
+
   @Setting('BERTH_TOKEN_SECONDS', { type: 'integer', default: '1800', doc: 'Lifetime of a bearer token.' })
   @IsInt()
   @Min(60)
@@ -452,6 +462,32 @@ export class Settings {
   @Min(0)
   @Max(TEN_YEARS)
   gcGraceSeconds!: number;
+
+  @Setting('BERTH_URL', {
+    type: 'text',
+    doc: 'The command berth alone: where the registry is. Without it: what runs on BERTH_DATA_DIR.',
+  })
+  @IsOptional()
+  @IsUrl(HTTP_URL)
+  url?: string;
+
+  @Setting('BERTH_PASSWORD', {
+    type: 'text',
+    secret: true,
+    doc: 'The command berth alone: the password of the user of --login.',
+  })
+  @IsOptional()
+  @IsString()
+  password?: string;
+
+  @Setting('BERTH_NEW_PASSWORD', {
+    type: 'text',
+    secret: true,
+    doc: 'The command berth alone: the password to give to a user, of 8 to 4096 characters. Without it one is generated and shown once.',
+  })
+  @IsOptional()
+  @IsString()
+  newPassword?: string;
 }
 
 /** The internal port in force: next to the gateway's unless it is set. */

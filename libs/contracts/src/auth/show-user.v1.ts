@@ -1,0 +1,15 @@
+import { IsUUID } from 'class-validator';
+import { defineRequest } from '../contract.js';
+import type { UserV1 } from './account.js';
+
+/** Asks for a user: oneself, or by an administrator of its account or an operator. */
+export class ShowUserV1 {
+  @IsUUID()
+  actorId!: string;
+
+  @IsUUID()
+  userId!: string;
+}
+
+/** NAME_UNKNOWN (404) where there is no such user, or it is not for the actor to see. */
+export const SHOW_USER = defineRequest<ShowUserV1, UserV1>('auth.user.show.v1', ShowUserV1);
