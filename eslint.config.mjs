@@ -38,7 +38,10 @@ export default ts.config(
             { sourceTag: 'type:adapter', onlyDependOnLibsWithTags: ['type:domain', 'type:contract'] },
             { sourceTag: 'type:platform', onlyDependOnLibsWithTags: ['type:domain', 'type:contract', 'type:adapter'] },
             { sourceTag: 'type:app', onlyDependOnLibsWithTags: [...LIBS, 'type:testing'] },
-            { sourceTag: 'type:composition', onlyDependOnLibsWithTags: [...LIBS, 'type:app', 'type:testing'] },
+            {
+              sourceTag: 'type:composition',
+              onlyDependOnLibsWithTags: [...LIBS, 'type:app', 'type:composition', 'type:testing'],
+            },
             { sourceTag: 'type:testing', onlyDependOnLibsWithTags: LIBS },
             { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: [...LIBS, 'type:testing'] },
             {

@@ -9,19 +9,21 @@ const MARK = join(ROOT, 'node_modules/.berth-built');
 const SOURCES = ['apps', 'libs', 'prisma/schema', 'tsconfig.base.json', 'nx.json', 'package-lock.json'];
 const SKIPPED = new Set(['dist', 'generated', 'node_modules']);
 
-/** Builds every project unless no source has changed since the last build here. */
-export function ensureBuilt() {
+/** Builds every project unless no source has changed since the last build here. Quietly, it says nothing but what fails. */
+export function ensureBuilt({ quiet = false } = {}) {
   if (existsSync(MARK) && readFileSync(MARK, 'utf8') === sourceState()) return;
-  console.log('Building ...');
+  if (!quiet) console.log('Building ...');
   const started = Date.now();
   const nx = join(ROOT, 'node_modules/nx/dist/bin/nx.js');
   const program = existsSync(nx) ? [process.execPath, nx] : ['npx', 'nx'];
   const [file, ...args] = [...program, 'run-many', '-t', 'build', '--outputStyle=static'];
-  const { status, error } = spawnSync(file, args, { cwd: ROOT, env: environment(), stdio: 'inherit' });
+  const stdio = quiet ? 'pipe' : 'inherit';
+  const { status, error, stdout } = spawnSync(file, args, { cwd: ROOT, env: environment(), stdio });
+  if (quiet && status !== 0) process.stderr.write(stdout ?? '');
   if (status !== 0)
     throw new Error(`the build did not succeed (${error?.message ?? `exit code ${status}`}); see above`);
   writeFileSync(MARK, sourceState());
-  console.log(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
+  if (!quiet) console.log(`Built in ${Math.round((Date.now() - started) / 1000)} s.`);
 }
 
 /** Names, sizes and times of every source file. */

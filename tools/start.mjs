@@ -4,8 +4,8 @@ import { ensureBuilt } from './build.mjs';
 import { ensureInstalled, environment, nodeProgram, ROOT } from './install.mjs';
 
 /** Runs a built program in the foreground: it gets our signals, and we end as it ends. */
-export function runInForeground(args) {
-  const child = spawn(nodeProgram(), args, { cwd: ROOT, env: environment(), stdio: 'inherit' });
+export function runInForeground(args, { cwd = ROOT, env = {} } = {}) {
+  const child = spawn(nodeProgram(), args, { cwd, env: environment(env), stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.once('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
 }

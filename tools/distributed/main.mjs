@@ -1,9 +1,9 @@
 // The six services as processes on this machine, with their PostgreSQL, NATS and MinIO. Runs after the build, on Node 24.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { deployMigrations } from '@berth/metadata';
-import { EmbeddedPostgres, generatePassword, isFirstStart } from '@berth/standalone';
+import { DataFolder, EmbeddedPostgres, generatePassword, isFirstStart } from '@berth/standalone';
 import { freePort } from './free-port.mjs';
 import { startMinio, startNats } from './infrastructure.mjs';
 import { Supervisor } from './supervisor.mjs';
@@ -26,7 +26,8 @@ function replicasOf(args) {
 }
 
 /** What an operator would set, where it is not set: servers of our own, secrets made at first start. */
-async function settingsFor(folder, env) {
+async function settingsFor(dataFolder, env) {
+  const folder = dataFolder.path;
   const infrastructure = [];
   const settings = { ...env };
   if (!settings.BERTH_DATABASE_URL) {
@@ -51,7 +52,7 @@ async function settingsFor(folder, env) {
       settings.BERTH_BLOB_STORE = 'filesystem';
     }
   }
-  settings.BERTH_SECRET_KEY ||= secretOf(join(folder, 'secret.key'));
+  settings.BERTH_SECRET_KEY ||= dataFolder.secretKey();
   settings.BERTH_DATA_DIR = folder;
   return { settings, infrastructure };
 }
@@ -64,8 +65,7 @@ function secretOf(file) {
 async function start() {
   const replicas = replicasOf(process.argv.slice(2));
   const base = resolve(process.env.BERTH_DATA_DIR || 'data');
-  const folder = join(base, 'distributed');
-  mkdirSync(folder, { recursive: true });
+  const folder = new DataFolder(join(base, 'distributed'));
   const { settings, infrastructure } = await settingsFor(folder, process.env);
   await deployMigrations(settings.BERTH_DATABASE_URL);
   const firstStart = await isFirstStart(settings.BERTH_DATABASE_URL);
@@ -86,8 +86,9 @@ async function start() {
     }
   }
   await supervisor.untilReady();
+  folder.publish(`http://127.0.0.1:${port}`);
   console.error(welcome(port, supervisor, generated, settings));
-  return { supervisor, infrastructure };
+  return { supervisor, infrastructure, folder };
 }
 
 function welcome(port, supervisor, generated, settings) {
@@ -110,9 +111,10 @@ ${account}  Try it:
 
 let running;
 const stop = async (code) => {
-  const { supervisor, infrastructure } = await running;
+  const { supervisor, infrastructure, folder } = await running;
   await supervisor.stop();
   for (const server of infrastructure) await server.stop();
+  folder.release();
   process.exit(code);
 };
 

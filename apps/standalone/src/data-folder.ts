@@ -2,6 +2,29 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+const PID = 'berth.pid';
+const ADDRESS = 'address';
+const SECRET_KEY = 'secret.key';
+
+/** The process that uses a data folder now, and where it answers: null while it starts or stops. Null where there is none. */
+export function holderOf(path: string): { pid: number; address: string | null } | null {
+  const [pid, started] = textOf(join(path, PID))?.split(' ') ?? [];
+  if (!pid || started === undefined || Number(pid) === process.pid || startTime(Number(pid)) !== started) return null;
+  return { pid: Number(pid), address: textOf(join(path, ADDRESS))?.trim() || null };
+}
+
+/** The operator's key of a data folder; null where there is none. */
+export const secretKeyOf = (path: string): string | null => textOf(join(path, SECRET_KEY))?.trim() ?? null;
+
+function textOf(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
+  }
+}
+
 /**
  * The folder of a standalone registry, used by one process at a time:
  *
@@ -9,6 +32,7 @@ import { join, resolve } from 'node:path';
  *     blobs/         the objects
  *     secret.key     encrypts what auth keeps secret in the database
  *     berth.pid      the process that uses the folder
+ *     address        where it answers, while it does
  */
 export class DataFolder {
   readonly path: string;
@@ -26,26 +50,35 @@ export class DataFolder {
 
   /** Made at first start, readable by the owner alone. */
   secretKey(): string {
-    const file = join(this.path, 'secret.key');
+    const file = join(this.path, SECRET_KEY);
     if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600 });
     return readFileSync(file, 'utf8').trim();
   }
 
+  /** Says where the registry answers. */
+  publish(address: string): void {
+    writeFileSync(this.addressFile, `${address}\n`);
+  }
+
   release(): void {
+    rmSync(this.addressFile, { force: true });
     rmSync(this.pidFile, { force: true });
   }
 
+  private get addressFile(): string {
+    return join(this.path, ADDRESS);
+  }
+
   private get pidFile(): string {
-    return join(this.path, 'berth.pid');
+    return join(this.path, PID);
   }
 
   private lock(): void {
     if (this.take()) return;
-    const [pid, started] = readFileSync(this.pidFile, 'utf8').split(' ');
-    if (pid && started !== undefined && Number(pid) !== process.pid && startTime(Number(pid)) === started) {
-      throw new Error(`the data folder ${this.path} is in use by process ${pid}`);
-    }
+    const holder = holderOf(this.path);
+    if (holder) throw new Error(`the data folder ${this.path} is in use by process ${holder.pid}`);
     // Its holder was killed.
+    rmSync(this.addressFile, { force: true });
     rmSync(this.pidFile, { force: true });
     if (!this.take()) throw new Error(`the data folder ${this.path} is in use: another process starts on it just now`);
   }

@@ -1,10 +1,5 @@
-import { deployMigrations } from '@berth/metadata';
-import { loadSettings, runUntilStopped, type Settings } from '@berth/platform';
-import { setTimeout as delay } from 'node:timers/promises';
-import { DataFolder } from './data-folder.js';
-import { EmbeddedPostgres } from './embedded-postgres.js';
-import { generatePassword, isFirstStart } from './first-start.js';
-import { startStandalone } from './standalone.js';
+import { loadSettings, runUntilStopped } from '@berth/platform';
+import { startOnFolder } from './registry-on-folder.js';
 import { welcome } from './welcome.js';
 
 /** What PostgreSQL gets on top, to end its connections and write a checkpoint. */
@@ -12,42 +7,10 @@ const DATABASE_SECONDS = 15;
 
 await runUntilStopped('berth', async () => {
   const settings = loadSettings(process.env);
-  const folder = new DataFolder(settings.dataDir);
-  const postgres = settings.databaseUrl === undefined ? await EmbeddedPostgres.start(folder.postgres) : null;
-  const letGo = async () => {
-    await postgres?.stop();
-    folder.release();
-  };
-  try {
-    return await serve(settings, folder, postgres, letGo);
-  } catch (error) {
-    await letGo();
-    throw error;
-  }
-});
-
-async function serve(
-  settings: Settings,
-  folder: DataFolder,
-  postgres: EmbeddedPostgres | null,
-  letGo: () => Promise<void>,
-) {
-  settings.databaseUrl ??= postgres!.url;
-  settings.secretKey ??= folder.secretKey();
-  settings.blobStore ??= 'filesystem';
-  settings.dataDir = folder.path;
-  await deployMigrations(settings.databaseUrl);
-  const firstStart = await isFirstStart(settings.databaseUrl);
-  const generatedPassword = firstStart && settings.adminPassword === undefined ? generatePassword() : null;
-  if (generatedPassword !== null) settings.adminPassword = generatedPassword;
-  const standalone = await startStandalone(settings).catch(async (error: unknown) => {
-    // The account may have been made before the trouble came: its password is in nobody else's hands.
-    if (generatedPassword !== null && !(await isFirstStart(settings.databaseUrl!))) {
-      process.stderr.write(`user admin, password ${generatedPassword} (generated now and stored hashed)\n`);
-    }
-    throw error;
-  });
+  const registry = await startOnFolder(settings);
+  const { standalone, folder, postgres, firstStart, generatedPassword } = registry;
   const { host, address, internalAddress } = standalone;
+  folder.publish(address);
   process.stderr.write(
     welcome({ settings, address, internalAddress, dataFolder: folder.path, generatedPassword, firstStart }),
   );
@@ -61,11 +24,9 @@ async function serve(
   return {
     logger: host.logger,
     shutdownSeconds: settings.shutdownSeconds + DATABASE_SECONDS,
-    stop: async () => {
+    stop: () => {
       stopping = true;
-      // Whatever happens to the requests in flight, the database is not left behind.
-      await Promise.race([standalone.stop(), delay(settings.shutdownSeconds * 1000)]);
-      await letGo();
+      return registry.stop();
     },
   };
-}
+});

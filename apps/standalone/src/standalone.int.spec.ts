@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { anImage, childrenOf, eventually, exchange, processExists, RegistryClient, tempFolder } from '@berth/testing';
 import { StandaloneProcess } from './testing/standalone-process.js';
@@ -30,6 +30,7 @@ describe('a standalone registry', () => {
     expect(performance.now() - asked).toBeLessThan(10_000);
     expect(children.filter(processExists)).toEqual([]);
     expect(existsSync(join(data, 'berth.pid'))).toBe(false);
+    expect(existsSync(join(data, 'address'))).toBe(false);
     expect(existsSync(join(data, 'postgres/postmaster.pid'))).toBe(false);
   }
 
@@ -51,7 +52,8 @@ describe('a standalone registry', () => {
 
   it('writes the password nowhere but to the terminal', () => {
     expect(registry.stdout).not.toContain(password);
-    expect(readdirSync(data).sort()).toEqual(['berth.pid', 'blobs', 'postgres', 'secret.key']);
+    expect(readdirSync(data).sort()).toEqual(['address', 'berth.pid', 'blobs', 'postgres', 'secret.key']);
+    expect(readFileSync(join(data, 'address'), 'utf8')).toBe(`${registry.address}\n`);
     expect(statSync(join(data, 'secret.key')).mode & 0o777).toBe(0o600);
     expect(statSync(join(data, 'postgres')).mode & 0o777).toBe(0o700);
   });

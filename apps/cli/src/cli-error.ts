@@ -1,0 +1,2 @@
+/** What the command ends with: one sentence for people, and exit status 1. */
+export class CliError extends Error {}

@@ -1,0 +1,53 @@
+import { ACCESS_KEY_COMMANDS } from './access-key-commands.js';
+import { ACCOUNT_COMMANDS } from './account-commands.js';
+import type { Directory } from './directory.js';
+import type { NewPassword } from './new-password.js';
+import type { Result } from './output.js';
+import { PROJECT_COMMANDS } from './project-commands.js';
+import { USER_COMMANDS } from './user-commands.js';
+
+export interface Option {
+  /** What stands for the value in the help; absent: it takes none. */
+  value?: string;
+  summary: string;
+  required?: boolean;
+}
+
+export interface CommandContext {
+  /** The name that the command is about; empty where it takes none. */
+  subject: string;
+  /** The value of an option. */
+  text: (option: string) => string | undefined;
+  /** Whether an option without a value is given. */
+  flag: (option: string) => boolean;
+  directory: Directory;
+  newPassword: () => Promise<NewPassword>;
+  /** The password of --login. */
+  password: string | undefined;
+}
+
+export interface CommandSpec {
+  noun: string;
+  verb: string;
+  summary: string;
+  /** What stands in the help for the name that the command is about; absent: it takes none. */
+  subject?: string;
+  options: Record<string, Option>;
+  run(context: CommandContext): Promise<Result>;
+}
+
+/** What every command takes. */
+export const GLOBAL_OPTIONS: Record<string, Option> = {
+  json: { summary: 'one line of JSON for each result' },
+  url: { value: 'URL', summary: 'where the registry is' },
+  login: { value: '[ACCOUNT/]USER', summary: 'log in, with the password in BERTH_PASSWORD' },
+  help: { summary: 'what the command takes' },
+};
+
+/** Every command, in the order of the help. */
+export const COMMANDS: CommandSpec[] = [
+  ...ACCOUNT_COMMANDS,
+  ...USER_COMMANDS,
+  ...ACCESS_KEY_COMMANDS,
+  ...PROJECT_COMMANDS,
+];
