@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3Fault, s3Transport } from './s3-transport.js';
 
-const SILENCE_MS = 200;
+const SILENCE_MS = 1_000;
 const MIB = 2 ** 20;
+
+jest.setTimeout(30_000);
 
 describe(s3Transport.name, () => {
   let server: http.Server;

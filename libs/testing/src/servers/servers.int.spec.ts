@@ -14,6 +14,9 @@ import { startPostgres } from './postgres.js';
 import { processExists } from './process-tree.js';
 import { ServerProcess } from './server-process.js';
 
+/** A loaded machine takes its time to start a server. */
+jest.setTimeout(30_000);
+
 async function valueOf(url: string, sql: string): Promise<unknown> {
   const client = new Client({ connectionString: url });
   await client.connect();
