@@ -51,8 +51,8 @@ const answers = (url) =>
     () => false,
   );
 
-/** NATS with JetStream, and messages large enough for manifests. */
-export async function startNats(folder) {
+/** NATS with JetStream, and messages large enough for manifests. `ports`: its own, and that of its monitor. */
+export async function startNats(folder, ports) {
   const program = find('nats-server');
   if (!program) {
     throw new Error(
@@ -60,7 +60,7 @@ export async function startNats(folder) {
     );
   }
   mkdirSync(folder, { recursive: true });
-  const [port, monitor] = [await freePort(), await freePort()];
+  const [port, monitor] = ports ?? [await freePort(), await freePort()];
   const config = join(folder, 'nats.conf');
   writeFileSync(
     config,
@@ -72,12 +72,12 @@ export async function startNats(folder) {
   return { ...server, url: `nats://127.0.0.1:${port}` };
 }
 
-/** Null where there is no minio program. */
-export async function startMinio(folder, secretKey) {
+/** Null where there is no minio program. `ports`: its own, and that of its console. */
+export async function startMinio(folder, secretKey, ports) {
   const program = find('minio');
   if (!program) return null;
   mkdirSync(folder, { recursive: true });
-  const [port, console_] = [await freePort(), await freePort()];
+  const [port, console_] = ports ?? [await freePort(), await freePort()];
   const endpoint = `http://127.0.0.1:${port}`;
   const args = [
     'server',

@@ -27,9 +27,8 @@ export class EmbeddedPostgres {
     const user = postgresUser(folder);
     if (!existsSync(join(folder, 'PG_VERSION'))) initialise(programs.initdb, folder, user);
     await stopLeftover(folder);
-    const port = await freePort();
     const settings = {
-      port,
+      port: await freePort(),
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
       max_connections: 100,
@@ -46,7 +45,7 @@ export class EmbeddedPostgres {
       detached: true,
     });
     await untilReady(child);
-    return new EmbeddedPostgres(child, `postgresql://postgres@127.0.0.1:${port}/postgres`);
+    return new EmbeddedPostgres(child, `postgresql://postgres@127.0.0.1:${settings.port}/postgres`);
   }
 
   /** Ends its connections, writes a checkpoint, and is gone when this resolves. */
