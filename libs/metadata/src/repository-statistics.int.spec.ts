@@ -143,6 +143,23 @@ describe('the statistics of an organisation', () => {
     expect(await on.registry.count('registry.repository_statistics')).toBe(0);
   });
 
+  it('lose all that a repository had, which goes in one transaction with its content', async () => {
+    const repository = await on.registry.repository('acme/a');
+    await on.registry.push(repository, imageOf(await on.registry.blobsOf(repository, 3)), ['one', 'two']);
+    const session = await on.test.session();
+    for (const sql of [
+      'BEGIN',
+      `DELETE FROM registry.tag WHERE name = 'one'`,
+      'DELETE FROM registry.manifest',
+      'DELETE FROM registry.repository_blob',
+      'DELETE FROM registry.repository',
+      'COMMIT',
+    ]) {
+      await session.rows(sql);
+    }
+    expect(await shown()).toEqual({ repositories: 0, tags: 0, size: 0 });
+  });
+
   it('sum up its repositories', async () => {
     const repositories = [await on.registry.repository('acme/a'), await on.registry.repository('acme/b')];
     for (const repository of repositories) {

@@ -56,7 +56,7 @@ describe(TagListStore.name, () => {
 
   it('gives as many as a message should hold, however large their manifests, and goes on behind them', async () => {
     const { repository, store } = await tagged();
-    await on.test.rows('UPDATE registry.manifest SET size = 300 * 1024');
+    await on.test.rows('UPDATE registry.manifest SET size = 150 * 1024');
     const names: string[] = [];
     const counts: number[] = [];
     for (let offset = 0; offset < NAMES.length; offset = names.length) {

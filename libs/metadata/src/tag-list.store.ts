@@ -18,6 +18,8 @@ export interface TagListQuery {
 export interface TagRow {
   id: string;
   repositoryId: string;
+  /** Whose the repository is. */
+  accountId: string;
   name: Tag;
   createdAt: Date;
   updatedAt: Date;
@@ -39,16 +41,18 @@ export interface TagPage {
 /** About as much as one message between services should hold; manifests are written there in base64. */
 const PAGE_BYTES = 768 * 1024;
 const KEYS = { updatedAt: 't.updated_at', name: 't.name' } as const satisfies Record<TagOrder, string>;
-const COLUMNS = `t.id, t.repository_id AS "repositoryId", t.name, t.created_at AS "createdAt", t.updated_at AS "updatedAt",
+const COLUMNS = `t.id, t.repository_id AS "repositoryId", r.account_id AS "accountId", t.name, t.created_at AS "createdAt", t.updated_at AS "updatedAt",
   m.digest, m.media_type AS "mediaType", m.image_size AS "imageSize", m.payload`;
 const COUNT = {
   name: 'tag-list-count',
   text: `SELECT r.id, s.tag_count AS total FROM registry.repository r
          JOIN registry.repository_statistics s ON s.repository_id = r.id WHERE r.path = $1`,
 };
+/** Reads the names of the repository's tags, and never those of others: OFFSET 0 keeps the planner from a scan of all. */
 const COUNT_MATCHES = {
   name: 'tag-list-count-matches',
-  text: `SELECT r.id, (SELECT count(*)::int FROM registry.tag t WHERE t.repository_id = r.id AND t.name LIKE $2) AS total
+  text: `SELECT r.id, (SELECT count(*)::int FROM (
+           SELECT t.name FROM registry.tag t WHERE t.repository_id = r.id OFFSET 0) AS t WHERE t.name LIKE $2) AS total
          FROM registry.repository r WHERE r.path = $1`,
 };
 const FIND = {
@@ -72,15 +76,15 @@ function pageOf(order: TagOrder, descending: boolean, fromEnd: boolean, isFilter
   return {
     name: `tag-list-page-${order}-${descending}-${fromEnd}-${isFiltered}`,
     text: `SELECT ${COLUMNS} FROM (
-        SELECT t.name, sum(600 + 2 * m.size)
-          OVER (ORDER BY ${place} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-        FROM (SELECT t.name, t.updated_at FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
-              ORDER BY ${by} OFFSET $2 LIMIT $3) AS t
-        JOIN registry.tag named ON named.repository_id = $1 AND named.name = t.name
-        JOIN registry.manifest m ON m.id = named.manifest_id) AS page
-      JOIN registry.tag t ON t.repository_id = $1 AND t.name = page.name
-      JOIN registry.manifest m ON m.id = t.manifest_id
-      WHERE page.before IS NULL OR page.before < ${PAGE_BYTES} ORDER BY ${place}`,
+        SELECT t.*, sum(600 + 2 * m.size) OVER in_order AS weight, row_number() OVER in_order AS place
+        FROM (SELECT t.name FROM registry.tag t WHERE t.repository_id = $1 ${isFiltered ? 'AND t.name LIKE $4' : ''}
+              ORDER BY ${by} OFFSET $2 LIMIT $3) AS page
+        CROSS JOIN LATERAL (
+          SELECT t.* FROM registry.tag t WHERE t.repository_id = $1 AND t.name = page.name LIMIT 1) AS t
+        JOIN registry.manifest m ON m.id = t.manifest_id
+        WINDOW in_order AS (ORDER BY ${place})) AS t
+      JOIN registry.manifest m ON m.id = t.manifest_id JOIN registry.repository r ON r.id = $1
+      WHERE t.weight <= ${PAGE_BYTES} OR t.place = 1 ORDER BY t.place`,
   };
 }
 

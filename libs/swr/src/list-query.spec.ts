@@ -24,6 +24,10 @@ describe(listParameters, () => {
     expect(parametersOf('filter=name::a::b')).toEqual({ name: 'a::b' });
   });
 
+  it.each(['name=%00', 'filter=name::a%00b'])('refuses %s: no name has a NUL', (query) => {
+    expect(() => parametersOf(query)).toThrow(refusedAs('QUERY_INVALID'));
+  });
+
   it('takes an empty filter for none, and an empty value for no condition', () => {
     expect(parametersOf('filter=')).toEqual({});
     expect(parametersOf("filter=''")).toEqual({});

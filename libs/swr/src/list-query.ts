@@ -19,7 +19,8 @@ export type OrderDirection = 'asc' | 'desc';
 /**
  * The parameters of a list: those in `filter` (`key::value|key::value`, some clients quote it) go before those of the
  * query of the same name. FILTER_INVALID where the filter is malformed or has a key that `known` has not; other
- * parameters of the query mean nothing. An empty value is as good as none.
+ * parameters of the query mean nothing. An empty value is as good as none; one with a NUL, which no name has, is
+ * QUERY_INVALID.
  */
 export function listParameters<Key extends string>(
   query: URLSearchParams,
@@ -30,6 +31,9 @@ export function listParameters<Key extends string>(
   for (const [key, value] of filterPairs(query.get('filter') ?? '')) {
     if (!known.some((name) => name === key)) throw new SwrError('FILTER_INVALID', `the filter has no key "${key}"`);
     if (value !== '') parameters.set(key, value);
+  }
+  for (const [key, value] of parameters) {
+    if (value.includes('\0')) throw new SwrError('QUERY_INVALID', `${key} has a NUL`);
   }
   return Object.fromEntries(parameters) as Partial<Record<Key, string>>;
 }

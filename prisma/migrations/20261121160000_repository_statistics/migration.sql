@@ -1,4 +1,7 @@
 -- What lists of the management API show and sort by, kept true by triggers, so that no list counts or sums.
+--
+-- From before the first release: Berth must be stopped meanwhile. What is there is filled in, in one transaction that locks all of
+-- it (about a minute and a half for a million rows), and the version before does not fill in the new columns.
 
 -- Substrings of names are found by index. Both are trusted extensions of PostgreSQL's own distribution.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -125,9 +128,13 @@ SELECT "organisation_id", "repository_id" % 16, "account_id", count(*), sum("tag
 FROM "registry"."repository_statistics" GROUP BY 1, 2, 3;
 UPDATE "registry"."manifest" m SET "image_size" = m."size" + (SELECT coalesce(sum(rb."size"), 0) FROM "registry"."manifest_blob" mb
   JOIN "registry"."repository_blob" rb ON rb."repository_id" = mb."repository_id" AND rb."digest" = mb."digest" WHERE mb."manifest_id" = m."id");
+WITH RECURSIVE "below" AS (
+  SELECT "parent_id" AS "id", "child_id" FROM "registry"."manifest_child"
+  UNION ALL
+  SELECT b."id", mc."child_id" FROM "below" b JOIN "registry"."manifest_child" mc ON mc."parent_id" = b."child_id")
 UPDATE "registry"."manifest" m SET "image_size" = m."image_size" + c."size" FROM (
-  SELECT mc."parent_id", sum(child."image_size") AS "size" FROM "registry"."manifest_child" mc
-  JOIN "registry"."manifest" child ON child."id" = mc."child_id" GROUP BY mc."parent_id") c WHERE c."parent_id" = m."id";
+  SELECT b."id", sum(child."image_size") AS "size" FROM "below" b
+  JOIN "registry"."manifest" child ON child."id" = b."child_id" GROUP BY b."id") c WHERE c."id" = m."id";
 ALTER TABLE "registry"."manifest" ALTER COLUMN "image_size" DROP DEFAULT;
 
 -- Statistics follow in the transaction that makes them true, at its end: deferred triggers run after every other lock was
@@ -236,6 +243,16 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER "statistics_change_applied" AFTER INSERT ON "registry"."statistics_change"
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "registry"."apply_statistics_change"();
+
+-- What a repository still had when it went. Changes of the same transaction, which find no row any more, are in that.
+CREATE FUNCTION "registry"."end_repository_statistics"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM "registry"."add_to_organisation"(OLD."organisation_id", OLD."repository_id", OLD."account_id", 0, -OLD."tag_count", -OLD."size");
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER "repository_statistics_end" AFTER DELETE ON "registry"."repository_statistics"
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD."tag_count" <> 0 OR OLD."size" <> 0)
+  EXECUTE FUNCTION "registry"."end_repository_statistics"();
 
 -- Rows that change with every push: room on the page keeps their versions together.
 ALTER TABLE "registry"."repository_statistics" SET (fillfactor = 70);

@@ -22,7 +22,8 @@ export async function sendList<Row>(
 ): Promise<void> {
   const { offset, limit } = page;
   const { total, rows } = await ask({ offset, limit });
-  const count = Math.min(limit, Math.max(0, total - offset));
+  // Of what went between the count and the page there is nothing.
+  const count = rows.length === 0 ? 0 : Math.min(limit, Math.max(0, total - offset));
   if (page.isNamed) reply.header('content-range', contentRange(page, count, total));
   if (rows.length >= count) return void (await reply.send(rows.map((row) => shown(row, total))));
   const text = jsonOf(
@@ -41,8 +42,9 @@ async function* jsonOf<Row>(
   shown: (row: Row) => object,
 ): AsyncGenerator<string> {
   let sent = 0;
+  yield '[';
   for (let rows = first; rows.length > 0; rows = sent < count ? (await ask(sent)).rows : []) {
-    yield rows.map((row, at) => (sent + at === 0 ? '[' : ',') + JSON.stringify(shown(row))).join('');
+    yield rows.map((row, at) => (sent + at === 0 ? '' : ',') + JSON.stringify(shown(row))).join('');
     sent += rows.length;
   }
   yield ']';

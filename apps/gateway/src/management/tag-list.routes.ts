@@ -31,7 +31,7 @@ export class TagListRoutes {
     private readonly publicUrl: PublicUrl,
   ) {}
 
-  async list({ actor, query, reply }: ManagementRequest, { repository }: NamedRepository): Promise<void> {
+  async list({ query, reply }: ManagementRequest, { repository }: NamedRepository): Promise<void> {
     const parameters = listParameters(query, PARAMETERS);
     const page = pageOf(parameters);
     const { column, direction } = orderOf<ListRepositoryTagsV1['order']>(parameters, COLUMNS, {
@@ -49,21 +49,18 @@ export class TagListRoutes {
         const { total, tags } = await this.bus.request(LIST_REPOSITORY_TAGS, { ...asked, ...part });
         return { total, rows: tags };
       },
-      (tag) => shown(tag, address, actor.accountId),
+      (tag) => shown(tag, address),
     );
   }
 
-  async show(
-    { actor, reply }: ManagementRequest,
-    { repository, tag }: NamedRepository & { tag: string },
-  ): Promise<void> {
+  async show({ reply }: ManagementRequest, { repository, tag }: NamedRepository & { tag: string }): Promise<void> {
     if (!isTag(tag)) throw new SwrError('TAG_UNKNOWN');
     const found = await this.bus.request(SHOW_TAG, { repository, tag });
-    await reply.send(shown(found, `${this.publicUrl.host(reply.request.raw)}/${repository}`, actor.accountId));
+    await reply.send(shown(found, `${this.publicUrl.host(reply.request.raw)}/${repository}`));
   }
 }
 
-function shown(tag: TagViewV1, address: string, accountId: string) {
+function shown(tag: TagViewV1, address: string) {
   const manifest = Buffer.from(tag.payload, 'base64').toString('utf8');
   const { schemaVersion, config } = JSON.parse(manifest) as { schemaVersion?: number; config?: { digest?: unknown } };
   const path = `${address}:${tag.name}`;
@@ -82,7 +79,7 @@ function shown(tag: TagViewV1, address: string, accountId: string) {
     created: formatTimestamp(new Date(tag.createdAt)),
     updated: formatTimestamp(new Date(tag.updatedAt)),
     deleted: null,
-    domain_id: wireId(accountId),
+    domain_id: wireId(tag.accountId),
     scanned: false,
     tag_type: isIndexMediaType(tag.mediaType) ? MANIFEST_LIST : MANIFEST,
   };

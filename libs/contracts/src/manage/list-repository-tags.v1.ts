@@ -38,6 +38,8 @@ export interface TagViewV1 {
   /** A number in decimal, as that of the repository. */
   id: string;
   repositoryId: string;
+  /** Whose the repository is. */
+  accountId: string;
   name: Tag;
   createdAt: string;
   updatedAt: string;
