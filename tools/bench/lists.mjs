@@ -31,7 +31,7 @@ const dispatcher = new Agent({ connections: 2 });
 const tags = `namespaces/${FULL_REPOSITORY.organisation}/repos/${FULL_REPOSITORY.name}/tags`;
 const page = `limit=${LIMIT}&offset=`;
 
-/** By name; \`rows\` is how many the registry has. */
+/** By name; `rows` is how many the registry has. */
 const CALLS = {
   'repositories: first page': () => `repos?${page}0`,
   'repositories: last page': (rows) => `repos?${page}${rows - LIMIT}`,
@@ -44,6 +44,10 @@ const CALLS = {
   'repositories: by category': () => `repos?${page}0&category=linux`,
   'repositories: one': () => `namespaces/${FULL_REPOSITORY.organisation}/repos/${FULL_REPOSITORY.name}`,
   'repositories: of a member': { user: MEMBER, path: () => `repos?${page}0` },
+  'repositories: of a member, deep': {
+    user: MEMBER,
+    path: (rows) => `repos?${page}${rows / 4}&order_column=name&order_type=asc`,
+  },
   'repositories: all names match': () => `repos?${page}0&name=repository`,
   'tags: first page': () => `${tags}?${page}0`,
   'tags: last page': (rows) => `${tags}?${page}${rows - LIMIT}`,
