@@ -20,12 +20,17 @@ export class ManagementClient {
     return new ManagementClient(address, answer.expect(201).header('x-subject-token')!);
   }
 
+  /** What each request of its carries. */
+  get headers(): Record<string, string> {
+    return { 'x-auth-token': this.token, 'content-type': 'application/json' };
+  }
+
   /** `path` behind `/v2/manage/`. */
   ask(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     return exchange({
       method,
       url: `${this.address}/v2/manage/${path}`,
-      headers: { 'x-auth-token': this.token, 'content-type': 'application/json' },
+      headers: this.headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
   }
