@@ -461,7 +461,7 @@ function answered(answer: HttpAnswer): string {
 
 /** All of an answer but what no two of them have in common, and but the names that were asked for. */
 function toldBy(answer: HttpAnswer, ids: Ids, place: PlaceName): string {
-  const { date: _date, 'x-request-id': _id, ...headers } = answer['fields'];
+  const { date: _date, 'x-request-id': _id, ...headers } = answer.fields;
   const { organisation, repository } = PLACES[place];
   const names = [`${organisation}/${repository}`, repository, organisation, ...Object.values(ids)];
   const text = JSON.stringify([answer.status, headers, answer.text]);

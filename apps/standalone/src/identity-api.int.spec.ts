@@ -3,6 +3,7 @@ import { deployMigrations } from '@berth/metadata';
 import { loadSettings, signOperatorToken } from '@berth/platform';
 import { exchange, type HttpAnswer, requestToken, startPostgres, tempFolder, type TestPostgres } from '@berth/testing';
 import { type Standalone, startStandalone } from './standalone.js';
+import { DocumentedAnswers } from './testing/documented-answers.js';
 
 jest.setTimeout(60_000);
 
@@ -17,27 +18,12 @@ interface Entity {
   organisation_quota: number | null;
   domain_id: string;
 }
-interface Schema {
-  $ref?: string;
-  type?: string | string[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  items?: Schema;
-}
-type Document = {
-  paths: Record<
-    string,
-    Record<string, { responses: Record<string, { content?: Record<string, { schema: Schema }> }> }>
-  >;
-  components: { schemas: Record<string, Schema> };
-};
 
 /** Accounts, users and projects over real HTTP, with real rows. */
 describe('the administration of identities', () => {
   const temp = tempFolder();
   let postgres: TestPostgres;
   let registry: Standalone;
-  let document: Document;
   /** `admin` is the operator, `dev` a user of the first account; `boss` administers `other`, `eve` is a user of it. */
   const tokens: Record<string, string> = {};
   const users: Record<string, Entity> = {};
@@ -60,7 +46,6 @@ describe('the administration of identities', () => {
         BERTH_REGION: REGION,
       }),
     );
-    document = (await exchange({ method: 'GET', url: url('/openapi.json') })).json<Document>();
     tokens['admin'] = await tokenOf('admin', 'admin');
     const domains = (await ask('admin', 'GET', '/v3/auth/domains')).json<{ domains: Entity[] }>();
     first = domains.domains[0]!.id;
@@ -89,38 +74,7 @@ describe('the administration of identities', () => {
       headers: { 'x-auth-token': tokens[who] ?? who, 'content-type': 'application/json', ...headers },
       ...(body !== undefined && { body: Buffer.isBuffer(body) ? body : json(body)! }),
     });
-    checkAnswer(method, path, answer);
-    return answer;
-  }
-
-  function checkAnswer(method: string, path: string, { status, text }: HttpAnswer): void {
-    const template = Object.keys(document?.paths ?? {}).find(
-      (one) => one.startsWith('/v3') && new RegExp(`^${one.replace(/\{\w+\}/g, '[^/]+')}$`).test(path.split('?')[0]!),
-    );
-    if (template === undefined) return;
-    const response = document.paths[template]![method.toLowerCase()]?.responses[status];
-    expect({ method, template, status, documented: response !== undefined }).toMatchObject({ documented: true });
-    const schema = response!.content?.['application/json']?.schema;
-    if (schema) expect(troublesOf(schema, JSON.parse(text))).toEqual([]);
-    else expect(text).toBe('');
-  }
-
-  /** What of a value is not as the schema says: types, and of objects with properties which are there. */
-  function troublesOf(schema: Schema, value: unknown, at = '$'): string[] {
-    if (schema.$ref) return troublesOf(document.components.schemas[schema.$ref.split('/').at(-1)!]!, value, at);
-    const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-    const types = [schema.type ?? type].flat().map((one) => (one === 'integer' ? 'number' : one));
-    if (!types.includes(type)) return [`${at} is ${type}`];
-    if (Array.isArray(value)) return value.flatMap((one, n) => troublesOf(schema.items ?? {}, one, `${at}[${n}]`));
-    if (type !== 'object' || !schema.properties) return [];
-    const { properties, required = [] } = schema;
-    const fields = value as Record<string, unknown>;
-    return [
-      ...required.filter((key) => !(key in fields)).map((key) => `${at}.${key} is missing`),
-      ...Object.keys(fields).flatMap((key) =>
-        properties[key] ? troublesOf(properties[key], fields[key], `${at}.${key}`) : [`${at}.${key} is unknown`],
-      ),
-    ];
+    return (await DocumentedAnswers.at(registry.address)).hold(method, path, answer);
   }
 
   async function logIn(account: string, name: string, password = PASSWORD): Promise<HttpAnswer> {

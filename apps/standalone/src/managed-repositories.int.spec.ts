@@ -1,4 +1,5 @@
 import { anImage, anIndex, eventually, exchange, type HttpAnswer, randomBlob } from '@berth/testing';
+import { DocumentedAnswers } from './testing/documented-answers.js';
 import { ADMIN, startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
 
 jest.setTimeout(60_000);
@@ -43,13 +44,15 @@ describe('repositories of the management API', () => {
     return answer.expect(201).header('x-subject-token')!;
   }
 
-  const ask = (user: User, method: string, path: string, body?: unknown): Promise<HttpAnswer> =>
-    exchange({
+  async function ask(user: User, method: string, path: string, body?: unknown): Promise<HttpAnswer> {
+    const answer = await exchange({
       method,
       url: url(path),
       headers: { 'x-auth-token': tokens[user]!, 'content-type': 'application/json' },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
+    return (await DocumentedAnswers.at(url(''))).hold(method, path, answer);
+  }
   const codeOf = (answer: HttpAnswer): string =>
     answer.json<{ error_code: string }>().error_code.replace('SVCSTG.SWR.', '');
   const refusal = async (user: User, method: string, path: string, body?: unknown): Promise<[number, string]> => {

@@ -13,6 +13,7 @@ import {
   type TestPostgres,
 } from '@berth/testing';
 import { type Standalone, startStandalone } from './standalone.js';
+import { DocumentedAnswers } from './testing/documented-answers.js';
 
 jest.setTimeout(60_000);
 
@@ -91,17 +92,19 @@ describe('the management API', () => {
     return exchange({ method: 'POST', url: url('/v3/auth/tokens'), body: json({ auth: { identity, scope } }) });
   }
 
-  const ask = (user: string, method: string, path: string, body?: unknown): Promise<HttpAnswer> =>
-    exchange({
+  async function ask(user: string, method: string, path: string, body?: unknown): Promise<HttpAnswer> {
+    const answer = await exchange({
       method,
       url: url(path),
       headers: { 'x-auth-token': tokens[user]!, 'content-type': 'application/json' },
       ...(body !== undefined && { body: json(body) }),
     });
+    return (await DocumentedAnswers.at(registry.address)).hold(method, path, answer);
+  }
   const codeOf = (answer: HttpAnswer): string => answer.json<{ error_code: string }>().error_code;
 
   /** As an SDK signs. */
-  function signed(
+  async function signed(
     key: Credential,
     method: string,
     path: string,
@@ -116,12 +119,13 @@ describe('the management API', () => {
     const [stringToSign] = stringsToSign({ method, target: path, headers, bodySha256 }, names);
     const signature = signString(key.secret, stringToSign!);
     const authorization = `SDK-HMAC-SHA256 Access=${key.access}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
-    return exchange({
+    const answer = await exchange({
       method,
       url: url(path),
       headers: { ...headers, authorization },
       ...(sent !== undefined && { body: json(sent) }),
     });
+    return (await DocumentedAnswers.at(registry.address)).hold(method, path, answer);
   }
   async function aKeyOf(user: string): Promise<Credential> {
     const answer = await ask(user, 'POST', '/v3.0/OS-CREDENTIAL/credentials', { credential: { description: 'CI' } });
@@ -169,8 +173,7 @@ describe('the management API', () => {
       ] as const) {
         (await logIn(account, user, PASSWORD, scope)).expect(400);
       }
-      const projects = (await ask('dev', 'GET', '/v3/projects?name=%00')).expect(200);
-      expect(projects.json()).toMatchObject({ projects: [] });
+      (await ask('dev', 'GET', '/v3/projects?name=%00')).expect(400);
     });
 
     it.each(['', '{', '[]', 'null', '{"auth":{}}', '{"auth":{"identity":{"methods":["token"]}}}'])(

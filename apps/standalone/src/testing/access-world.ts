@@ -1,6 +1,7 @@
 import { createHash, randomBytes, scryptSync } from 'node:crypto';
 import { parseWireId, signString, stringsToSign, wireId } from '@berth/swr';
 import { anImage, basic, exchange, type HttpAnswer, RegistryClient } from '@berth/testing';
+import { DocumentedAnswers } from './documented-answers.js';
 import { ManagementClient } from './management-client.js';
 import { ADMIN, startWholeRegistry, type WholeRegistry } from './whole-registry.js';
 
@@ -102,12 +103,13 @@ export class AccessWorld {
     return this.whole.registry.address;
   }
 
-  /** By the credentials that the role got when the world began. */
-  ask(role: string, way: Way, { method, path, headers = {}, body }: AskedRequest): Promise<HttpAnswer> {
+  /** By the credentials that the role got when the world began. The answer is held against the OpenAPI document. */
+  async ask(role: string, way: Way, { method, path, headers = {}, body }: AskedRequest): Promise<HttpAnswer> {
     const bytes = bytesOf(body);
     const url = this.address + path;
     const own = way === 'signature' ? this.signed(role, method, path, bytes) : this.headers.get(role)![way];
-    return exchange({ method, url, headers: { ...own, ...headers }, ...(bytes && { body: bytes }) });
+    const answer = await exchange({ method, url, headers: { ...own, ...headers }, ...(bytes && { body: bytes }) });
+    return (await DocumentedAnswers.at(this.address)).hold(method, path, answer);
   }
 
   /** The bearer token of a role; undefined where it could not have one. */

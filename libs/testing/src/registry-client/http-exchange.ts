@@ -16,7 +16,8 @@ export class HttpAnswer {
   constructor(
     readonly request: string,
     readonly status: number,
-    private readonly fields: Record<string, string | string[] | undefined>,
+    /** The headers, by name in lower case. */
+    readonly fields: Record<string, string | string[] | undefined>,
     readonly bytes: Buffer,
   ) {}
 
