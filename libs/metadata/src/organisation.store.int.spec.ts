@@ -39,12 +39,19 @@ describe(OrganisationStore.name, () => {
     expect(await organisations()).toHaveLength(1);
   });
 
-  it('lets the first administrator stand for everybody where nobody is named', async () => {
-    await anAccount('zero', null, false);
-    const first = await anAccount('one', null);
+  it('lets the first administrator of the first account stand for everybody where nobody is named', async () => {
+    const { accountId } = await anAccount('one', null, false);
     await anAccount('two', null);
+    const administrator = (name: string, disabledAt: Date | null) =>
+      test.database.prisma.user.create({
+        data: { accountId, name, passwordHash: '-', isAdministrator: true, disabledAt },
+      });
+    expect(await store.ensure('acme', null)).toBe('creator-unknown');
+    await administrator('gone', new Date());
+    const first = await administrator('first', null);
+    await administrator('second', null);
     await store.ensure('acme', null);
-    expect(await organisations()).toMatchObject([{ account_id: first.accountId, creator_id: first.userId }]);
+    expect(await organisations()).toMatchObject([{ account_id: accountId, creator_id: first.id }]);
   });
 
   it('makes none for a user that does not exist', async () => {

@@ -30,10 +30,13 @@ const SHOW = {
   name: 'organisation-show',
   text: `SELECT ${COLUMNS} FROM manage.organisation o JOIN auth."user" u ON u.id = o.creator_id WHERE o.name = $1`,
 };
+/** The user that is named; without one the first administrator of the first account. */
 const CREATOR = {
   name: 'organisation-creator',
-  text: `SELECT id, account_id FROM auth."user" WHERE CASE WHEN $1::uuid IS NULL THEN is_administrator ELSE id = $1 END
-         ORDER BY created_at LIMIT 1`,
+  text: `SELECT id, account_id FROM auth."user" WHERE id = coalesce($1::uuid,
+           (SELECT id FROM auth."user" WHERE is_administrator AND disabled_at IS NULL
+              AND account_id = (SELECT id FROM auth.account ORDER BY created_at LIMIT 1)
+            ORDER BY created_at, id LIMIT 1))`,
 };
 const LOCK_ACCOUNT = {
   name: 'organisation-lock-account',
@@ -68,7 +71,7 @@ export class OrganisationStore {
   /**
    * Makes an organisation for the creator's account, where the name is free and the account's quota allows. The account's
    * row is locked meanwhile, so that two cannot pass the quota together. Without a creator (open mode) the first
-   * administrator stands for everybody.
+   * administrator of the first account stands for everybody.
    */
   async create(name: string, creatorId: string | null): Promise<CreateOrganisationOutcome> {
     return this.database.transaction(async (rows) => {

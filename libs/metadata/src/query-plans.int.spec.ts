@@ -298,6 +298,7 @@ describe('the statements of the stores', () => {
       'an organisation': async () => {
         await organisations.find('org5');
         await organisations.ensure(`fresh${n++}`, userId);
+        await organisations.ensure(`fresh${n++}`, null);
         await organisations.show('org5');
         await organisations.list({ userId, accountId, isAdministrator: true }, { withRepositories: true, limit: 100 });
         await organisations.create(`empty${n}`, userId);
