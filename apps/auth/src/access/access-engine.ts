@@ -1,16 +1,17 @@
 import type { AccessLevel } from '@berth/contracts';
-import type { AccessFacts, StoredUser } from '@berth/metadata';
+import type { AccessFacts } from '@berth/metadata';
 
 /** Who asks. */
 export type Principal =
   { kind: 'anonymous' } | { kind: 'user'; id: string; accountId: string; isAdministrator: boolean };
 
-export const principalOf = ({ id, accountId, isAdministrator }: StoredUser): Principal => ({
-  kind: 'user',
-  id,
-  accountId,
-  isAdministrator,
-});
+/** A user, as whichever store has it. */
+type User = { accountId: string; isAdministrator: boolean } & ({ id: string } | { userId: string });
+
+export function principalOf(user: User): Principal {
+  const { accountId, isAdministrator } = user;
+  return { kind: 'user', id: 'id' in user ? user.id : user.userId, accountId, isAdministrator };
+}
 
 export type RepositoryAction = 'pull' | 'push' | 'delete';
 

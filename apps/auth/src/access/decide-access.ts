@@ -5,7 +5,7 @@ import { claimsOperator, isOperatorToken, Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { AccessKeys } from '../access-key/access-keys.js';
 import { IamTokens } from '../iam/iam-tokens.js';
-import { accessLevels, type Principal } from './access-engine.js';
+import { accessLevels, principalOf } from './access-engine.js';
 
 /**
  * What the management API asks before it does anything: who somebody is now, and what they may do with what a path names.
@@ -63,11 +63,4 @@ export class DecideAccess {
 const everythingThatIsThere = ({ organisation, repository }: AccessFacts) => ({
   organisation: (organisation ? 7 : 0) as AccessLevel,
   repository: (repository ? 7 : 0) as AccessLevel,
-});
-
-const principalOf = ({ userId: id, accountId, isAdministrator }: UserOfAccount): Principal => ({
-  kind: 'user',
-  id,
-  accountId,
-  isAdministrator,
 });

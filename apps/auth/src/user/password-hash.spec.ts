@@ -1,6 +1,9 @@
 import { scryptSync } from 'node:crypto';
 import { hashPassword, verifyPassword } from './password-hash.js';
 
+// A hash costs a tenth of a second of a processor on purpose, and there may be little of one.
+jest.setTimeout(60_000);
+
 describe(hashPassword, () => {
   it('gives a PHC string with the parameters, a salt of 16 bytes and a key of 32', async () => {
     const hash = await hashPassword('correct horse');
