@@ -236,7 +236,10 @@ describe.each([
       account.id,
     );
     await becomes('200', repository, token);
-    await sql(`UPDATE manage.repository_share SET deadline = now() WHERE account_id = $1::uuid`, account.id);
+    await sql(
+      `UPDATE manage.repository_share SET deadline = now() - interval '1 day' WHERE account_id = $1::uuid`,
+      account.id,
+    );
     await becomes('403', repository, token);
     await sql(
       `INSERT INTO manage.repository_permission (repository_id, user_id, auth) SELECT id, $2::uuid, 1 ${ofIt}`,
