@@ -212,12 +212,10 @@ describe(AuthModule, () => {
       const digest = digestOf(Buffer.from('layer'));
       beforeAll(async () => {
         const { userId } = await bus.request(AUTHENTICATE, CREDENTIALS);
-        const { organisationId } = (await new OrganisationStore(auth.database).ensure('library', userId)) as {
-          organisationId: string;
-        };
+        await new OrganisationStore(auth.database).ensure('library', userId);
         const repositories = new RepositoryStore(auth.database);
         for (const name of ['alpine', 'busybox', 'library/a/b']) {
-          await repositories.create(parseRepositoryName(name), organisationId, name === 'busybox');
+          await repositories.create(parseRepositoryName(name), { isPublic: name === 'busybox' });
         }
         await auth.database.prisma.blob.create({
           data: {

@@ -21,8 +21,10 @@ import { UserController } from './iam/user.controller.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { AcceleratorRoutes } from './management/accelerator.routes.js';
+import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
+import { OfficialImageRoutes } from './management/official-image.routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
 import { RepositoryListRoutes } from './management/repository-list.routes.js';
@@ -53,6 +55,7 @@ import { ObjectReader } from './transfer/object-reader.js';
 @Module({
   controllers: [
     CredentialController,
+    DockyardController,
     DomainController,
     HealthController,
     IamController,
@@ -82,6 +85,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     ManifestCache,
     ManifestRoutes,
     ObjectReader,
+    OfficialImageRoutes,
     OrganisationAccessRoutes,
     OrganisationRoutes,
     PublicUrl,

@@ -3,11 +3,13 @@ import {
   OrganisationPermissionStore,
   OrganisationStore,
   OverviewStore,
+  PublicRepositoryListStore,
   QuotaStore,
   RepositoryListStore,
   RepositoryPermissionStore,
   RepositoryShareStore,
   RepositoryStore,
+  SharedRepositoryListStore,
   TagListStore,
 } from '@berth/metadata';
 import { Settings } from '@berth/platform';
@@ -31,10 +33,12 @@ const STORES = [
   OrganisationPermissionStore,
   OrganisationStore,
   OverviewStore,
+  PublicRepositoryListStore,
   QuotaStore,
   RepositoryListStore,
   RepositoryPermissionStore,
   RepositoryShareStore,
+  SharedRepositoryListStore,
   TagListStore,
 ].map((store) => ({
   provide: store,

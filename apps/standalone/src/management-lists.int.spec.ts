@@ -44,6 +44,7 @@ describe('lists of the management API', () => {
         size: row!['size'],
         is_public: false,
         num_images: 2,
+        num_download: 0,
         url: '',
         path: `${host}/team/app`,
         internal_path: `${host}/team/app`,

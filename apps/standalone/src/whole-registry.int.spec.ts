@@ -157,9 +157,8 @@ describe(startStandalone, () => {
       await admin.push('team/private', image, 'v1');
       (await anonymous.getManifest('team/private', 'v1')).expect(401);
       const path = parseRepositoryName('team/public');
-      const organisation = await new OrganisationStore(registry.host.database!).ensure('team', null);
-      const { organisationId } = organisation as { organisationId: string };
-      await new RepositoryStore(registry.host.database!).create(path, organisationId, true);
+      await new OrganisationStore(registry.host.database!).ensure('team', null);
+      await new RepositoryStore(registry.host.database!).create(path, { isPublic: true });
       await admin.push('team/public', image, 'v1');
       await anonymous.pullAndCompare('team/public', 'v1', image);
       (await anonymous.postUpload('team/public')).expect(401);

@@ -116,6 +116,13 @@ export {
   type RepositoryPermissionsV1,
 } from './manage/list-repository-permissions.v1.js';
 export { LIST_SHARES, ListSharesV1, MAX_SHARES_PER_PAGE, type ShareV1 } from './manage/list-shares.v1.js';
+export { LIST_PUBLIC_REPOSITORIES, ListPublicRepositoriesV1 } from './manage/list-public-repositories.v1.js';
+export {
+  LIST_SHARED_REPOSITORIES,
+  ListSharedRepositoriesV1,
+  type SharedRepositoryViewPageV1,
+  type SharedRepositoryViewV1,
+} from './manage/list-shared-repositories.v1.js';
 export {
   LIST_REPOSITORIES,
   ListRepositoriesV1,

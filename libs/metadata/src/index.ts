@@ -60,13 +60,16 @@ export {
   type LinkedBlob,
 } from './repository-blob.store.js';
 export { ReadableRepositoryStore, type ReadingUser } from './readable-repository.store.js';
+export { type PublicRepositoryListQuery, PublicRepositoryListStore } from './public-repository-list.store.js';
+export { type RepositoryPage, type RepositoryRow } from './repository-details.js';
+export { RepositoryListStore, type RepositoryListQuery, type RepositoryOrder } from './repository-list.store.js';
 export {
-  RepositoryListStore,
-  type RepositoryListQuery,
-  type RepositoryOrder,
-  type RepositoryPage,
-  type RepositoryRow,
-} from './repository-list.store.js';
+  type SharedRepositoryListQuery,
+  SharedRepositoryListStore,
+  type SharedRepositoryOrder,
+  type SharedRepositoryPage,
+  type SharedRepositoryRow,
+} from './shared-repository-list.store.js';
 export {
   type ManifestEvent,
   type RemoveRepositoryOutcome,
@@ -75,7 +78,7 @@ export {
 } from './repository-removal.store.js';
 export {
   type CreateRepositoryOutcome,
-  type EnsureRepositoryOutcome,
+  type NewRepository,
   type RepositoryAttributes,
   type RepositoryOwner,
   RepositoryStore,

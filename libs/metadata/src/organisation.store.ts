@@ -17,6 +17,14 @@ export interface VisibleOrganisation extends OrganisationRow {
   auth: 7 | 3 | 1 | 0;
 }
 
+/** How much there is of an organisation. */
+export interface OrganisationCounts {
+  id: string;
+  /** With a permission in it. */
+  users: number;
+  tags: number;
+}
+
 /** Whose list it is. */
 export interface Viewer {
   userId: string;
@@ -61,6 +69,12 @@ const LIST = {
          JOIN auth."user" u ON u.id = o.creator_id
          LEFT JOIN manage.organisation_permission op ON op.organisation_id = o.id AND op.user_id = $1
          ORDER BY o.name COLLATE "C" LIMIT $6`,
+};
+const COUNTS = {
+  name: 'organisation-counts',
+  text: `SELECT o.id, (SELECT count(*)::int FROM manage.organisation_permission p WHERE p.organisation_id = o.id) AS users,
+      (SELECT coalesce(sum(s.tag_count), 0)::int FROM registry.organisation_statistics s WHERE s.organisation_id = o.id) AS tags
+    FROM unnest($1::bigint[]) AS o(id)`,
 };
 const NO_QUOTA = 2_147_483_647;
 
@@ -136,5 +150,11 @@ export class OrganisationStore {
       options.name ?? null,
       options.limit,
     ]);
+  }
+
+  /** By the ids of the organisations. */
+  async counts(ids: string[]): Promise<Map<string, OrganisationCounts>> {
+    const rows = await this.database.rows<OrganisationCounts>(COUNTS, [ids]);
+    return new Map(rows.map((row) => [row.id, row]));
   }
 }

@@ -24,7 +24,7 @@ describe.each([OrganisationPermissionStore, RepositoryPermissionStore])('$name',
     id = (made as { organisationId: string }).organisationId;
     if (Store === RepositoryPermissionStore) {
       const path = parseRepositoryName('acme/app');
-      await new RepositoryStore(on.test.database).create(path, id, false);
+      await new RepositoryStore(on.test.database).create(path, { isPublic: false });
       id = await on.registry.repositoryId(path);
     }
   });

@@ -9,16 +9,21 @@ import { Database } from './database.js';
 import { GarbageStore } from './garbage.store.js';
 import { LoginFailureStore } from './login-failure.store.js';
 import { ManifestStore } from './manifest.store.js';
-import { OrganisationStore } from './organisation.store.js';
+import { OrganisationStore, type Viewer } from './organisation.store.js';
 import { OutboxStore } from './outbox.store.js';
+import { OverviewStore } from './overview.store.js';
 import { OrganisationPermissionStore, RepositoryPermissionStore } from './permission.store.js';
+import { PublicRepositoryListStore } from './public-repository-list.store.js';
 import { QuotaStore } from './quota.store.js';
 import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
 import { ProjectStore } from './project.store.js';
+import { RepositoryListStore } from './repository-list.store.js';
 import { RepositoryRemovalStore } from './repository-removal.store.js';
 import { RepositoryShareStore } from './repository-share.store.js';
 import { RepositoryStore } from './repository.store.js';
+import { SharedRepositoryListStore } from './shared-repository-list.store.js';
+import { TagListStore } from './tag-list.store.js';
 import { TagStore } from './tag.store.js';
 import {
   blobEntry,
@@ -39,6 +44,8 @@ const REFERRERS = 100_000;
 const SUBJECT = `sha256:${'5'.repeat(64)}` as Digest;
 /** PostgreSQL may change from plans for the values at hand to one for all values at the sixth execution. */
 const EXECUTIONS = 7;
+/** For what runs many of them. */
+const PATIENCE_MS = 120_000;
 
 /** PostgreSQL logs the plan of everything that a session runs, what triggers and foreign keys run included. */
 const EXPLAINED =
@@ -54,6 +61,8 @@ const EXPLAINED =
   );
 
 const SEED = [
+  // Its rows end with their transaction: once it is vacuumed, to read all of it is the cheapest plan.
+  `ALTER TABLE registry.statistics_change SET (autovacuum_enabled = false)`,
   `INSERT INTO auth.account (id, name) SELECT gen_random_uuid(), 'account' || n FROM generate_series(1, ${REPOSITORIES}) n`,
   `INSERT INTO auth."user" (id, account_id, name, password_hash) SELECT gen_random_uuid(), id, 'user', '-' FROM auth.account`,
   `INSERT INTO auth.project (id, account_id, name) SELECT gen_random_uuid(), id, 'region' FROM auth.account`,
@@ -67,6 +76,13 @@ const SEED = [
   `INSERT INTO manage.organisation (name, account_id, creator_id)
    SELECT 'org' || row_number() OVER (), account_id, id FROM auth."user"`,
   `INSERT INTO registry.repository (organisation_id, path) SELECT id, name || '/app' FROM manage.organisation`,
+  // One account has more than one of each.
+  `INSERT INTO manage.organisation (name, account_id, creator_id)
+   SELECT o.name || 'more' || n, o.account_id, o.creator_id FROM manage.organisation o, generate_series(1, 3) n WHERE o.name = 'org9'`,
+  `INSERT INTO registry.repository (organisation_id, path)
+   SELECT id, name || '/app' || n FROM manage.organisation, generate_series(1, 2) n WHERE name LIKE 'org9more%'`,
+  `INSERT INTO registry.repository (organisation_id, path)
+   SELECT id, name || '/many' || n FROM manage.organisation, generate_series(1, ${ROWS}) n WHERE name = 'org99'`,
   `INSERT INTO manage.organisation_permission (organisation_id, user_id, auth)
    SELECT id, creator_id, 7 FROM manage.organisation`,
   `INSERT INTO manage.repository_permission (repository_id, user_id, auth)
@@ -138,7 +154,7 @@ describe('the statements of the stores', () => {
     for (const sql of SEED) await test.rows(sql);
     database = new Database({ url: test.url + EXPLAINED, poolSize: 1, applicationName: 'explained' });
     registry = new RegistryFixture(test, database);
-  }, 60_000);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await database?.close();
     await test?.close();
@@ -262,11 +278,10 @@ describe('the statements of the stores', () => {
       },
       'a repository': async () => {
         await repositories.exists(repository);
-        await repositories.create(repository, '1', true);
+        await repositories.create(repository, { isPublic: true });
         await repositories.findOwner(repository);
         const limited = new RepositoryStore(database, 5);
-        const organisationId = (await organisations.find('org77'))!;
-        await limited.create(parseRepositoryName(`org77/limited${n++}`), organisationId, false);
+        await limited.create(parseRepositoryName(`org77/limited${n++}`), { isPublic: false, creatorId: userId });
       },
       'a push under a quota of tags': async () => {
         const limited = new ManifestStore(database, 50);
@@ -275,7 +290,7 @@ describe('the statements of the stores', () => {
       },
       'a repository, from its making to its deletion': async () => {
         const path = parseRepositoryName(`org77/fresh${n++}`);
-        await repositories.createNew(path, { isPublic: false, category: 'other', description: '' });
+        await repositories.create(path, { isPublic: false, creatorId: userId });
         await repositories.update(path, { description: 'described' });
         await repositories.countPulls([path, other].map((each) => ({ repository: each, pulls: 1 })));
         const blobs = await registry.blobsOf(path, 3);
@@ -434,4 +449,98 @@ describe('the statements of the stores', () => {
       expect({ what, plans: await readingWholeTables(call) }).toEqual({ what, plans: [] });
     }
   }, 60_000);
+
+  describe('of lists', () => {
+    const viewerOf = async (organisation: string): Promise<Viewer> => {
+      const [user] = await test.rows<{ userId: string; accountId: string }>(
+        'SELECT creator_id AS "userId", account_id AS "accountId" FROM manage.organisation WHERE name = $1',
+        [organisation],
+      );
+      return { ...user!, isAdministrator: false };
+    };
+    const FILTERS = [
+      {},
+      { organisation: 'rg9' },
+      { name: 'app' },
+      { name: 'app', organisation: 'org9', category: 'other' },
+      { category: 'linux' },
+      { isPublic: false },
+    ];
+    const page = { descending: true, offset: 0, limit: 10, tags: 100 };
+    const ORDERS = ['updatedAt', 'name', 'path', 'tagCount', 'isPublic'] as const;
+
+    it.each([
+      ['one organisation', 'org8', false],
+      ['several organisations', 'org9', false],
+      ['a whole account', 'org9', true],
+    ])(
+      'of %s are served by indexes, in each order and with each filter',
+      async (_scope, organisation, isAdministrator) => {
+        const store = new RepositoryListStore(database);
+        const viewer = { ...(await viewerOf(organisation)), isAdministrator };
+        expect((await store.list({ viewer, order: 'name', ...page })).total).toBe(organisation === 'org9' ? 7 : 1);
+        for (const order of ORDERS)
+          for (const filter of FILTERS)
+            expect(await readingWholeTables(() => store.list({ viewer, order, ...filter, ...page }))).toEqual([]);
+      },
+      PATIENCE_MS,
+    );
+
+    it.each(['byAccount', 'withAccount'] as const)(
+      'of what is shared %s are served by indexes',
+      async (shared) => {
+        const store = new SharedRepositoryListStore(database);
+        const viewer = await viewerOf('org9');
+        const filters = [
+          {},
+          { name: 'app', organisation: 'org9', category: 'other' },
+          { accountName: 'account9' },
+          { isValid: true },
+        ];
+        const found = await store.list({ viewer, shared, order: 'accountName', ...page });
+        expect(found.total).toBe(7);
+        for (const isAdministrator of shared === 'byAccount' ? [true, false] : [false])
+          for (const order of [...ORDERS, 'accountName'] as const)
+            for (const filter of filters) {
+              const query = { viewer: { ...viewer, isAdministrator }, shared, order, ...filter, ...page };
+              expect(await readingWholeTables(() => store.list(query))).toEqual([]);
+            }
+      },
+      PATIENCE_MS,
+    );
+
+    it(
+      'of tags, of what is public, and of sums are served by indexes',
+      async () => {
+        const repository = parseRepositoryName('org78/app');
+        const [{ name }] = (await test.rows<{ name: Tag }>(
+          `SELECT t.name FROM registry.tag t JOIN registry.repository r ON r.id = t.repository_id WHERE r.path = $1 LIMIT 1`,
+          [repository],
+        )) as [{ name: Tag }];
+        const tags = new TagListStore(database);
+        for (const order of ['updatedAt', 'name'] as const)
+          for (const descending of [true, false])
+            for (const filter of [{}, { name: 'tag1' }])
+              for (const offset of [0, 6]) {
+                const query = { repository, order, descending, offset, limit: 5, ...filter };
+                expect(await readingWholeTables(() => tags.list(query))).toEqual([]);
+              }
+        const publicRepositories = new PublicRepositoryListStore(database);
+        const organisations = new OrganisationStore(database);
+        const { accountId } = await viewerOf('org9');
+        const ids = (await test.rows<{ id: string }>(`SELECT id FROM manage.organisation LIMIT 3`)).map(({ id }) => id);
+        for (const call of [
+          () => tags.find(repository, name),
+          () => new RepositoryListStore(database).find(repository, 0),
+          () => publicRepositories.list({ organisation: 'org9more1', offset: 0, limit: 10 }),
+          () => publicRepositories.list({ organisation: 'org9more1', name: 'app', offset: 0, limit: 10 }),
+          () => new OverviewStore(database).show(accountId),
+          () => organisations.counts(ids),
+        ]) {
+          expect(await readingWholeTables(call)).toEqual([]);
+        }
+      },
+      PATIENCE_MS,
+    );
+  });
 });

@@ -1,10 +1,6 @@
 import type { Viewer } from './organisation.store.js';
-import {
-  type RepositoryListQuery,
-  RepositoryListStore,
-  type RepositoryOrder,
-  type RepositoryRow,
-} from './repository-list.store.js';
+import type { RepositoryRow } from './repository-details.js';
+import { type RepositoryListQuery, RepositoryListStore, type RepositoryOrder } from './repository-list.store.js';
 import { onDatabase } from './testing/registry-fixture.js';
 
 const on = onDatabase();

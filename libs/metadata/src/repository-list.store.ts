@@ -1,6 +1,7 @@
 import type { Database } from './database.js';
 import { containing } from './like-pattern.js';
 import type { Viewer } from './organisation.store.js';
+import { repositoryDetails, type RepositoryPage, type RepositoryRow } from './repository-details.js';
 
 /** What a list may be ordered by. `path` is by organisation, then by name. */
 export type RepositoryOrder = 'updatedAt' | 'name' | 'path' | 'tagCount' | 'isPublic';
@@ -20,36 +21,6 @@ export interface RepositoryListQuery {
   /** How many of a repository's tags are given, those first that changed last. */
   tags: number;
 }
-
-/** A repository as lists show it. */
-export interface RepositoryRow {
-  id: string;
-  organisation: string;
-  organisationId: string;
-  /** The path without the organisation. */
-  name: string;
-  accountId: string;
-  accountName: string;
-  isPublic: boolean;
-  category: string;
-  description: string;
-  createdAt: Date;
-  updatedAt: Date;
-  /** Bytes of its linked blobs and its manifests, each once. */
-  size: number;
-  tagCount: number;
-  tags: string[];
-}
-
-export interface RepositoryPage {
-  /** Of all that match, not of the page. */
-  total: number;
-  /** Fewer than asked for where a message should not hold more: the next page begins behind them. */
-  repositories: RepositoryRow[];
-}
-
-/** About as much as one message between services should hold. */
-const PAGE_BYTES = 768 * 1024;
 
 const KEYS = {
   updatedAt: { column: 's.updated_at', of: 'statistics' },
@@ -85,25 +56,6 @@ const COUNT_OF_ORGANISATIONS = {
   text: `SELECT coalesce(sum(repository_count), 0)::int AS total FROM registry.organisation_statistics
          WHERE organisation_id = ANY($1::bigint[])`,
 };
-/**
- * The rows of a page in full, in its order, as many as $3 bytes hold (and one at least). $1 ids, $2 tags of each. Escaped as
- * JSON a character of a description takes six bytes at most; all else of a row is within 600.
- */
-const DETAILS = {
-  name: 'repository-list-details',
-  text: `SELECT r.id, o.name AS organisation, o.id AS "organisationId", r.name, a.id AS "accountId", a.name AS "accountName",
-      r.is_public AS "isPublic", r.category, r.description, r.created_at AS "createdAt", page.updated_at AS "updatedAt",
-      page.size, page.tag_count AS "tagCount",
-      ARRAY(SELECT t.name FROM registry.tag t WHERE t.repository_id = r.id
-            ORDER BY t.updated_at DESC, t.name DESC LIMIT $2) AS tags
-    FROM (SELECT s.*, page.place, sum(600 + 6 * octet_length(r.description) + 130 * least(s.tag_count, $2))
-            OVER (ORDER BY page.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-          FROM unnest($1::bigint[]) WITH ORDINALITY AS page(id, place)
-          JOIN registry.repository r ON r.id = page.id JOIN registry.repository_statistics s ON s.repository_id = r.id) AS page
-    JOIN registry.repository r ON r.id = page.repository_id
-    JOIN manage.organisation o ON o.id = r.organisation_id JOIN auth.account a ON a.id = r.account_id
-    WHERE page.before IS NULL OR page.before < $3 ORDER BY page.place`,
-};
 const FIND_ID = {
   name: 'repository-list-find-id',
   text: `SELECT id FROM registry.repository WHERE path = $1`,
@@ -135,13 +87,13 @@ export class RepositoryListStore {
       offset: fromEnd ? rest - limit : query.offset,
       limit,
     });
-    return { total, repositories: await this.details(fromEnd ? ids.reverse() : ids, query.tags) };
+    return { total, repositories: await repositoryDetails(this.database, fromEnd ? ids.reverse() : ids, query.tags) };
   }
 
   /** Null where there is no repository of this path. */
   async find(path: string, tags: number): Promise<RepositoryRow | null> {
     const ids = await this.database.rows<{ id: string }>(FIND_ID, [path]);
-    const [found] = await this.details(idsOf(ids), tags);
+    const [found] = await repositoryDetails(this.database, idsOf(ids), tags);
     return found ?? null;
   }
 
@@ -207,15 +159,6 @@ export class RepositoryListStore {
       ? `${inner[0]} OFFSET $${offsetAt} LIMIT $${limitAt}`
       : `SELECT id, key FROM (${inner.join(' UNION ALL ')}) AS merged ${order} OFFSET $${offsetAt} LIMIT $${limitAt}`;
     return idsOf(await this.database.rows<{ id: string }>({ text }, values));
-  }
-
-  private async details(ids: string[], tags: number): Promise<RepositoryRow[]> {
-    const rows = await this.database.rows<Omit<RepositoryRow, 'size'> & { size: string }>(DETAILS, [
-      ids,
-      tags,
-      PAGE_BYTES,
-    ]);
-    return rows.map((row) => ({ ...row, size: Number(row.size) }));
   }
 }
 

@@ -24,9 +24,9 @@ describe(RepositoryStore, () => {
       [path],
     );
 
-  describe('createNew', () => {
+  describe('create', () => {
     it('makes a repository with what is said about it', async () => {
-      expect(await store.createNew(named('new'), ATTRIBUTES)).toBe('created');
+      expect(await store.create(named('new'), ATTRIBUTES)).toBe('created');
       expect(await row(named('new'))).toEqual({
         is_public: true,
         category: 'linux',
@@ -34,19 +34,33 @@ describe(RepositoryStore, () => {
       });
     });
 
+    it('notes who made it, until that user is gone', async () => {
+      const { prisma } = on.test.database;
+      const { id: accountId } = await prisma.account.findFirstOrThrow();
+      const { id } = await prisma.user.create({ data: { accountId, name: 'maker', passwordHash: '-' } });
+      const creatorOf = async (name: string) =>
+        (await prisma.repository.findUniqueOrThrow({ where: { path: named(name) } })).creatorId;
+      expect(await store.create(named('made'), { isPublic: false, creatorId: id })).toBe('created');
+      expect(await creatorOf('made')).toBe(id);
+      await prisma.user.delete({ where: { id } });
+      expect(await creatorOf('made')).toBeNull();
+      expect(await store.create(named('late'), { isPublic: false, creatorId: id })).toBe('created');
+      expect(await creatorOf('late')).toBeNull();
+    });
+
     it('leaves one that is there as it is', async () => {
-      expect(await store.createNew(named('there'), ATTRIBUTES)).toBe('exists');
+      expect(await store.create(named('there'), ATTRIBUTES)).toBe('exists');
       expect(await row(named('there'))).toMatchObject({ is_public: false, category: 'other' });
     });
 
     it('finds no organisation that is not there, or that goes in this moment', async () => {
-      expect(await store.createNew('nobody/app' as RepositoryName, ATTRIBUTES)).toBe('organisation-unknown');
+      expect(await store.create('nobody/app' as RepositoryName, ATTRIBUTES)).toBe('organisation-unknown');
       const { database } = on.test;
       await new OrganisationStore(database).create('short', null);
       const end = await on.test.session();
       await end.rows('BEGIN');
       await end.rows(`DELETE FROM manage.organisation WHERE name = 'short'`);
-      const made = store.createNew('short/app' as RepositoryName, ATTRIBUTES);
+      const made = store.create('short/app' as RepositoryName, ATTRIBUTES);
       await on.test.untilWaiting(1);
       await end.rows('COMMIT');
       expect(await made).toBe('organisation-unknown');
@@ -55,12 +69,12 @@ describe(RepositoryStore, () => {
     it('of several at once is one, and says so to the others, also while it is deleted', async () => {
       const removal = new RepositoryRemovalStore(on.test.database, { pullWindowSeconds: 1 });
       for (let round = 0; round < 5; round++) {
-        const creations = Array.from({ length: AT_ONCE }, () => store.createNew(named('raced'), ATTRIBUTES));
+        const creations = Array.from({ length: AT_ONCE }, () => store.create(named('raced'), ATTRIBUTES));
         const outcomes = await Promise.all(creations);
         expect(outcomes.sort()).toEqual(['created', ...Array.from({ length: AT_ONCE - 1 }, () => 'exists')]);
         const both = await Promise.all([
           removal.remove(named('raced'), () => EVENT),
-          ...Array.from({ length: AT_ONCE }, () => store.createNew(named('raced'), ATTRIBUTES)),
+          ...Array.from({ length: AT_ONCE }, () => store.create(named('raced'), ATTRIBUTES)),
         ]);
         expect(both[0]).toBe('removed');
         const again = both.filter((outcome) => outcome === 'created').length;
@@ -73,7 +87,7 @@ describe(RepositoryStore, () => {
 
   describe('update', () => {
     it('changes what is given, and nothing else', async () => {
-      await store.createNew(named('new'), ATTRIBUTES);
+      await store.create(named('new'), ATTRIBUTES);
       const before = await row(named('new'));
       for (const change of [{ isPublic: false }, { category: 'lang' }, { description: '' }]) {
         expect(await store.update(named('new'), change)).toBe(true);

@@ -2,14 +2,6 @@ import type { RepositoryName } from '@berth/oci';
 import { organisationOf } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 
-export type EnsureRepositoryOutcome = 'made' | 'exists' | 'quota-reached';
-
-/** A repository, and whose it is. */
-export interface RepositoryOwner {
-  id: string;
-  accountId: string;
-}
-
 /** What people say about a repository. */
 export interface RepositoryAttributes {
   isPublic: boolean;
@@ -17,20 +9,43 @@ export interface RepositoryAttributes {
   description: string;
 }
 
+/** A repository to make. */
+export interface NewRepository extends Partial<RepositoryAttributes> {
+  isPublic: boolean;
+  /** A user; where there is none any more, nobody. */
+  creatorId?: string;
+}
+
 export type CreateRepositoryOutcome = 'created' | 'exists' | 'organisation-unknown' | 'quota-reached';
+
+/** A repository, and whose it is. */
+export interface RepositoryOwner {
+  id: string;
+  accountId: string;
+}
 
 /** On whichever conflict: of two at once the second may find the path free, and the name of the catalog taken. */
 const CREATE = {
   name: 'repository-create',
-  text: `INSERT INTO registry.repository (organisation_id, path, is_public) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
-         RETURNING id`,
-};
-const CREATE_NEW = {
-  name: 'repository-create-new',
   text: `WITH organisation AS (SELECT id FROM manage.organisation WHERE name = $1 FOR KEY SHARE),
-    made AS (INSERT INTO registry.repository (organisation_id, path, is_public, category, description)
-             SELECT id, $2, $3, $4, $5 FROM organisation ON CONFLICT DO NOTHING RETURNING id)
+    made AS (INSERT INTO registry.repository (organisation_id, path, is_public, category, description, creator_id)
+             SELECT id, $2, $3, $4, $5, (SELECT u.id FROM auth."user" u WHERE u.id = $6)
+             FROM organisation ON CONFLICT DO NOTHING RETURNING id)
     SELECT EXISTS (SELECT FROM organisation) AS has_organisation, EXISTS (SELECT FROM made) AS made`,
+};
+const LOCK_ORGANISATION = {
+  name: 'repository-lock-organisation',
+  text: `SELECT FROM manage.organisation WHERE name = $1 FOR NO KEY UPDATE`,
+};
+const COUNT = {
+  name: 'repository-count',
+  text: `SELECT count(*)::int AS count FROM (SELECT FROM registry.repository
+           WHERE organisation_id = (SELECT id FROM manage.organisation WHERE name = $1) ORDER BY display_name LIMIT $2) AS held`,
+};
+const FIND_OWNER = {
+  name: 'repository-find-owner',
+  text: `SELECT r.id, o.account_id AS "accountId" FROM registry.repository r
+         JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path = $1`,
 };
 const UPDATE = {
   name: 'repository-update',
@@ -47,24 +62,6 @@ const COUNT_PULLS = {
          ON CONFLICT (repository_id) DO UPDATE SET pulls = registry.repository_pulls.pulls + excluded.pulls`,
 };
 const ATTEMPTS = 3;
-const LOCK_ORGANISATION = {
-  name: 'repository-lock-organisation',
-  text: `SELECT FROM manage.organisation WHERE id = $1 FOR NO KEY UPDATE`,
-};
-const LOCK_ORGANISATION_NAMED = {
-  name: 'repository-lock-organisation-named',
-  text: `SELECT id FROM manage.organisation WHERE name = $1 FOR NO KEY UPDATE`,
-};
-const COUNT = {
-  name: 'repository-count',
-  text: `SELECT count(*)::int AS count FROM (
-           SELECT FROM registry.repository WHERE organisation_id = $1 ORDER BY display_name LIMIT $2) AS held`,
-};
-const FIND_OWNER = {
-  name: 'repository-find-owner',
-  text: `SELECT r.id, o.account_id AS "accountId" FROM registry.repository r
-         JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path = $1`,
-};
 
 /** Repositories: image names under an organisation. Written by registry-v2. */
 export class RepositoryStore {
@@ -75,37 +72,25 @@ export class RepositoryStore {
   ) {}
 
   /**
-   * Idempotent: a repository that is there stays as it is. With a quota the organisation's row is locked meanwhile, so
-   * that two cannot pass it together.
+   * Of several that make the same one makes it; one that is there stays as it is. With a quota the organisation's row is
+   * locked meanwhile, so that two cannot pass it together.
    */
-  async create(path: RepositoryName, organisationId: string, isPublic: boolean): Promise<EnsureRepositoryOutcome> {
-    const make = async (rows: Database['rows']) =>
-      (await rows(CREATE, [organisationId, path, isPublic])).length > 0 ? 'made' : 'exists';
-    if (this.quota === 0) return make(this.database.rows.bind(this.database));
-    if (await this.exists(path)) return 'exists';
-    return this.database.transaction(async (rows) => {
-      await rows(LOCK_ORGANISATION, [organisationId]);
-      const [held] = await rows<{ count: number }>(COUNT, [organisationId, this.quota]);
-      if (held!.count < this.quota) return make(rows);
-      return (await rows(EXISTS, [path])).length > 0 ? 'exists' : 'quota-reached';
-    });
-  }
-
-  /** Of several that make the same one makes it. The quota holds as in `create`. */
-  async createNew(path: RepositoryName, attributes: RepositoryAttributes): Promise<CreateRepositoryOutcome> {
-    const { isPublic, category, description } = attributes;
-    const name = organisationOf(path);
-    const make = async (rows: Database['rows']) => {
-      const values = [name, path, isPublic, category, description];
-      const [row] = await rows<{ has_organisation: boolean; made: boolean }>(CREATE_NEW, values);
+  async create(
+    path: RepositoryName,
+    { isPublic, category = 'other', description = '', creatorId }: NewRepository,
+  ): Promise<CreateRepositoryOutcome> {
+    const organisation = organisationOf(path);
+    const make = async (rows: Database['rows']): Promise<CreateRepositoryOutcome> => {
+      const values = [organisation, path, isPublic, category, description, creatorId ?? null];
+      const [row] = await rows<{ has_organisation: boolean; made: boolean }>(CREATE, values);
       if (!row?.has_organisation) return 'organisation-unknown';
       return row.made ? 'created' : 'exists';
     };
     if (this.quota === 0) return make(this.database.rows.bind(this.database));
+    if (await this.exists(path)) return 'exists';
     return this.database.transaction(async (rows) => {
-      const [organisation] = await rows<{ id: string }>(LOCK_ORGANISATION_NAMED, [name]);
-      if (!organisation) return 'organisation-unknown';
-      const [held] = await rows<{ count: number }>(COUNT, [organisation.id, this.quota]);
+      await rows(LOCK_ORGANISATION, [organisation]);
+      const [held] = await rows<{ count: number }>(COUNT, [organisation, this.quota]);
       if (held!.count < this.quota) return make(rows);
       return (await rows(EXISTS, [path])).length > 0 ? 'exists' : 'quota-reached';
     });

@@ -277,11 +277,10 @@ describe(RepositoryStore.name, () => {
   it('makes a repository once, and leaves one that is there as it is', async () => {
     await on.registry.repository('acme/first');
     const store = new RepositoryStore(on.test.database);
-    const organisation = await on.test.value<string>('SELECT id FROM manage.organisation');
     const path = parseRepositoryName('acme/app');
     expect(await store.exists(path)).toBe(false);
-    await Promise.all([store.create(path, organisation, true), store.create(path, organisation, true)]);
-    await store.create(path, organisation, false);
+    await Promise.all([1, 2].map(() => store.create(path, { isPublic: true })));
+    await store.create(path, { isPublic: false });
     expect(await store.exists(path)).toBe(true);
     expect(await on.test.value('SELECT is_public FROM registry.repository WHERE path = $1', [path])).toBe(true);
   });

@@ -5,6 +5,7 @@ import { claimsOperator, isOperatorToken, Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { AccessKeys } from '../access-key/access-keys.js';
 import { IamTokens } from '../iam/iam-tokens.js';
+import { Authenticator } from '../user/authenticator.js';
 import { accessLevels, principalOf } from './access-engine.js';
 
 /**
@@ -14,6 +15,7 @@ import { accessLevels, principalOf } from './access-engine.js';
 @Injectable()
 export class DecideAccess {
   constructor(
+    private readonly authenticator: Authenticator,
     private readonly tokens: IamTokens,
     private readonly accessKeys: AccessKeys,
     private readonly accounts: AccountStore,
@@ -28,14 +30,19 @@ export class DecideAccess {
     return { actor, ...accessLevels(principalOf(actor), facts) };
   }
 
-  private async actorOf({ token, signed, everything }: DecideAccessV1): Promise<UserOfAccount> {
-    if (everything) return this.firstAdministrator();
-    if (token !== undefined && claimsOperator(token)) return this.operator(token);
-    if (token === undefined && signed === undefined) throw registryError('UNAUTHORIZED');
-    const { userId } = signed ? await this.accessKeys.verifySignature(signed) : await this.tokens.verify(token!);
-    const actor = await this.accounts.findUserOfAccount(userId);
+  private async actorOf(request: DecideAccessV1): Promise<UserOfAccount> {
+    if (request.everything) return this.firstAdministrator();
+    if (request.token !== undefined && claimsOperator(request.token)) return this.operator(request.token);
+    const actor = await this.accounts.findUserOfAccount(await this.userOf(request));
     if (!actor) throw registryError('UNAUTHORIZED');
     return actor;
+  }
+
+  private async userOf({ token, signed, identity }: DecideAccessV1): Promise<string> {
+    if (signed) return (await this.accessKeys.verifySignature(signed)).userId;
+    if (identity) return (await this.authenticator.byIdentity(identity)).id;
+    if (token === undefined) throw registryError('UNAUTHORIZED');
+    return (await this.tokens.verify(token)).userId;
   }
 
   /** For whoever holds the operator's key. */

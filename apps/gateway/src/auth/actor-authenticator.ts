@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { DECIDE_ACCESS, type DecidedAccessV1, type SignedRequest } from '@berth/contracts';
+import { type Actor, DECIDE_ACCESS, type DecidedAccessV1, type Identity, type SignedRequest } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { RegistryError, type RepositoryName } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { parseRequestSignature, signingDate, stringsToSign, SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
+import { ClientAddress } from '../http/client-address.js';
 import { RateLimits } from '../limit/rate-limits.js';
+import { basicCredentials } from './basic-credentials.js';
+import { BasicVerifier } from './basic-verifier.js';
 
 /** What of a path decides on access. */
 export interface AccessTarget {
@@ -15,13 +18,15 @@ export interface AccessTarget {
 
 const LONGEST_TOKEN = 4096;
 
-/** Finds out who makes a request to the management API, by token or signature, and what they may do with its target. */
+/** Finds out who makes a request to the management API, by token, signature or name and password, and what they may do with its target. */
 @Injectable()
 export class ActorAuthenticator {
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
     private readonly limits: RateLimits,
+    private readonly basics: BasicVerifier,
+    private readonly addresses: ClientAddress,
   ) {}
 
   /** CREDENTIALS_MISSING, TOKEN_INVALID, SIGNATURE_INVALID. `bodySha256` is of the raw body, in hex. */
@@ -36,6 +41,28 @@ export class ActorAuthenticator {
       this.limits.countCaller(request, undefined);
       throw new SwrError('signed' in credentials ? 'SIGNATURE_INVALID' : 'TOKEN_INVALID');
     }
+  }
+
+  /** By HTTP Basic. CREDENTIALS_MISSING, TOKEN_INVALID. */
+  async authenticateBasic(request: IncomingMessage): Promise<Actor> {
+    try {
+      const credentials = this.settings.open ? { everything: true } : { identity: await this.identityOf(request) };
+      const { actor } = await this.bus.request(DECIDE_ACCESS, credentials);
+      this.limits.countCaller(request, actor.userId);
+      return actor;
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error;
+      this.limits.countCaller(request, undefined);
+      throw new SwrError('TOKEN_INVALID', 'wrong user name or password');
+    }
+  }
+
+  private async identityOf(request: IncomingMessage): Promise<Identity> {
+    const credentials = basicCredentials(request.headers.authorization);
+    if (credentials === null) throw new SwrError('CREDENTIALS_MISSING');
+    const address = this.addresses.clientOf(request);
+    const caller = await this.basics.verify(credentials, address, () => this.limits.refuseGuesses(request));
+    return caller.identity!;
   }
 
   private credentialsOf(

@@ -11,7 +11,8 @@ export interface Portion<Row> {
 }
 
 /**
- * Answers a page of a list as a JSON array, with Content-Range where the page was named. What does not come at once is asked for
+ * Answers a page of a list as a JSON array, with Content-Range where the page was named (`rangeOf` it, the number of its rows,
+ * and all that match). What does not come at once is asked for
  * while the client reads, so that no page is held in memory, however long its rows are.
  */
 export async function sendList<Row>(
@@ -19,12 +20,13 @@ export async function sendList<Row>(
   page: Page,
   ask: (part: { offset: number; limit: number }) => Promise<Portion<Row>>,
   shown: (row: Row, total: number) => object,
+  rangeOf: (page: Page, count: number, total: number) => string = contentRange,
 ): Promise<void> {
   const { offset, limit } = page;
   const { total, rows } = await ask({ offset, limit });
   // Of what went between the count and the page there is nothing.
   const count = rows.length === 0 ? 0 : Math.min(limit, Math.max(0, total - offset));
-  if (page.isNamed) reply.header('content-range', contentRange(page, count, total));
+  if (page.isNamed) reply.header('content-range', rangeOf(page, count, total));
   if (rows.length >= count) return void (await reply.send(rows.map((row) => shown(row, total))));
   const text = jsonOf(
     rows,

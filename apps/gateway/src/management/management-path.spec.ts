@@ -22,6 +22,14 @@ describe(parseManagementPath, () => {
     ['utils/secret', { kind: 'dockerLogin' }],
     ['domain/0123/accelerator', { kind: 'accelerator', account: '0123' }],
     ['domain/0123/accelerators', { kind: 'accelerator', account: '0123' }],
+    ['shared-repositories', { kind: 'sharedRepositories' }],
+    ['dockerhub/repos', { kind: 'officialImages' }],
+    ['dockerhub/namespaces/acme/repos/a$b', { kind: 'officialImage', organisation: 'acme', repository: 'acme/a/b' }],
+    ['dockerhub/namespaces/acme/repos/tags', { kind: 'officialImage', organisation: 'acme', repository: 'acme/tags' }],
+    [
+      'dockerhub/namespaces/acme/repos/a/b/tags',
+      { kind: 'officialImageTags', organisation: 'acme', repository: 'acme/a/b' },
+    ],
   ])('reads %s', (path, parsed) => {
     expect(parseManagementPath(path)).toEqual(parsed);
   });
@@ -49,6 +57,8 @@ describe(parseManagementPath, () => {
     ...['', 'namespace', 'namespaces/', 'namespaces//access', 'namespaces/acme/', 'namespaces/acme/other'],
     ...['projects', 'projects/0a1b', 'projects/0a1b/quotas/x', 'projects/0a1b/other'],
     ...['namespaces/acme/access/x', 'namespaces/%zz', 'namespaces/acme/repos/app/'],
+    ...['shared-repositories/x', 'dockerhub', 'dockerhub/repos/x', 'dockerhub/namespaces', 'dockerhub/namespaces/acme'],
+    ...['dockerhub/namespaces/acme/repos', 'dockerhub/namespaces/acme/access/x'],
     ...['utils', 'utils/secret/x', 'domain/0123', 'domain/0123/accelerator/x', 'domain//accelerator'],
   ])('finds nothing under "%s"', (path) => {
     expect(parseManagementPath(path)).toBeNull();

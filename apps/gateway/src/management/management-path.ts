@@ -6,6 +6,7 @@ import { STORABLE } from './storable.js';
 export type ManagementPath =
   | { kind: 'organisations' }
   | { kind: 'repositories' }
+  | { kind: 'sharedRepositories' }
   | { kind: 'overview' }
   | { kind: 'organisation'; organisation: string }
   | { kind: 'organisationAccess'; organisation: string }
@@ -18,7 +19,10 @@ export type ManagementPath =
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
   | { kind: 'quotas'; project: string }
   | { kind: 'dockerLogin' }
-  | { kind: 'accelerator'; account: string };
+  | { kind: 'accelerator'; account: string }
+  | { kind: 'officialImages' }
+  | { kind: 'officialImage'; organisation: string; repository: RepositoryName }
+  | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName };
 
 /** No organisation, and no message between the services, has a longer name. */
 export const LONGEST_ORGANISATION = 255;
@@ -38,6 +42,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
   if (segments.some((segment) => segment === null || segment === '')) return null;
   const [first, organisation, below, ...rest] = segments as string[];
   if (segments.length === 1 && first === 'repos') return { kind: 'repositories' };
+  if (segments.length === 1 && first === 'shared-repositories') return { kind: 'sharedRepositories' };
   if (segments.length === 1 && first === 'overview') return { kind: 'overview' };
   if (first === 'projects' && organisation !== undefined && below === 'quotas' && rest.length === 0) {
     return { kind: 'quotas', project: organisation };
@@ -46,6 +51,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
   if (first === 'domain' && ACCELERATORS.includes(below ?? '') && rest.length === 0) {
     return { kind: 'accelerator', account: organisation! };
   }
+  if (first === 'dockerhub') return amongOfficialImages(segments.slice(1) as string[]);
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
   if (organisation.length > LONGEST_ORGANISATION || !STORABLE.test(organisation))
@@ -54,6 +60,14 @@ export function parseManagementPath(path: string): ManagementPath | null {
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
   if (!REPOSITORIES.includes(below)) return null;
   return rest.length === 0 ? { kind: 'organisationRepositories', organisation } : inRepository(organisation, rest);
+}
+
+function amongOfficialImages([first, organisation, below, ...rest]: string[]): ManagementPath | null {
+  if (first === 'repos' && organisation === undefined) return { kind: 'officialImages' };
+  if (first !== 'namespaces' || organisation === undefined || below !== 'repos' || rest.length === 0) return null;
+  const ofTags = rest.length > 1 && rest.at(-1) === 'tags';
+  const repository = repositoryInPath(organisation, rest.slice(0, ofTags ? -1 : undefined).join('/'));
+  return { kind: ofTags ? 'officialImageTags' : 'officialImage', organisation, repository };
 }
 
 function inRepository(organisation: string, rest: string[]): ManagementPath {

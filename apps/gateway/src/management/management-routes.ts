@@ -2,6 +2,7 @@ import type { AccessLevel } from '@berth/contracts';
 import { Injectable } from '@nestjs/common';
 import { AcceleratorRoutes } from './accelerator.routes.js';
 import { DockerLoginRoutes } from './docker-login.routes.js';
+import { OfficialImageRoutes } from './official-image.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
@@ -31,6 +32,7 @@ export interface ManagementMethods {
   organisationAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   overview: 'GET';
   repositories: 'GET';
+  sharedRepositories: 'GET';
   organisationRepositories: 'POST';
   repository: 'GET' | 'PATCH' | 'DELETE';
   tags: 'GET' | 'POST';
@@ -41,6 +43,9 @@ export interface ManagementMethods {
   quotas: 'GET';
   dockerLogin: 'POST';
   accelerator: 'GET';
+  officialImages: 'GET';
+  officialImage: 'GET';
+  officialImageTags: 'GET';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -72,6 +77,7 @@ export class ManagementRoutes {
     quotas: QuotaRoutes,
     dockerLogins: DockerLoginRoutes,
     accelerators: AcceleratorRoutes,
+    officialImages: OfficialImageRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -193,6 +199,22 @@ export class ManagementRoutes {
       },
       accelerator: {
         GET: { id: 'showAccelerator', needs: 'user', handle: (request, path) => accelerators.show(request, path) },
+      },
+      sharedRepositories: {
+        GET: { id: 'listSharedReposDetails', needs: 'user', handle: (request) => repositoryLists.listShared(request) },
+      },
+      officialImages: {
+        GET: { id: 'listOfficialImages', needs: 'user', handle: (request) => officialImages.list(request) },
+      },
+      officialImage: {
+        GET: { id: 'showOfficialImage', needs: 'user', handle: (request, path) => officialImages.show(request, path) },
+      },
+      officialImageTags: {
+        GET: {
+          id: 'listOfficialImageTags',
+          needs: 'user',
+          handle: (request, path) => officialImages.tags(request, path),
+        },
       },
     };
     this.table = new Map(

@@ -13,7 +13,7 @@ import { type ManagementPath, parseManagementPath } from './management-path.js';
 import { type ManagementRoute, ManagementRoutes, type Needs } from './management-routes.js';
 
 const BASE = '/v2/manage/';
-const LARGEST_BODY = 1024 * 1024;
+export const LARGEST_BODY = 1024 * 1024;
 
 /** The door of the management API: reads the path, finds out who asks, asks what they may, and hands over to the handler. */
 @Controller()

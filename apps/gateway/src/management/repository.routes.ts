@@ -44,7 +44,7 @@ interface NamedRepository {
 export class RepositoryRoutes {
   constructor(private readonly bus: MessageBus) {}
 
-  async create({ body, reply }: ManagementRequest, { organisation }: NamedOrganisation): Promise<void> {
+  async create({ actor, body, reply }: ManagementRequest, { organisation }: NamedOrganisation): Promise<void> {
     const given = bodyOf(NewRepository, body);
     if (typeof given.is_public !== 'boolean') throw new SwrError('FIELD_MISSING', 'is_public is missing');
     await this.bus.request(CREATE_REPOSITORY, {
@@ -52,6 +52,7 @@ export class RepositoryRoutes {
       isPublic: given.is_public,
       category: given.category ?? DEFAULT_CATEGORY,
       description: given.description ?? '',
+      creatorId: actor.userId,
     });
     await reply.status(201).send({});
   }

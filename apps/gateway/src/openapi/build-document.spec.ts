@@ -6,6 +6,7 @@ import { GatewayModule } from '../gateway.module.js';
 import { RegistryController } from '../registry/registry.controller.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
 import { parseRegistryPath, type RegistryPath } from '../registry/route-grammar.js';
+import { DockyardController } from '../management/dockyard.controller.js';
 import { ManagementController } from '../management/management.controller.js';
 import { parseManagementPath } from '../management/management-path.js';
 import { type ManagementMethods, ManagementRoutes } from '../management/management-routes.js';
@@ -30,7 +31,11 @@ const management = new ManagementRoutes(
   nothing,
   nothing,
   nothing,
+  nothing,
 );
+const dockyard = new DockyardController(nothing, nothing, nothing, nothing, nothing);
+/** Their methods stand in tables, and not in decorators. */
+const TABLES: unknown[] = [DockyardController, ManagementController, RegistryController];
 const document = buildDocument(routes, management, '/');
 const registry = Object.entries(PATH_TEMPLATES) as [RegistryPath['kind'], string][];
 const managed = Object.entries(MANAGEMENT_PATH_TEMPLATES) as [keyof ManagementMethods, string][];
@@ -72,14 +77,26 @@ describe(buildDocument, () => {
 
   it('has every endpoint of the controllers, and no other', () => {
     const served = (Reflect.getMetadata('controllers', GatewayModule) as Controller[])
-      .filter((controller) => controller !== RegistryController && controller !== ManagementController)
+      .filter((controller) => !TABLES.includes(controller))
       .flatMap(endpointsOf);
-    const paths = new Set([...Object.values(PATH_TEMPLATES), ...Object.values(MANAGEMENT_PATH_TEMPLATES)]);
+    const tables = [PATH_TEMPLATES, MANAGEMENT_PATH_TEMPLATES].flatMap((templates) => Object.values(templates));
+    const paths = new Set([...tables, ...Object.keys(dockyard.routes)]);
     const documented = operations.filter(({ path }) => !paths.has(path)).map(({ method, path }) => `${method} ${path}`);
     expect(documented.sort()).toEqual(served.sort());
     expect(served).toHaveLength(29);
     for (const controller of [HealthController, OpenApiController, TokenController]) {
       expect(endpointsOf(controller)).not.toEqual([]);
+    }
+  });
+
+  it('has exactly the methods that are there for Harbor', () => {
+    for (const [path, methods] of Object.entries(dockyard.routes)) {
+      const documented = operations.filter((one) => one.path === path);
+      expect(documented.map(({ method }) => method).sort()).toEqual(Object.keys(methods).sort());
+      for (const { operation } of documented) {
+        expect(operation.security).toEqual([{ basic: [] }]);
+        expect(operation.responses['401']!.headers).toHaveProperty('WWW-Authenticate');
+      }
     }
   });
 

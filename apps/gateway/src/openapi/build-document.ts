@@ -6,6 +6,7 @@ import type { ManagementPath } from '../management/management-path.js';
 import type { ManagementRoute, ManagementRoutes, Needs } from '../management/management-routes.js';
 import { buildOperation, MANAGEMENT_DIALECT, type OperationFrame, REGISTRY_DIALECT } from './build-operation.js';
 import { HEADERS, PATH_PARAMETERS, SCHEMAS, SECURITY_SCHEMES } from './components.js';
+import { DOCKYARD_DOCUMENTATION, DOCKYARD_ERRORS_OF_ALL } from './dockyard-documentation.js';
 import { type EndpointDocumentation, type ErrorCase, FAULTS } from './endpoint-documentation.js';
 import {
   MANAGEMENT_DOCUMENTATION,
@@ -50,7 +51,7 @@ export function buildDocument(routes: RegistryRoutes, management: ManagementRout
       { name: 'management', description: 'Organisations and who may do what in them, as SWR has it.' },
       { name: 'service', description: 'Tokens, health, and this document.' },
     ],
-    paths: { ...registryPaths(routes), ...managementPaths(management), ...servicePaths() },
+    paths: { ...registryPaths(routes), ...managementPaths(management), ...dockyardPaths(), ...servicePaths() },
     components: {
       schemas: SCHEMAS,
       parameters: PATH_PARAMETERS,
@@ -119,6 +120,28 @@ function managementFrame(
   };
 }
 
+function dockyardPaths(): OpenApiDocument['paths'] {
+  return Object.fromEntries(
+    Object.entries(DOCKYARD_DOCUMENTATION).map(([path, endpoints]) => [
+      path,
+      Object.fromEntries(
+        Object.entries<EndpointDocumentation<SwrErrorName>>(endpoints).map(([method, documentation]) => [
+          method.toLowerCase(),
+          buildOperation(dockyardFrame(path, method), documentation),
+        ]),
+      ),
+    ]),
+  );
+}
+
+const dockyardFrame = (path: string, method: string): OperationFrame<SwrErrorName> => ({
+  ...frameOf(path, method),
+  tag: 'management',
+  errors: DOCKYARD_ERRORS_OF_ALL,
+  dialect: MANAGEMENT_DIALECT,
+  security: [{ basic: [] }],
+});
+
 /** Also where a path names an organisation that none can have the name of. */
 function refusalsOf(needs: Needs): SwrErrorName[] {
   if (needs === 'user') return [];
@@ -140,14 +163,22 @@ function servicePaths(): OpenApiDocument['paths'] {
   );
 }
 
-const serviceFrame = (path: string, method: string): OperationFrame => ({
+/** Where an operation stands whose name is its path. */
+const frameOf = (
+  path: string,
+  method: string,
+): Pick<OperationFrame, 'id' | 'method' | 'pathParameters' | 'headers'> => ({
   id:
     method.toLowerCase() +
     path.replace(/[{}-]/g, '').replace(/(?:^|[/.])(\w)/g, (_, letter: string) => letter.toUpperCase()),
-  tag: 'service',
   method,
   pathParameters: parametersOf(path),
   headers: ['X-Request-Id'],
+});
+
+const serviceFrame = (path: string, method: string): OperationFrame => ({
+  ...frameOf(path, method),
+  tag: 'service',
   errors: [],
   dialect: REGISTRY_DIALECT,
   security: securityOf(path, method),

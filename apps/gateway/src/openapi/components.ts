@@ -20,7 +20,7 @@ export const HEADERS = {
   Allow: text('The methods that are left.'),
   'Cache-Control': text('Content named by its digest never changes; a tag says nothing here.'),
   'Content-Range': text(
-    '`bytes first-last/size`; with 416 `bytes */size`. Of a list of the management API: `offset-count/total`.',
+    '`bytes first-last/size`; with 416 `bytes */size`. Of a list of the management API: `offset-count/total`; of official images: `offset-limit/total`.',
   ),
   'Docker-Content-Digest': text('The digest of the content.', { pattern: `^${DIGEST}$` }),
   'Docker-Distribution-API-Version': text('`registry/2.0`.'),
@@ -37,7 +37,7 @@ export const HEADERS = {
   'Retry-After': { description: 'Seconds until another try makes sense.', schema: { type: 'integer' } },
   Vary: text('`accept`, where a tag was asked for.'),
   'WWW-Authenticate': text(
-    'Where to get a token, and with which scope: Bearer realm, service, scope. At the token endpoint: Basic.',
+    'Where to get a token, and with which scope: Bearer realm, service, scope. At the token endpoint and below `/dockyard/v2`: Basic.',
   ),
   'X-Swr-Dockerlogin': text('`docker login -u PROJECT@AK -p KEY HOST`.'),
   'X-Swr-Expireat': text('When the login ends.', { format: 'date-time' }),
@@ -70,6 +70,31 @@ export const PATH_PARAMETERS = {
 } satisfies Record<string, Parameter>;
 
 /** Of a repository, wherever it is shown. */
+const COUNTED_NAMESPACE_FIELDS = {
+  id: { type: 'integer' },
+  name: { type: 'string' },
+  creator_name: { type: 'string' },
+  auth: { enum: [7, 3, 1, 0], description: '7 manage, 3 edit, 1 read, 0 only repositories in it.' },
+  user_count: { type: 'integer', description: 'Users with a permission in it.' },
+  image_count: { type: 'integer', description: 'Tags of its repositories.' },
+} satisfies Record<string, Schema>;
+
+/** UTC. */
+const OFFICIAL_TIME = '^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d$';
+const OFFICIAL_IMAGE_FIELDS = {
+  id: { type: 'integer' },
+  user: { type: 'string', description: 'The organisation.' },
+  name: { type: 'string' },
+  namespace: { type: 'string', description: 'The organisation.' },
+  description: { type: 'string' },
+  star_count: { type: 'integer' },
+  pull_count: { type: 'integer' },
+  last_updated: { type: 'string', pattern: OFFICIAL_TIME },
+  is_collected: { type: 'boolean' },
+  collection_id: { type: 'integer' },
+  total_range: { type: 'integer', description: 'How many match, on all pages.' },
+} satisfies Record<string, Schema>;
+
 const REPOSITORY_FIELDS = {
   name: { type: 'string', description: 'The path without the organisation.' },
   category: { type: 'string' },
@@ -80,6 +105,7 @@ const REPOSITORY_FIELDS = {
   },
   is_public: { type: 'boolean' },
   num_images: { type: 'integer', description: 'Tags.' },
+  num_download: { type: 'integer', description: 'How often images of it were pulled.' },
   url: { type: 'string' },
   path: { type: 'string', description: 'What `docker pull` takes.' },
   internal_path: { type: 'string' },
@@ -214,6 +240,33 @@ export const SCHEMAS: Record<string, Schema> = {
   NamespaceList: object({ namespaces: { type: 'array', items: { $ref: '#/components/schemas/Namespace' } } }, [
     'namespaces',
   ]),
+  CountedNamespace: object(COUNTED_NAMESPACE_FIELDS, Object.keys(COUNTED_NAMESPACE_FIELDS)),
+  CountedNamespaceList: object(
+    { namespaces: { type: 'array', items: { $ref: '#/components/schemas/CountedNamespace' } } },
+    ['namespaces'],
+  ),
+  CountedNamespaceOrNone: object(
+    {
+      ...COUNTED_NAMESPACE_FIELDS,
+      namespaces: { type: 'array', maxItems: 1, items: { $ref: '#/components/schemas/CountedNamespace' } },
+    },
+    ['namespaces'],
+  ),
+  OfficialImageList: { type: 'array', items: { $ref: '#/components/schemas/OfficialImage' } },
+  OfficialImage: object(
+    { ...OFFICIAL_IMAGE_FIELDS, full_description: { type: 'string', description: 'Of a single one.' } },
+    Object.keys(OFFICIAL_IMAGE_FIELDS),
+  ),
+  OfficialImageTagList: { type: 'array', items: { $ref: '#/components/schemas/OfficialImageTag' } },
+  OfficialImageTag: object(
+    {
+      id: { type: 'integer' },
+      name: { type: 'string' },
+      size: { type: 'integer', description: 'Bytes that a pull moves.' },
+      last_updated: { type: 'string', pattern: OFFICIAL_TIME },
+    },
+    ['id', 'name', 'size', 'last_updated'],
+  ),
   NamespaceAuth: object(
     {
       id: { type: 'integer' },
@@ -240,12 +293,18 @@ export const SCHEMAS: Record<string, Schema> = {
       id: { type: 'integer' },
       ns_id: { type: 'integer', description: 'The organisation.' },
       ...REPOSITORY_FIELDS,
+      num_downloads: { type: 'integer', description: 'The same as `num_download`.' },
+      creator_id: { type: 'string', description: 'Of the organisation where that of the repository is not known.' },
+      creator_name: { type: 'string' },
       created: { type: 'string', format: 'date-time' },
       updated: { type: 'string', format: 'date-time' },
       domain_id: { type: 'string' },
       priority: { type: 'integer' },
     },
-    ['id', 'ns_id', ...Object.keys(REPOSITORY_FIELDS), 'created', 'updated', 'domain_id', 'priority'],
+    [
+      ...['id', 'ns_id', ...Object.keys(REPOSITORY_FIELDS), 'num_downloads', 'creator_id', 'creator_name'],
+      ...['created', 'updated', 'domain_id', 'priority'],
+    ],
   ),
   RepositoryList: { type: 'array', items: { $ref: '#/components/schemas/ListedRepository' } },
   ListedRepository: object(
@@ -256,8 +315,12 @@ export const SCHEMAS: Record<string, Schema> = {
       logo: { type: 'string' },
       domain_name: { type: 'string', description: 'The account.' },
       namespace: { type: 'string', description: 'The organisation.' },
-      tags: { type: 'array', items: { type: 'string' }, description: 'The 100 that changed last.' },
-      status: { type: 'boolean', description: 'Of a list of shares: the share is valid.' },
+      tags: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'Those that changed last; 100 at most, 1,000 for Harbor.',
+      },
+      status: { type: 'boolean', description: 'Of a list of shares: the share, or one of several, is valid.' },
       total_range: { type: 'integer', description: 'How many match, on all pages.' },
     },
     [

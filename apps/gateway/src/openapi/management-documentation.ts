@@ -10,6 +10,7 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   organisation: '/v2/manage/namespaces/{namespace}',
   organisationAccess: '/v2/manage/namespaces/{namespace}/access',
   overview: '/v2/manage/overview',
+  sharedRepositories: '/v2/manage/shared-repositories',
   repositories: '/v2/manage/repos',
   organisationRepositories: '/v2/manage/namespaces/{namespace}/repos',
   repository: '/v2/manage/namespaces/{namespace}/repos/{repository}',
@@ -21,6 +22,9 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   quotas: '/v2/manage/projects/{project}/quotas',
   dockerLogin: '/v2/manage/utils/secret',
   accelerator: '/v2/manage/domain/{domain_id}/accelerator',
+  officialImages: '/v2/manage/dockerhub/repos',
+  officialImage: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}',
+  officialImageTags: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}/tags',
 };
 
 /** Of every endpoint of the management API. */
@@ -48,6 +52,27 @@ const LIST_OF_REPOSITORIES: Answer = {
   content: json('RepositoryList'),
   headers: ['Content-Range'],
 };
+
+const PAGE_QUERIES = [
+  query('limit', '100 where it is missing; with `offset` the answer has Content-Range.', {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1000,
+  }),
+  query('offset', '0 where it is missing.', { type: 'integer', minimum: 0, maximum: 1_000_000_000 }),
+];
+const FILTER_QUERY = query(
+  'filter',
+  'The same as `key::value|key::value`; what it names goes before the other parameters.',
+);
+const REPOSITORY_QUERIES = [
+  query('namespace', 'A part of the name of the organisation.'),
+  query('name', 'A part of the name of the repository.'),
+  query('category', 'The category.', { enum: [...CATEGORIES] }),
+  query('is_public', 'The visibility.', { enum: ['true', 'false'] }),
+];
+const REPOSITORY_ORDERS = ['updated_at', 'updated_time', 'name', 'namespace', 'tag_count', 'is_public'];
+const CENTERS = ['self', 'thirdparty'];
 
 const ATTRIBUTES = { $ref: '#/components/schemas/RepositoryAttributes' };
 const USER_AUTHS: RequestBody = body({
@@ -134,12 +159,25 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
     GET: {
       summary: 'Lists the repositories of the account that the user may read by a permission.',
       parameters: [
-        query('namespace', 'A part of the name of the organisation.'),
-        query('name', 'A part of the name of the repository.'),
-        query('category', 'The category.', { enum: [...CATEGORIES] }),
-        query('is_public', 'The visibility.', { enum: ['true', 'false'] }),
-        query('center', 'Only `self` is here.', { enum: ['self'] }),
-        ...pageQueries(['updated_at', 'updated_time', 'name', 'namespace', 'tag_count', 'is_public']),
+        ...REPOSITORY_QUERIES,
+        query('center', '`thirdparty`: those that other accounts share with this one.', { enum: CENTERS }),
+        ...pageQueries(REPOSITORY_ORDERS),
+      ],
+      answers: { 200: LIST_OF_REPOSITORIES },
+      errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  sharedRepositories: {
+    GET: {
+      summary: 'Lists what the account shares and the user may read by a permission, or what others share with it.',
+      description:
+        'A share that has lapsed is shown too: of what others shared, by its name, without tags, description and numbers.',
+      parameters: [
+        ...REPOSITORY_QUERIES,
+        query('center', '`self`, which it is without, or `thirdparty`: by other accounts.', { enum: CENTERS }),
+        query('domain_name', 'The account whose they are.'),
+        query('status', 'The share is valid, or one of several is; or has lapsed.', { enum: ['true', 'false'] }),
+        ...pageQueries([...REPOSITORY_ORDERS, 'domain_name']),
       ],
       answers: { 200: LIST_OF_REPOSITORIES },
       errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
@@ -338,19 +376,51 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       errors: [{ code: 'ACCOUNT_DENIED', when: 'that is not the account of the user, or not one at all' }],
     },
   },
+  officialImages: {
+    GET: {
+      summary: 'Lists the official images, by name: the public repositories of one organisation.',
+      parameters: [
+        query('namespace', 'The organisation; of another one there is none.'),
+        query('image_name', 'A part of the name.'),
+        ...PAGE_QUERIES,
+        FILTER_QUERY,
+      ],
+      answers: { 200: officialPage('OfficialImageList') },
+      errors: ['FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  officialImage: {
+    GET: {
+      summary: 'Shows an official image.',
+      answers: { 200: { description: 'The image.', content: json('OfficialImage') } },
+      errors: ['REPOSITORY_UNKNOWN'],
+    },
+  },
+  officialImageTags: {
+    GET: {
+      summary: 'Lists the tags of an official image; what changed last comes first.',
+      parameters: [...PAGE_QUERIES, FILTER_QUERY],
+      answers: { 200: officialPage('OfficialImageTagList') },
+      errors: ['REPOSITORY_UNKNOWN', 'FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
 };
+
+/** `offset-limit/total` in Content-Range. */
+function officialPage(schema: string): Answer {
+  return {
+    description: 'The page; empty where there is none. Content-Range names the limit, not the number of rows.',
+    content: json(schema),
+    headers: ['Content-Range'],
+  };
+}
 
 function pageQueries(columns: string[]) {
   return [
-    query('limit', '100 where it is missing; with `offset` the answer has Content-Range.', {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-    }),
-    query('offset', '0 where it is missing.', { type: 'integer', minimum: 0, maximum: 1_000_000_000 }),
+    ...PAGE_QUERIES,
     query('order_column', 'What changed last comes first where it is missing.', { enum: columns }),
     query('order_type', 'The direction.', { enum: ['asc', 'desc'] }),
-    query('filter', 'The same as `key::value|key::value`; what it names goes before the other parameters.'),
+    FILTER_QUERY,
   ];
 }
 

@@ -43,12 +43,8 @@ export class RegistryRows {
       const users = { create: { name: 'ann', passwordHash: 'x', isAdministrator: true } };
       await this.database.prisma.account.create({ data: { name: 'acme', users } });
     }
-    const organisation = await new OrganisationStore(this.database).ensure(organisationOf(path), null);
-    await new RepositoryStore(this.database).create(
-      path,
-      (organisation as { organisationId: string }).organisationId,
-      false,
-    );
+    await new OrganisationStore(this.database).ensure(organisationOf(path), null);
+    await new RepositoryStore(this.database).create(path, { isPublic: false });
     return path;
   }
 

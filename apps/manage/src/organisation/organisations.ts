@@ -29,9 +29,14 @@ export class Organisations {
     return { name };
   }
 
-  async list({ actor, name, withRepositories }: ListOrganisationsV1): Promise<{ organisations: OrganisationV1[] }> {
+  async list(request: ListOrganisationsV1): Promise<{ organisations: OrganisationV1[] }> {
+    const { actor, name, withRepositories, counted = false } = request;
     const options = { withRepositories, limit: MAX_ORGANISATIONS, ...(name !== undefined && { name }) };
     const found = await this.organisations.list(actor, options);
-    return { organisations: found.map(({ id, name, creatorName, auth }) => ({ id, name, creatorName, auth })) };
+    const organisations = found.map(({ id, name, creatorName, auth }) => ({ id, name, creatorName, auth }));
+    if (!counted) return { organisations };
+    const counts = await this.organisations.counts(organisations.map(({ id }) => id));
+    const countsOf = (id: string) => ({ userCount: counts.get(id)!.users, tagCount: counts.get(id)!.tags });
+    return { organisations: organisations.map((one) => ({ ...one, ...countsOf(one.id) })) };
   }
 }

@@ -19,12 +19,11 @@ export class EnsureRepository {
   async run(repository: RepositoryName, userId: string | undefined): Promise<void> {
     if (userId !== undefined) await this.refuseIfDenied(repository, userId);
     const organisation = { name: organisationOf(repository), ...(userId !== undefined && { creatorId: userId }) };
-    const { organisationId } = await this.bus.request(ENSURE_ORGANISATION, organisation);
-    const outcome = await this.repositories.create(repository, organisationId, false);
-    if (outcome === 'quota-reached') {
-      const message = 'the organisation has reached its quota of repositories';
-      throw registryError('DENIED', { repository }, { message });
-    }
+    await this.bus.request(ENSURE_ORGANISATION, organisation);
+    const creator = userId !== undefined && { creatorId: userId };
+    const outcome = await this.repositories.create(repository, { isPublic: false, ...creator });
+    if (outcome === 'organisation-unknown') throw denied(repository, 'the organisation was deleted in this moment');
+    if (outcome === 'quota-reached') throw denied(repository, 'the organisation has reached its quota of repositories');
   }
 
   private async refuseIfDenied(name: RepositoryName, userId: string): Promise<void> {
@@ -33,3 +32,5 @@ export class EnsureRepository {
     if (access.length === 0) throw registryError('DENIED', { name });
   }
 }
+
+const denied = (repository: RepositoryName, message: string) => registryError('DENIED', { repository }, { message });

@@ -103,13 +103,22 @@ describe(Repositories, () => {
   });
 
   it('are made in an organisation that is there', async () => {
-    const attributes = { isPublic: true, category: 'other', description: '' };
+    const attributes = { isPublic: true, category: 'other', description: '', creatorId: registry.userId };
     await registry.repository('team/first');
     const create = (name: string) =>
       registry.bus.request(CREATE_REPOSITORY, { repository: parseRepositoryName(name), ...attributes });
     await create('team/new');
     expect(await failureOf(create('team/new'))).toMatchObject({ error: 'REPOSITORY_EXISTS', status: 409 });
     expect(await failureOf(create('nobody/new'))).toMatchObject({ error: 'ORGANISATION_UNKNOWN', status: 404 });
+  });
+
+  it('are not made by a push whose organisation is deleted in this moment', async () => {
+    registry.manage.isLate = true;
+    const repository = parseRepositoryName('short/app');
+    const failure = await failureOf(put(repository, nothing(), 'v1', registry.userId));
+    registry.manage.isLate = false;
+    expect(failure).toMatchObject({ code: 'DENIED', status: 403, message: expect.stringContaining('was deleted') });
+    expect(await registry.database.prisma.repository.findUnique({ where: { path: repository } })).toBeNull();
   });
 
   describe('that are deleted during a push', () => {

@@ -20,7 +20,7 @@ export class Repositories {
   ) {}
 
   async create({ repository, ...attributes }: CreateRepositoryV1): Promise<{ repository: RepositoryName }> {
-    const outcome = await this.repositories.createNew(repository, attributes);
+    const outcome = await this.repositories.create(repository, attributes);
     if (outcome === 'exists') throw new SwrError('REPOSITORY_EXISTS');
     if (outcome === 'quota-reached') throw new SwrError('REPOSITORY_QUOTA_REACHED');
     if (outcome === 'organisation-unknown') throw new SwrError('ORGANISATION_UNKNOWN');

@@ -20,7 +20,8 @@ export interface RegistryUnderTest extends InProcessService {
   /** Whose rights were asked, and whether they are there. */
   auth: { asked: AuthorizeV1[]; allows: boolean };
   /** What came, and what the test makes of it. */
-  manage: { asked: EnsureOrganisationV1[]; refuse: Error | null };
+  /** `isLate`: somebody deletes the organisation before the answer arrives. */
+  manage: { asked: EnsureOrganisationV1[]; refuse: Error | null; isLate: boolean };
   storage: { completed: CompleteUploadV1[]; cancelled: CancelUploadV1[]; sizes: Map<string, number> };
   sessions: UploadSessionStore;
   /** A repository that exists. */
@@ -46,12 +47,14 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
   auth.asked = answering(bus, AUTHORIZE, ({ scopes }) =>
     auth.allows ? { access: scopes, refused: [] } : { access: [], refused: scopes },
   );
-  const manage: RegistryUnderTest['manage'] = { asked: [], refuse: null };
+  const manage: RegistryUnderTest['manage'] = { asked: [], refuse: null, isLate: false };
   const storage: RegistryUnderTest['storage'] = { completed: [], cancelled: [], sizes: new Map() };
   const ensure = async (name: string) => (await organisations.ensure(name, userId)) as { organisationId: string };
-  manage.asked = answering(bus, ENSURE_ORGANISATION, ({ name }) => {
+  manage.asked = answering(bus, ENSURE_ORGANISATION, async ({ name }) => {
     if (manage.refuse) throw manage.refuse;
-    return ensure(name);
+    const made = await ensure(name);
+    if (manage.isLate) await organisations.remove(name);
+    return made;
   });
   answering(bus, CREATE_UPLOAD, async ({ repository, algorithm, ownerId }) => ({
     sessionId: await sessions.create(repository, algorithm, ownerId),
@@ -75,7 +78,8 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
     sessions,
     repository: async (name) => {
       const repository = parseRepositoryName(name);
-      await repositories.create(repository, (await ensure(organisationOf(repository))).organisationId, false);
+      await ensure(organisationOf(repository));
+      await repositories.create(repository, { isPublic: false });
       return repository;
     },
     session: async (repository, size = 10, ownerId) => {

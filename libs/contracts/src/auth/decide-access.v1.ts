@@ -16,6 +16,7 @@ import {
 import { defineRequest } from '../contract.js';
 import { IsRepositoryName } from '../field-validators.js';
 import type { Actor } from './actor.js';
+import { Identity } from './identity.js';
 
 /** A request that somebody signed with an access key. The secret key is in auth, and never leaves it. */
 export class SignedRequest {
@@ -42,7 +43,7 @@ export class SignedRequest {
 
 /** Asks who makes a request to the management API, and what they may do now with what its path names. */
 export class DecideAccessV1 {
-  /** One of the three: a token of ISSUE_IAM_TOKEN, a signature, or open mode. */
+  /** One of the four: a token of ISSUE_IAM_TOKEN, a signature, whom AUTHENTICATE has told, or open mode. */
   @IsOptional()
   @IsString()
   @MaxLength(4096)
@@ -52,6 +53,12 @@ export class DecideAccessV1 {
   @ValidateNested()
   @Type(() => SignedRequest)
   signed?: SignedRequest;
+
+  /** The credential must still be good. */
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => Identity)
+  identity?: Identity;
 
   /** Open mode: everybody may do everything, and the first administrator stands for everybody. */
   @IsOptional()

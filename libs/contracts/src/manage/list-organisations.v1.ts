@@ -19,6 +19,11 @@ export class ListOrganisationsV1 {
   /** Those too where only a repository is granted. */
   @IsBoolean()
   withRepositories!: boolean;
+
+  /** With how much there is of each. */
+  @IsOptional()
+  @IsBoolean()
+  counted?: boolean;
 }
 
 export interface OrganisationV1 {
@@ -28,6 +33,9 @@ export interface OrganisationV1 {
   creatorName: string;
   /** What the actor may do there; 0 where only repositories are granted. */
   auth: AccessLevel;
+  /** Where it was asked for: users with a permission in it, and tags of its repositories. */
+  userCount?: number;
+  tagCount?: number;
 }
 
 /** At most `MAX_ORGANISATIONS`. */

@@ -6,10 +6,10 @@ import type { RepositoryViewV1 } from './repository-view.js';
 
 export const MAX_VIEWS_PER_PAGE = 1_000;
 export const MAX_TAGS_SHOWN = 1_000;
-const ORDERS = ['updatedAt', 'name', 'path', 'tagCount', 'isPublic'] as const;
+export const REPOSITORY_ORDERS = ['updatedAt', 'name', 'path', 'tagCount', 'isPublic'] as const;
 
-/** Asks for a page of the repositories of the actor's account that the actor may read by a permission. */
-export class ListRepositoriesV1 {
+/** What every list of repositories is asked for. */
+export class RepositoryListRequest {
   @ValidateNested()
   @Type(() => Actor)
   actor!: Actor;
@@ -35,9 +35,6 @@ export class ListRepositoriesV1 {
   @IsBoolean()
   isPublic?: boolean;
 
-  @IsIn(ORDERS)
-  order!: (typeof ORDERS)[number];
-
   @IsBoolean()
   descending!: boolean;
 
@@ -55,6 +52,12 @@ export class ListRepositoriesV1 {
   @Min(0)
   @Max(MAX_TAGS_SHOWN)
   tags!: number;
+}
+
+/** Asks for a page of the repositories of the actor's account that the actor may read by a permission. */
+export class ListRepositoriesV1 extends RepositoryListRequest {
+  @IsIn(REPOSITORY_ORDERS)
+  order!: (typeof REPOSITORY_ORDERS)[number];
 }
 
 export interface RepositoryViewPageV1 {

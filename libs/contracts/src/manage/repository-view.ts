@@ -9,6 +9,9 @@ export interface RepositoryViewV1 {
   name: string;
   accountId: string;
   accountName: string;
+  /** The organisation's creator where the repository's is not known, or gone. */
+  creatorId: string;
+  creatorName: string;
   isPublic: boolean;
   category: string;
   description: string;
@@ -17,6 +20,8 @@ export interface RepositoryViewV1 {
   /** Bytes of its linked blobs and its manifests, each once. */
   size: number;
   tagCount: number;
+  /** How often images of it were pulled. */
+  pulls: number;
   /** Those that changed last, the last one first; as many as were asked for at most. */
   tags: string[];
 }

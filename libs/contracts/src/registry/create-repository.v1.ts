@@ -1,5 +1,5 @@
 import type { RepositoryName } from '@berth/oci';
-import { IsBoolean, IsString, MaxLength } from 'class-validator';
+import { IsBoolean, IsString, IsUUID, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsRepositoryName } from '../field-validators.js';
 
@@ -22,6 +22,9 @@ export class CreateRepositoryV1 {
   @IsString()
   @MaxLength(MAX_REPOSITORY_DESCRIPTION)
   description!: string;
+
+  @IsUUID()
+  creatorId!: string;
 }
 
 /** REPOSITORY_EXISTS, ORGANISATION_UNKNOWN. */

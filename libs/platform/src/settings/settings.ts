@@ -423,6 +423,14 @@ export class Settings {
   @IsBoolean()
   createOrganisations!: boolean;
 
+  @Setting('BERTH_OFFICIAL_ORGANISATION', {
+    type: 'text',
+    default: 'library',
+    doc: 'The organisation whose public repositories the management API shows as official images.',
+  })
+  @Matches(/^[a-z0-9][a-z0-9._-]{0,254}$/, { message: 'must be the name of an organisation' })
+  officialOrganisation!: string;
+
   @Setting('BERTH_REPOSITORY_QUOTA', {
     type: 'integer',
     default: '0',
