@@ -97,8 +97,16 @@ function untilReady(child: ChildProcess): Promise<void> {
       if (log.includes('ready to accept connections')) resolve();
     });
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`PostgreSQL ended with status ${code}: ${log.trim()}`)));
+    child.once('exit', (code) => reject(new Error(`PostgreSQL ended with status ${code}: ${fatalOf(log)}`)));
   });
+}
+
+/** What PostgreSQL says last, without the time and the process before each line. */
+function fatalOf(log: string): string {
+  const lines = log.trim().split('\n');
+  const fatal = lines.findLastIndex((line) => /\b(FATAL|PANIC): /.test(line));
+  const said = lines.slice(fatal < 0 ? -1 : fatal);
+  return said.map((line) => line.replace(/^.*?\b[A-Z]+: +/, '').trim()).join(': ');
 }
 
 function freePort(): Promise<number> {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync } from 'node:fs';
+import { chownSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** PostgreSQL refuses to run as root; root runs it as this user and group. */
@@ -20,9 +20,16 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
 export const isReachableByNobody = (folder: string): boolean =>
   spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { uid: NOBODY, gid: NOBODY, stdio: 'ignore' }).status === 0;
 
-/** Ourselves, unless we are root: then nobody, who gets `folder` as its own, and the right to reach it where it lacks that. */
+/**
+ * Ourselves, unless we are root: then nobody, who gets `folder` as its own, and the right to reach it where it lacks that.
+ * Throws, and changes nothing, where root is given the folder of another user, whose registry would not start again.
+ */
 export function postgresUser(folder: string): PostgresUser {
   if (!isRoot()) return { launcher: [], options: {} };
+  const { uid } = statSync(folder);
+  if (uid !== 0 && uid !== NOBODY) {
+    throw new Error(`${folder} belongs to the user with the id ${uid}: run Berth as that user, not as root`);
+  }
   chownSync(folder, NOBODY, NOBODY);
   if (isReachableByNobody(dirname(folder))) return { launcher: [], options: { uid: NOBODY, gid: NOBODY } };
   const ids = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];

@@ -20,10 +20,10 @@ export interface RegistryOnFolder {
 }
 
 /**
- * Starts the whole registry on the data folder of `settings`, and fills in what of them the folder has: database, key,
- * blobs. Throws where another process uses the folder; what it had started by then is ended.
+ * Starts the registry on the data folder of `settings`, whole or in part, and fills in what of them the folder has:
+ * database, key, blobs. Throws where another process uses the folder; what it had started by then is ended.
  */
-export async function startOnFolder(settings: Settings): Promise<RegistryOnFolder> {
+export async function startOnFolder(settings: Settings, start = startStandalone): Promise<RegistryOnFolder> {
   const folder = new DataFolder(settings.dataDir);
   let postgres: EmbeddedPostgres | null = null;
   const letGo = async () => {
@@ -40,7 +40,7 @@ export async function startOnFolder(settings: Settings): Promise<RegistryOnFolde
     const firstStart = await isFirstStart(settings.databaseUrl);
     const generatedPassword = firstStart && settings.adminPassword === undefined ? generatePassword() : null;
     if (generatedPassword !== null) settings.adminPassword = generatedPassword;
-    const standalone = await startStandalone(settings).catch(async (error: unknown) => {
+    const standalone = await start(settings).catch(async (error: unknown) => {
       // The account may have been made before the trouble came: its password is in nobody else's hands.
       if (generatedPassword !== null && !(await isFirstStart(settings.databaseUrl!))) {
         process.stderr.write(`user admin, password ${generatedPassword} (generated now and stored hashed)\n`);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -100,6 +100,21 @@ describe('a start of standalone', () => {
     beforeEach(() => {
       closed = join(temp.path, 'closed');
       mkdirSync(closed, { mode: 0o700 });
+    });
+
+    it("on another user's folder is refused in one sentence, and changes nothing there", async () => {
+      const postgres = join(data, 'postgres');
+      const version = join(postgres, 'PG_VERSION');
+      mkdirSync(postgres, { recursive: true, mode: 0o700 });
+      writeFileSync(version, '18\n');
+      for (const path of [data, postgres, version]) chownSync(path, 12_345, 12_345);
+      const refused = start();
+      expect(await refused.exited).toEqual({ code: 1, signal: null });
+      expect(refused.stderr).toBe(
+        `berth did not start: ${postgres} belongs to the user with the id 12345: run Berth as that user, not as root\n`,
+      );
+      expect([readdirSync(data), readdirSync(postgres)]).toEqual([['postgres'], ['PG_VERSION']]);
+      expect([data, postgres, version].map((path) => statSync(path).uid)).toEqual([12_345, 12_345, 12_345]);
     });
 
     requireOrSkip('setpriv', findProgram('setpriv').reason)('with setpriv', () => {

@@ -35,12 +35,19 @@ export interface Standalone {
 }
 
 /** The six services in this process, on an in-process bus. Composition only: what is decided here is who stands on what. */
-export async function startStandalone(settings: Settings): Promise<Standalone> {
+export const startStandalone = (settings: Settings): Promise<Standalone> => start(settings, SERVICES);
+
+/** Auth and the gateway alone, for accounts, users and keys: nothing collects, reaps or touches a blob. */
+export const startIdentity = (settings: Settings): Promise<Standalone> => start(settings, { auth: AuthModule });
+
+async function start(settings: Settings, modules: Record<string, Type>): Promise<Standalone> {
   const host = createInProcessHost('standalone', settings);
-  const services: INestMicroservice[] = [];
-  for (const [name, module] of Object.entries(SERVICES)) services.push(await startInProcessService(host, name, module));
-  const dataPlane = services[0]!.get(DataPlane);
-  const transport = { provide: BlobTransport, useValue: new InProcessBlobTransport(dataPlane) };
+  const services = new Map<string, INestMicroservice>();
+  for (const [name, module] of Object.entries(modules)) {
+    services.set(name, await startInProcessService(host, name, module));
+  }
+  const dataPlane = services.get('storage')?.get(DataPlane);
+  const transport = dataPlane && { provide: BlobTransport, useValue: new InProcessBlobTransport(dataPlane) };
   const gateway = await createHttpApp(host, ServiceRootModule.of(host, GatewayModule.with(transport)));
   const internal = await createHttpApp(host, ServiceRootModule.of(host, InternalEndpointsModule));
   const internalAddress = await listen(internal, internalPortOf(settings), settings.internalHost);
@@ -48,7 +55,7 @@ export async function startStandalone(settings: Settings): Promise<Standalone> {
   const stop = async () => {
     host.health.stop();
     await gateway.close();
-    for (const service of services.reverse()) await service.close();
+    for (const service of [...services.values()].reverse()) await service.close();
     await internal.close();
     await host.events.close();
     await host.database?.close();
