@@ -44,8 +44,11 @@ export const ACCESS_KEY_COMMANDS: CommandSpec[] = [
       const replaced = (await keysOf(context, user)).find(({ access }) => access === context.subject);
       if (!replaced) throw new CliError(`the user ${user.name} has no access key ${context.subject}`);
       const made = await create(context, user, replaced.description);
-      await setStatus(context, 'inactive');
-      return { ...made, replaces: replaced.access };
+      await context.show({ ...made, replaces: replaced.access });
+      await setStatus(context, 'inactive').catch((error: Error) => {
+        throw new CliError(`${made['access']} is made, and ${replaced.access} is not disabled: ${error.message}`);
+      });
+      return null;
     },
   },
   {

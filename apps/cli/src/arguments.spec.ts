@@ -27,6 +27,11 @@ describe(parseArguments, () => {
     ['user list --account', "Option '--account <value>' argument missing"],
     ['user list --account a --account b', '--account is given twice'],
     ['account quota team', 'account quota needs --organisations'],
+    ['account quota team --organisations=', '--organisations is empty'],
+    ['user list --account=', '--account is empty'],
+    ['access-key create --user= --json', '--user is empty'],
+    ['user list --login=', '--login is empty'],
+    ['user list --url=', '--url is empty'],
   ])('refuses "%s" in one sentence', (line, message) => {
     expect(() => parse(line)).toThrow(message);
     expect(() => parse(line)).toThrow(/^[^\n]+$/);

@@ -33,8 +33,12 @@ function invocationOf(spec: CommandSpec, words: string[]): Invocation | { help: 
   if (spec.subject === undefined && subject !== undefined) throw new CliError(`${name} takes no ${subject}`);
   if (spec.subject !== undefined && !subject) throw new CliError(`${name} needs ${spec.subject}`);
   if (more.length > 0) throw new CliError(`${name} takes one ${spec.subject}, not ${positionals.join(' ')}`);
-  const missing = Object.keys(spec.options).find((option) => spec.options[option]!.required && !values[option]);
+  const missing = Object.keys(spec.options).find(
+    (option) => spec.options[option]!.required && values[option] === undefined,
+  );
   if (missing) throw new CliError(`${name} needs --${missing}`);
+  const empty = Object.keys(values).find((option) => values[option] === '');
+  if (empty) throw new CliError(`--${empty} is empty`);
   return { spec, subject, options: values };
 }
 

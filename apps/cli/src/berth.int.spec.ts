@@ -1,8 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, request as get } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { exchange, eventually, freePort, requestToken, tempFolder } from '@berth/testing';
+import { signOperatorToken } from '@berth/platform';
+import { EmbeddedPostgres } from '@berth/standalone';
+import { exchange, eventually, freePort, processExists, requestToken, tempFolder } from '@berth/testing';
+import { Client } from 'pg';
+import { Directory } from './directory.js';
+import { IamClient } from './iam-client.js';
 
 jest.setTimeout(180_000);
 
@@ -29,6 +37,8 @@ describe('berth', () => {
   beforeAll(async () => {
     // As root PostgreSQL runs as nobody, who must be able to pass.
     chmodSync(temp.path, 0o755);
+    // Whatever has to be built is built here: the line that says so belongs to no command.
+    await run(['--help']);
     await startRegistry();
   });
   afterAll(async () => {
@@ -172,7 +182,7 @@ describe('berth', () => {
       secrets.push('a third password');
       expect(await bearerStatus('bob', 'a third password')).toBe(200);
       expect(await refused('access-key list --login bob', bob)).toContain('does not accept these credentials');
-      expect(await refused('user list', elsewhere)).toContain('there is no key of the registry in');
+      expect(await refused('user list', elsewhere)).toContain('set its BERTH_SECRET_KEY, or log in with --login');
       expect(await refused('user list --login bob', elsewhere)).toContain('BERTH_PASSWORD');
       const key = { ...elsewhere, BERTH_SECRET_KEY: 'x'.repeat(32) };
       expect(await refused('user list', key)).toContain('does not accept these credentials');
@@ -182,11 +192,64 @@ describe('berth', () => {
       expect(await refused('user disable nobody')).toContain('there is no user nobody in the account admin');
       expect(await refused('account disable nothing')).toContain('there is no account nothing');
       expect(await refused('access-key create')).toContain('name the user by --user');
+      expect(await refused('access-key create --user=')).toContain('--user is empty');
       expect(await refused('user create a/b')).toContain('name must be 1 to 64 characters');
       expect(await refused('user create short', { BERTH_NEW_PASSWORD: 'short' })).toContain('8 to 4096 characters');
       const port = await freePort();
-      expect(await refused(`user list --url http://127.0.0.1:${port}`)).toContain('does not answer (ECONNREFUSED)');
+      const key = { BERTH_SECRET_KEY: 'x'.repeat(32) };
+      expect(await refused(`user list --url http://127.0.0.1:${port}`, key)).toContain('not answer (ECONNREFUSED)');
+      expect(await refused('user list --url 127.0.0.1:5000')).toContain('--url must be http:// or https://');
+      expect(await refused('user list --login /ann', { BERTH_PASSWORD: PASSWORD })).toContain('ACCOUNT/USER');
       expect(await refused('user list', { BERTH_NONSENSE: '1' })).toContain('BERTH_NONSENSE');
+    });
+
+    it('gives no other registry a token of the key in the folder', async () => {
+      let asked = 0;
+      const other = createServer((_, response) => response.end(String(++asked))).listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const sentence = `berth: ${url} is not the registry of ${data}: set its BERTH_SECRET_KEY, or log in with --login\n`;
+      expect(await refused(`user list --url ${url}`)).toBe(sentence);
+      expect(await refused('user list', { BERTH_URL: url })).toBe(sentence);
+      expect(asked).toBe(0);
+      other.close();
+      expect(await run(['user', 'list', '--url', address()])).toMatchObject({ code: 0, stderr: '' });
+    });
+
+    it('takes no user and no account but of the name that was meant, whatever a filter gives', async () => {
+      const key = readFileSync(join(data, 'secret.key'), 'utf8').trim();
+      const client = new IamClient(address(), () => signOperatorToken(key, 'berth'), new AbortController().signal);
+      const directory = new Directory({ client, user: null, close: async () => undefined });
+      await expect(directory.user('', undefined)).rejects.toThrow('there is no user  in the account admin');
+      await expect(directory.wholeAccount('')).rejects.toThrow('there is no account ');
+      await expect(directory.wholeAccount('admin')).resolves.toMatchObject({ name: 'admin' });
+    });
+
+    it('shows the key that a rotation has made where the one before cannot be disabled', async () => {
+      const old = await json('access-key create --user admin');
+      const proxy = createServer((request, response) => {
+        if (request.method === 'PUT')
+          return void response.writeHead(503).end('{"error":{"message":"come back later"}}');
+        const { method, headers, url } = request;
+        request.pipe(
+          get(address() + url!, { method: method!, headers }, (answer) => {
+            answer.pipe(response.writeHead(answer.statusCode!, answer.headers));
+          }),
+        );
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const env = { BERTH_URL: url, BERTH_SECRET_KEY: readFileSync(join(data, 'secret.key'), 'utf8').trim() };
+      const rotated = await run(['access-key', 'rotate', old['access']!, '--user', 'admin', '--json'], env);
+      proxy.close();
+      const fresh = JSON.parse(rotated.stdout) as Fields;
+      secrets.push(fresh['secret']!);
+      expect(fresh).toMatchObject({ replaces: old['access'] });
+      expect(rotated.code).toBe(1);
+      expect(rotated.stderr).toBe(
+        `berth: ${fresh['access']} is made, and ${old['access']} is not disabled: come back later\n`,
+      );
+      expect([await keyStatus(old), await keyStatus(fresh)]).toEqual([200, 200]);
     });
 
     it('says that whoever uses a folder does not answer', async () => {
@@ -224,6 +287,65 @@ describe('berth', () => {
       expect(existsSync(join(data, 'address'))).toBe(false);
       expect(existsSync(join(data, 'postgres/postmaster.pid'))).toBe(false);
       expect(await refused('user disable nobody')).toContain('there is no user nobody');
+      expect(existsSync(join(data, 'berth.pid'))).toBe(false);
+    });
+
+    /** What a statement gives, in the database of the folder. */
+    async function rowsOf(statement: string): Promise<unknown[]> {
+      const postgres = await EmbeddedPostgres.start(join(data, 'postgres'));
+      const database = new Client({ connectionString: postgres.url });
+      await database.connect();
+      try {
+        return (await database.query<Record<string, unknown>>(statement)).rows;
+      } finally {
+        await database.end();
+        await postgres.stop();
+      }
+    }
+
+    it('collects and removes nothing meanwhile', async () => {
+      await rowsOf(`INSERT INTO registry.object_deletion (object_key, size, not_before) VALUES ('due', 1, now())`);
+      for (let n = 0; n < 3; n++) await json('account create due-' + n);
+      expect(await rowsOf('DELETE FROM registry.object_deletion RETURNING object_key, attempts')).toEqual([
+        { object_key: 'due', attempts: 0 },
+      ]);
+    });
+
+    it('starts nothing on a database that is not of the folder', async () => {
+      const postgres = await EmbeddedPostgres.start(join(data, 'postgres'));
+      const elsewhere = join(temp.path, 'elsewhere');
+      const sentence = await refused('user list', { BERTH_DATABASE_URL: postgres.url, BERTH_DATA_DIR: elsewhere });
+      expect(sentence).toContain('name it by --url or BERTH_URL');
+      expect(existsSync(elsewhere)).toBe(false);
+      await postgres.stop();
+    });
+
+    it('is ended by a Ctrl-C at any time of its start, and leaves nothing running', async () => {
+      const lock = join(data, 'postgres/postmaster.pid');
+      const child = spawn(BERTH, ['user', 'list'], {
+        ...{ env: { PATH: process.env['PATH'], BERTH_DATA_DIR: data }, stdio: 'ignore', detached: true },
+      });
+      const ended = once(child, 'exit');
+      const pid = () => existsSync(lock) && Number(readFileSync(lock, 'utf8').split('\n')[0]);
+      const postgres = (await eventually(pid, { what: 'PostgreSQL starts' })) as number;
+      // As a terminal does: to the launcher, which hands it on, and to the command.
+      process.kill(-child.pid!, 'SIGINT');
+      expect(await ended).toEqual([130, null]);
+      expect(processExists(postgres)).toBe(false);
+      for (const file of ['berth.pid', 'address', 'postgres/postmaster.pid']) {
+        expect({ file, exists: existsSync(join(data, file)) }).toEqual({ file, exists: false });
+      }
+    });
+
+    it('says in one sentence why PostgreSQL does not start', async () => {
+      const folder = join(data, 'postgres');
+      const { mode } = statSync(folder);
+      chmodSync(folder, 0o777);
+      const sentence = await refused('user list');
+      chmodSync(folder, mode);
+      expect(sentence).toMatch(
+        /^berth: PostgreSQL ended with status 1: data directory "\S+" has invalid permissions: /,
+      );
       expect(existsSync(join(data, 'berth.pid'))).toBe(false);
     });
 

@@ -2,7 +2,7 @@ import { ACCESS_KEY_COMMANDS } from './access-key-commands.js';
 import { ACCOUNT_COMMANDS } from './account-commands.js';
 import type { Directory } from './directory.js';
 import type { NewPassword } from './new-password.js';
-import type { Result } from './output.js';
+import type { Fields, Result } from './output.js';
 import { PROJECT_COMMANDS } from './project-commands.js';
 import { USER_COMMANDS } from './user-commands.js';
 
@@ -22,6 +22,8 @@ export interface CommandContext {
   flag: (option: string) => boolean;
   directory: Directory;
   newPassword: () => Promise<NewPassword>;
+  /** Prints what must not be lost where the rest of the command fails. */
+  show: (made: Fields) => Promise<void>;
   /** The password of --login. */
   password: string | undefined;
 }
@@ -33,7 +35,8 @@ export interface CommandSpec {
   /** What stands in the help for the name that the command is about; absent: it takes none. */
   subject?: string;
   options: Record<string, Option>;
-  run(context: CommandContext): Promise<Result>;
+  /** What is printed; null where all is shown. */
+  run(context: CommandContext): Promise<Result | null>;
 }
 
 /** What every command takes. */

@@ -41,7 +41,7 @@ export class Directory {
 
   /** As the operator sees it. */
   async wholeAccount(name: string): Promise<Account> {
-    const [found] = await this.client.list<Account>('/v3/domains', 'domains', { name });
+    const found = named(name, await this.client.list<Account>('/v3/domains', 'domains', { name }));
     if (!found) throw new CliError(`there is no account ${name}`);
     return found;
   }
@@ -49,7 +49,7 @@ export class Directory {
   async user(name: string, accountName: string | undefined): Promise<User> {
     const account = await this.account(accountName);
     const parameters = { name, domain_id: account.id };
-    const [found] = await this.client.list<User>('/v3/users', 'users', parameters);
+    const found = named(name, await this.client.list<User>('/v3/users', 'users', parameters));
     if (!found) throw new CliError(`there is no user ${name} in the account ${account.name}`);
     return found;
   }
@@ -82,3 +82,7 @@ export class Directory {
     return (await this.client.request<{ user: User }>('GET', `/v3/users/${id}`)).user;
   }
 }
+
+/** Whatever the server made of the filter, no other one. */
+const named = <Entity extends { name: string }>(name: string, entities: Entity[]): Entity | undefined =>
+  entities.find((entity) => entity.name === name);

@@ -15,20 +15,22 @@ export class IamClient {
   constructor(
     private readonly url: string,
     private readonly token: Authorisation,
+    private readonly signal: AbortSignal,
   ) {}
 
   /** Who a password logs in, and a client with the token of it. */
-  static async logIn(url: string, account: string, name: string, password: string) {
+  static async logIn(url: string, account: string, name: string, password: string, signal: AbortSignal) {
     const identity = { methods: ['password'], password: { user: { name, password, domain: { name: account } } } };
     const scope = { domain: { name: account } };
-    const response = await ask(url, 'POST', '/v3/auth/tokens', { auth: { identity, scope } });
+    const response = await ask(url, 'POST', '/v3/auth/tokens', { signal, body: { auth: { identity, scope } } });
     const { token } = await bodyOf<{ token: { user: { id: string; name: string } } }>(url, response);
     const subject = response.headers.get('x-subject-token') ?? '';
-    return { user: token.user, client: new IamClient(url, async () => subject) };
+    return { user: token.user, client: new IamClient(url, async () => subject, signal) };
   }
 
   async request<Body = unknown>(method: string, path: string, body?: unknown): Promise<Body> {
-    return bodyOf<Body>(this.url, await ask(this.url, method, path, body, await this.token()));
+    const [token, { signal }] = [await this.token(), this];
+    return bodyOf<Body>(this.url, await ask(this.url, method, path, { signal, token, body }));
   }
 
   /** All entries of a list, whatever the number of its pages. */
@@ -49,13 +51,19 @@ export class IamClient {
   }
 }
 
-async function ask(url: string, method: string, path: string, body?: unknown, token?: string): Promise<Response> {
+interface AskOptions {
+  signal: AbortSignal;
+  token?: string;
+  body?: unknown;
+}
+
+async function ask(url: string, method: string, path: string, { signal, token, body }: AskOptions): Promise<Response> {
   try {
     return await fetch(url.replace(/\/+$/, '') + path, {
       method,
       // Whatever a redirect leads to is not given the token.
       redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
       headers: { 'content-type': 'application/json', ...(token !== undefined && { 'x-auth-token': token }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });

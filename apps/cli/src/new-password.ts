@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Settings } from '@berth/platform';
 import { generatePassword } from '@berth/standalone';
@@ -9,9 +10,15 @@ export interface NewPassword {
 }
 
 /** From standard input where that is asked for, else of BERTH_NEW_PASSWORD, else generated. Never an argument: others see those. */
-export async function newPassword(settings: Settings, fromStdin: boolean): Promise<NewPassword> {
-  if (fromStdin) return { password: (await text(process.stdin)).replace(/\r?\n$/, ''), generated: false };
-  const { newPassword: given } = settings;
+export async function newPassword(
+  { newPassword: given }: Settings,
+  fromStdin: boolean,
+  signal: AbortSignal,
+): Promise<NewPassword> {
+  if (fromStdin) {
+    const typed = await text(addAbortSignal(signal, process.stdin));
+    return { password: typed.replace(/\r?\n$/, ''), generated: false };
+  }
   return given === undefined
     ? { password: generatePassword(), generated: true }
     : { password: given, generated: false };

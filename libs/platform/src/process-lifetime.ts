@@ -23,7 +23,7 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   try {
     running = await start();
   } catch (error) {
-    process.stderr.write(`${name} did not start: ${reason(error)}\n`);
+    process.stderr.write(`${name} did not start: ${inOneSentence(error)}\n`);
     process.exit(1);
   }
   const signal = await stopped;
@@ -49,7 +49,8 @@ function stopSignal(): Promise<string> {
   });
 }
 
-function reason(error: unknown): string {
+/** What an error says, for people: of several lines one, and of settings a line for each trouble. */
+export function inOneSentence(error: unknown): string {
   if (error instanceof SettingsError) return error.message;
   const { code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') return `port ${port} of ${address} is taken by another program`;
