@@ -9,17 +9,22 @@ const MARK = join(ROOT, 'node_modules/.berth-built');
 const SOURCES = ['apps', 'libs', 'prisma/schema', 'tsconfig.base.json', 'nx.json', 'package-lock.json'];
 const SKIPPED = new Set(['dist', 'generated', 'node_modules']);
 
-/** Builds every project unless no source has changed since the last build here. Quietly, it says nothing but what fails. */
+/**
+ * Builds every project unless no source has changed since the last build here. Quietly, it says on standard error that it
+ * builds, and shows what Nx prints only where that fails.
+ */
 export function ensureBuilt({ quiet = false } = {}) {
   if (existsSync(MARK) && readFileSync(MARK, 'utf8') === sourceState()) return;
-  if (!quiet) console.log('Building ...');
+  if (quiet) console.error('Berth is being built, which may take half a minute ...');
+  else console.log('Building ...');
   const started = Date.now();
   const nx = join(ROOT, 'node_modules/nx/dist/bin/nx.js');
   const program = existsSync(nx) ? [process.execPath, nx] : ['npx', 'nx'];
   const [file, ...args] = [...program, 'run-many', '-t', 'build', '--outputStyle=static'];
-  const stdio = quiet ? 'pipe' : 'inherit';
-  const { status, error, stdout } = spawnSync(file, args, { cwd: ROOT, env: environment(), stdio });
-  if (quiet && status !== 0) process.stderr.write(stdout ?? '');
+  const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit';
+  const options = { cwd: ROOT, env: environment(), stdio, maxBuffer: Infinity };
+  const { status, error, stdout, stderr } = spawnSync(file, args, options);
+  if (quiet && status !== 0) for (const said of [stdout, stderr]) process.stderr.write(said ?? '');
   if (status !== 0)
     throw new Error(`the build did not succeed (${error?.message ?? `exit code ${status}`}); see above`);
   writeFileSync(MARK, sourceState());
