@@ -314,10 +314,11 @@ describe('berth', () => {
     it('starts nothing on a database that is not of the folder', async () => {
       const postgres = await EmbeddedPostgres.start(join(data, 'postgres'));
       const elsewhere = join(temp.path, 'elsewhere');
-      const sentence = await refused('user list', { BERTH_DATABASE_URL: postgres.url, BERTH_DATA_DIR: elsewhere });
-      expect(sentence).toContain('name it by --url or BERTH_URL');
+      const env = { BERTH_DATABASE_URL: postgres.url, BERTH_DATA_DIR: elsewhere };
+      const outcome = await run(['user', 'list'], env).finally(() => postgres.stop());
+      expect(outcome).toMatchObject({ code: 1, stdout: '' });
+      expect(outcome.stderr).toMatch(/^berth: BERTH_DATABASE_URL is set, .* name it by --url or BERTH_URL\n$/);
       expect(existsSync(elsewhere)).toBe(false);
-      await postgres.stop();
     });
 
     it('is ended by a Ctrl-C at any time of its start, and leaves nothing running', async () => {
@@ -327,7 +328,7 @@ describe('berth', () => {
       });
       const ended = once(child, 'exit');
       const pid = () => existsSync(lock) && Number(readFileSync(lock, 'utf8').split('\n')[0]);
-      const postgres = (await eventually(pid, { what: 'PostgreSQL starts' })) as number;
+      const postgres = (await eventually(pid, { what: 'PostgreSQL starts', within: 60_000 })) as number;
       // As a terminal does: to the launcher, which hands it on, and to the command.
       process.kill(-child.pid!, 'SIGINT');
       expect(await ended).toEqual([130, null]);
@@ -341,10 +342,9 @@ describe('berth', () => {
       const folder = join(data, 'postgres');
       const { mode } = statSync(folder);
       chmodSync(folder, 0o777);
-      const sentence = await refused('user list');
-      chmodSync(folder, mode);
-      expect(sentence).toMatch(
-        /^berth: PostgreSQL ended with status 1: data directory "\S+" has invalid permissions: /,
+      const { stderr } = await run(['user', 'list']).finally(() => chmodSync(folder, mode));
+      expect(stderr).toMatch(
+        /^berth: PostgreSQL ended with status 1: data directory "\S+" has invalid permissions: .+\n$/,
       );
       expect(existsSync(join(data, 'berth.pid'))).toBe(false);
     });
