@@ -297,6 +297,17 @@ const RULES: Record<string, Rule> = {
   [`DELETE ${SHARES}/{account}`]: { needs: MANAGE_REPOSITORY, allowed: swr('4001090') },
   'GET /v2/manage/projects/{project}/quotas': { needs: { account: 'member', refused: 'unknown' }, allowed: '200' },
   'POST /v2/manage/utils/secret': { needs: 'user', allowed: '200' },
+  'GET /v2/manage/shared-repositories': { needs: 'user', allowed: '200' },
+  'GET /v2/manage/dockerhub/repos': { needs: 'user', allowed: '200' },
+  // The organisation of official images has none here.
+  'GET /v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}': { needs: 'user', allowed: swr('4040010') },
+  'GET /v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}/tags': { needs: 'user', allowed: swr('4040010') },
+  'GET /dockyard/v2/visible/namespaces': { needs: 'user', allowed: '200' },
+  'GET /dockyard/v2/namespaces': { needs: 'user', allowed: '200' },
+  'POST /dockyard/v2/namespaces': { needs: 'user', allowed: swr('4090060'), ask: given({ namespace: 'crew' }) },
+  // Of what may not be read there is none, which Harbor takes for an answer.
+  'GET /dockyard/v2/namespaces/{namespace}': { needs: 'user', allowed: '200' },
+  'GET /dockyard/v2/repositories': { needs: 'user', allowed: '200' },
   'GET /v2/manage/domain/{domain_id}/accelerator': { needs: { account: 'member', refused: 'denied' }, allowed: '200' },
 
   'GET /': { needs: 'anybody', allowed: '200' },
@@ -399,7 +410,7 @@ function placesOf(needs: Needs): PlaceName[] {
 /** Ways in: the registry's two, and the management API's token. */
 function waysOf(route: string): Way[] {
   const path = route.split(' ')[1]!;
-  if (path.includes('/auth/') && !path.startsWith('/v3')) return ['basic'];
+  if (path.startsWith('/dockyard') || (path.includes('/auth/') && !path.startsWith('/v3'))) return ['basic'];
   return path.startsWith('/v2/') && !path.startsWith('/v2/manage') ? ['bearer', 'basic'] : ['token'];
 }
 
@@ -409,7 +420,8 @@ function refusalOf(route: string, outcome: Exclude<Outcome, 'allowed'>, role: Ro
   const [method, path] = route.split(' ') as [string, string];
   const status = { unauthenticated: '401', denied: '403', unknown: '404' }[outcome];
   if (method === 'HEAD' || path.startsWith('/v3')) return status;
-  if (!path.startsWith('/v2/manage')) return outcome === 'denied' ? '403 DENIED' : '401 UNAUTHORIZED';
+  if (!path.startsWith('/v2/manage') && !path.startsWith('/dockyard'))
+    return outcome === 'denied' ? '403 DENIED' : '401 UNAUTHORIZED';
   if (outcome === 'unauthenticated' && way === 'signature' && role.disabled) return '401 APIGW.0301';
   if (outcome === 'unauthenticated') return role.disabled ? swr('4010000') : '401 SVCSTG.S2I.4019000';
   const [unknown, denied] =
@@ -592,6 +604,8 @@ describe('access', () => {
     ['/v2/_catalog', 'bearer', (role, place) => registryLevel(role, place) > 0],
     ['/v2/_catalog', 'basic', (role, place) => role.account !== undefined && registryLevel(role, place) > 0],
     ['/v2/manage/repos', 'token', (role, place) => permissionLevel(role, place) > 0],
+    ['/dockyard/v2/repositories', 'basic', (role, place) => permissionLevel(role, place) > 0],
+    ['/dockyard/v2/visible/namespaces', 'basic', (role, place) => permissionLevel(role, place) > 0],
     ['/v2/manage/namespaces', 'token', (role, place) => organisationLevel(role, place) > 0],
     ['/v2/manage/namespaces?mode=visible', 'token', (role, place) => permissionLevel(role, place) > 0],
   ])('to the list %s by %s shows what may be read, and nothing else', async (path, way, mayRead) => {
