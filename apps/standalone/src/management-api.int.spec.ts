@@ -109,7 +109,7 @@ describe('the management API', () => {
     method: string,
     path: string,
     body?: unknown,
-    { date = new Date(), sent = body }: { date?: Date; sent?: unknown } = {},
+    { date = new Date(), sent = body, besides = {} }: { date?: Date; sent?: unknown; besides?: object } = {},
   ) {
     const bytes = json(body) ?? Buffer.alloc(0);
     const stamp = date.toISOString().replace(/[-:]|\.\d{3}/g, '');
@@ -122,7 +122,7 @@ describe('the management API', () => {
     const answer = await exchange({
       method,
       url: url(path),
-      headers: { ...headers, authorization },
+      headers: { ...headers, ...besides, authorization },
       ...(sent !== undefined && { body: json(sent) }),
     });
     return (await DocumentedAnswers.at(registry.address)).hold(method, path, answer);
@@ -226,7 +226,13 @@ describe('the management API', () => {
       await refused(signed({ ...key, secret: 'other' }, 'GET', path));
       await refused(signed({ ...key, access: 'A'.repeat(20) }, 'GET', path));
       await refused(signed(key, 'GET', path, undefined, { date: new Date(Date.now() - 16 * 60_000) }));
-      await refused(signed(key, 'POST', path, { namespace: 'meant' }, { sent: { namespace: 'forged' } }));
+      const meant = { namespace: 'meant' };
+      await refused(signed(key, 'POST', path, meant, { sent: { namespace: 'forged' } }));
+      const honest = createHash('sha256').update(JSON.stringify(meant)).digest('hex');
+      for (const hash of [honest, 'UNSIGNED-PAYLOAD']) {
+        const besides = { 'x-sdk-content-sha256': hash };
+        await refused(signed(key, 'POST', path, meant, { sent: { namespace: 'forged' }, besides }));
+      }
     });
 
     it('log docker in, by project and key', async () => {

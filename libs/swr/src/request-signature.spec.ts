@@ -77,12 +77,31 @@ describe(stringsToSign, () => {
     expect(stringsToSign({ ...request, target: '/v2/plain' }, SDK_HEADERS)).toHaveLength(1);
   });
 
-  it('takes what the header says for the hash of the body, where there is one', () => {
-    const unsigned = { ...exampleHeaders, 'x-sdk-content-sha256': 'UNSIGNED-PAYLOAD' };
-    const request = { method: 'POST', target: '/v2', headers: unsigned };
-    expect(stringsToSign({ ...request, bodySha256: sha256('a') }, SDK_HEADERS)).toEqual(
-      stringsToSign({ ...request, bodySha256: sha256('b') }, SDK_HEADERS),
-    );
+  describe('with x-sdk-content-sha256', () => {
+    const names = [...SDK_HEADERS, 'x-sdk-content-sha256'];
+    const signed = (hash: string, body: string, signedHeaders = names) => {
+      const headers = { ...exampleHeaders, 'x-sdk-content-sha256': hash };
+      const request = { method: 'POST', target: '/v2', headers, bodySha256: sha256(body) };
+      return stringsToSign(request, signedHeaders);
+    };
+
+    it('leaves the body out where the client signed that it did', () => {
+      expect(signed('UNSIGNED-PAYLOAD', 'a')).toEqual(signed('UNSIGNED-PAYLOAD', 'b'));
+    });
+
+    it('covers the body where the header is not signed, whatever it says', () => {
+      const without = stringsToSign(
+        { method: 'POST', target: '/v2', headers: exampleHeaders, bodySha256: sha256('a') },
+        SDK_HEADERS,
+      );
+      for (const hash of ['UNSIGNED-PAYLOAD', sha256('a'), sha256('b')]) {
+        expect(signed(hash, 'a', SDK_HEADERS)).toEqual(without);
+      }
+    });
+
+    it('covers the body that came, not the hash that the client says it has', () => {
+      expect(signed(sha256('a'), 'a')).not.toEqual(signed(sha256('a'), 'b'));
+    });
   });
 
   it.each([

@@ -3,8 +3,10 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 const ALGORITHM = 'SDK-HMAC-SHA256';
 /** Without it a signature would be good for ever. */
 const DATE_HEADER = 'x-sdk-date';
-/** What a client that cannot hash its body puts in the place of the hash. */
+/** Where a client says what stands in the place of the body's hash. */
 const PAYLOAD_HASH_HEADER = 'x-sdk-content-sha256';
+/** What it says there if it cannot hash its body. */
+const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 const CREDENTIAL =
   /^SDK-HMAC-SHA256 +Access=([A-Za-z0-9]{1,64}), *SignedHeaders=([a-z0-9;-]{1,1024}), *Signature=([0-9a-f]{64})$/;
 const DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
@@ -85,7 +87,9 @@ function canonicalRequest(
   signedHeaders: readonly string[],
 ): string {
   const lines = signedHeaders.map((name) => `${name}:${(headers[name] ?? '').trim()}\n`).join('');
-  const payload = headers[PAYLOAD_HASH_HEADER] ?? bodySha256;
+  // Any other text would be the client's word for the body that came.
+  const isUnsigned = signedHeaders.includes(PAYLOAD_HASH_HEADER) && headers[PAYLOAD_HASH_HEADER] === UNSIGNED_PAYLOAD;
+  const payload = isUnsigned ? UNSIGNED_PAYLOAD : bodySha256;
   return [method.toUpperCase(), uri, query, lines, signedHeaders.join(';'), payload].join('\n');
 }
 
