@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { Database, deployMigrations } from '@berth/metadata';
 import { loadSettings } from '@berth/platform';
 import {
@@ -12,6 +12,7 @@ import {
   tempFolder,
   type TestPostgres,
 } from '@berth/testing';
+import { signString, stringsToSign } from '@berth/swr';
 import { startStandalone } from './standalone.js';
 import { type DistributedRegistry, startDistributedRegistry } from './testing/distributed-registry.js';
 
@@ -91,13 +92,40 @@ describe.each([
   }
 
   /** A login by access key for the user. */
-  async function keyOf({ login }: Subject): Promise<Credentials & { accessKey: string }> {
+  async function keyOf({ login }: Subject): Promise<Credentials & { accessKey: string; secret: string }> {
     const headers = { 'x-auth-token': await iamToken(login.user) };
     const url = `${registry.addresses[0]}/v3.0/OS-CREDENTIAL/credentials`;
     const answer = await exchange({ method: 'POST', url, headers, body: JSON.stringify({ credential: {} }) });
     const { access, secret } = answer.expect(201).json<{ credential: { access: string; secret: string } }>().credential;
     const password = createHmac('sha256', secret).update(access).digest('hex');
-    return { user: `${REGION}@${access}`, password, accessKey: access };
+    return { user: `${REGION}@${access}`, password, accessKey: access, secret };
+  }
+
+  const SECRET = '/v2/manage/utils/secret';
+  /** A docker login that ends by itself, made with a token that a password gave, or with a signature of an access key. */
+  async function temporaryOf(subject: Subject, by: 'password' | 'key'): Promise<Credentials> {
+    const headers =
+      by === 'password' ? { 'x-auth-token': await iamToken(subject.login.user) } : signature(await keyOf(subject));
+    const answer = await exchange({ method: 'POST', url: registry.addresses[0] + SECRET, headers });
+    const { auths } = answer.expect(200).json<{ auths: Record<string, { auth: string }> }>();
+    const [user, password] = Buffer.from(Object.values(auths)[0]!.auth, 'base64').toString().split(':');
+    return { user: user!, password: password! };
+  }
+
+  function signature({ accessKey, secret }: { accessKey: string; secret: string }): Record<string, string> {
+    const headers = { 'x-sdk-date': new Date().toISOString().replace(/[-:]|\.\d{3}/g, '') };
+    const bodySha256 = createHash('sha256').digest('hex');
+    const [signed] = stringsToSign({ method: 'POST', target: SECRET, headers, bodySha256 }, ['x-sdk-date']);
+    const signature = signString(secret, signed!);
+    const authorization = `SDK-HMAC-SHA256 Access=${accessKey}, SignedHeaders=x-sdk-date, Signature=${signature}`;
+    return { ...headers, authorization };
+  }
+
+  type Means = 'password' | 'key' | 'temporary login by password' | 'temporary login by key';
+  async function credentialsOf(subject: Subject, by: Means): Promise<Credentials> {
+    if (by === 'password') return subject.login;
+    if (by === 'key') return keyOf(subject);
+    return temporaryOf(subject, by === 'temporary login by key' ? 'key' : 'password');
   }
 
   async function iamToken(user: string): Promise<string> {
@@ -134,7 +162,7 @@ describe.each([
       within: WITHIN_MS,
     });
 
-  const CHANGES: [string, { by: 'password' | 'key'; answers: string }, (subject: Subject) => Promise<unknown>][] = [
+  const CHANGES: [string, { by: Means; answers: string }, (subject: Subject) => Promise<unknown>][] = [
     [
       'a disabled user',
       { by: 'password', answers: '401 invalid_token' },
@@ -161,6 +189,22 @@ describe.each([
       ({ userId }) => sql('DELETE FROM auth.access_key WHERE user_id = $1::uuid', userId),
     ],
     [
+      'another password, of whom made a temporary login with it',
+      { by: 'temporary login by password', answers: '401 invalid_token' },
+      ({ userId }) => sql(`UPDATE auth."user" SET password_hash = password_hash || 'A' WHERE id = $1::uuid`, userId),
+    ],
+    [
+      'a disabled access key that made a temporary login',
+      { by: 'temporary login by key', answers: '401 invalid_token' },
+      ({ userId }) =>
+        sql('UPDATE auth.access_key SET disabled_at = now() WHERE user_id = $1::uuid AND expires_at IS NULL', userId),
+    ],
+    [
+      'an access key removed that made a temporary login',
+      { by: 'temporary login by key', answers: '401 invalid_token' },
+      ({ userId }) => sql('DELETE FROM auth.access_key WHERE user_id = $1::uuid AND expires_at IS NULL', userId),
+    ],
+    [
       'a permission removed',
       { by: 'password', answers: '403' },
       ({ userId }) => sql('DELETE FROM manage.organisation_permission WHERE user_id = $1::uuid', userId),
@@ -174,7 +218,7 @@ describe.each([
 
   it.each(CHANGES)('ends tokens and Basic credentials: %s', async (_what, expected, change) => {
     const [subject, other] = [await aSubject(), await aSubject()];
-    const credentials = expected.by === 'key' ? await keyOf(subject) : subject.login;
+    const credentials = await credentialsOf(subject, expected.by);
     const token = await bearer(subject.repository, credentials);
     const otherToken = await bearer(other.repository, other.login);
     const presented = basic(credentials);

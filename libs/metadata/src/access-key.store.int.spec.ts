@@ -23,6 +23,7 @@ describe(AccessKeyStore.name, () => {
     secretEncrypted: Buffer.from('sealed'),
     description: 'for CI',
     lifeSeconds: null,
+    madeWith: null,
     most: 10,
     ...changes,
   });
@@ -33,6 +34,7 @@ describe(AccessKeyStore.name, () => {
       id: 'AK1',
       secretEncrypted: Buffer.from('sealed'),
       expiresAt: null,
+      madeWith: null,
       userId,
       userName: 'dev',
       isAdministrator: true,

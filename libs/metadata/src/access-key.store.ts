@@ -8,6 +8,8 @@ export interface NewAccessKey {
   description: string;
   /** Null: no end. A key that ends is a temporary one. */
   lifeSeconds: number | null;
+  /** The credential that a temporary key ends with. Null: none. */
+  madeWith: string | null;
   /** How many of its kind, temporary or not, the user may have with it. */
   most: number;
 }
@@ -28,6 +30,8 @@ export interface UsableAccessKey {
   secretEncrypted: Buffer;
   /** Null: until it is disabled or removed. */
   expiresAt: Date | null;
+  /** The credential that it was made with, and ends with. Null: none. */
+  madeWith: string | null;
   userId: string;
   userName: string;
   isAdministrator: boolean;
@@ -37,8 +41,8 @@ export interface UsableAccessKey {
 
 const CREATE = {
   name: 'access-key-create',
-  text: `INSERT INTO auth.access_key (id, user_id, secret_encrypted, description, expires_at)
-         SELECT $1, $2, $3, $4, now() + make_interval(secs => $5::float8)
+  text: `INSERT INTO auth.access_key (id, user_id, secret_encrypted, description, expires_at, made_with)
+         SELECT $1, $2, $3, $4, now() + make_interval(secs => $5::float8), $7
          WHERE $6 > (SELECT count(*) FROM (SELECT FROM auth.access_key WHERE user_id = $2
            AND CASE WHEN $5::float8 IS NULL THEN expires_at IS NULL ELSE expires_at > now() END LIMIT $6) AS alike)
          RETURNING *`,
@@ -50,7 +54,7 @@ const LOCK_USER = {
 };
 const FIND_USABLE = {
   name: 'access-key-find-usable',
-  text: `SELECT k.id, k.secret_encrypted, k.expires_at, u.id AS user_id, u.name AS user_name, u.is_administrator,
+  text: `SELECT k.id, k.secret_encrypted, k.expires_at, k.made_with, u.id AS user_id, u.name AS user_name, u.is_administrator,
            a.id AS account_id, a.name AS account_name
          FROM auth.access_key k JOIN auth."user" u ON u.id = k.user_id JOIN auth.account a ON a.id = u.account_id
          WHERE k.id = $1 AND k.disabled_at IS NULL AND u.disabled_at IS NULL AND a.disabled_at IS NULL
@@ -85,10 +89,10 @@ export class AccessKeyStore {
   /** Null where the user has as many as it may. Also removes some that have expired, so that they never pile up. */
   async create(key: NewAccessKey): Promise<AccessKeyRow | null> {
     await this.database.rows(REMOVE_EXPIRED, [EXPIRED_AT_ONCE]);
-    const { id, userId, secretEncrypted, description, lifeSeconds, most } = key;
+    const { id, userId, secretEncrypted, description, lifeSeconds, madeWith, most } = key;
     const [row] = await this.database.transaction(async (rows) => {
       await rows(LOCK_USER, [userId]);
-      return rows<Row>(CREATE, [id, userId, secretEncrypted, description, lifeSeconds, most]);
+      return rows<Row>(CREATE, [id, userId, secretEncrypted, description, lifeSeconds, most, madeWith]);
     });
     return row ? accessKey(row) : null;
   }
@@ -101,6 +105,7 @@ export class AccessKeyStore {
       id: row.id,
       secretEncrypted: row.secret_encrypted,
       expiresAt: row.expires_at,
+      madeWith: row.made_with,
       userId: row.user_id,
       userName: row.user_name,
       isAdministrator: row.is_administrator,
@@ -144,6 +149,7 @@ interface UsableRow {
   id: string;
   secret_encrypted: Buffer;
   expires_at: Date | null;
+  made_with: string | null;
   user_id: string;
   user_name: string;
   is_administrator: boolean;

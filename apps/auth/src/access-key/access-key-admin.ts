@@ -24,7 +24,7 @@ export class AccessKeyAdmin {
 
   async create({ actorId, userId = actorId, description }: CreateAccessKeyV1): Promise<CreatedAccessKeyV1> {
     await this.demandRightOver(actorId, userId);
-    const made = await this.keys.create(userId, description, null);
+    const made = await this.keys.create(userId, description);
     if (!made) {
       const message = `a user may have ${MAX_ACCESS_KEYS} access keys`;
       throw registryError('DENIED', undefined, { status: 409, message });

@@ -10,8 +10,9 @@ function accessKeys() {
   const stored = new Map<string, NewAccessKey>();
   const usable = async (id: string): Promise<UsableAccessKey | null> => {
     const key = stored.get(id);
+    const madeWith = key?.madeWith ?? null;
     const expiresAt = key?.lifeSeconds ? new Date(Date.now() + key.lifeSeconds * 1000) : null;
-    return key ? { id, secretEncrypted: Buffer.from(key.secretEncrypted), expiresAt, ...USER } : null;
+    return key ? { id, secretEncrypted: Buffer.from(key.secretEncrypted), expiresAt, madeWith, ...USER } : null;
   };
   const store: Pick<AccessKeyStore, 'create' | 'findUsable'> = {
     create: async (key) => {
@@ -23,7 +24,8 @@ function accessKeys() {
   };
   const settings = loadSettings({ BERTH_SECRET_KEY: 's'.repeat(32) });
   const keys = new AccessKeys(store as AccessKeyStore, settings);
-  const create = async (life: number | null = null) => (await keys.create('u', 'CI', life))!;
+  const create = async (lifeSeconds?: number) =>
+    (await keys.create('u', 'CI', lifeSeconds === undefined ? null : { lifeSeconds, madeWith: null }))!;
   return { keys, stored, create };
 }
 
@@ -49,7 +51,8 @@ describe(AccessKeys, () => {
       const pair = await create(changes.lifeSeconds);
       const signature = signString(changes.secretKey ?? pair.secretKey, 'two');
       const { signedAt = now(), accessKey = pair.accessKey } = changes;
-      return keys.verifySignature({ accessKey, candidates: ['one', 'two'], signature, signedAt });
+      const { userId } = await keys.verifySignature({ accessKey, candidates: ['one', 'two'], signature, signedAt });
+      return { userId };
     }
 
     it('says whose key it is', async () => {

@@ -1,5 +1,5 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
-import { MAX_ACCESS_KEYS, MAX_TEMPORARY_ACCESS_KEYS, type SignedRequest } from '@berth/contracts';
+import { type Identity, MAX_ACCESS_KEYS, MAX_TEMPORARY_ACCESS_KEYS, type SignedRequest } from '@berth/contracts';
 import { type AccessKeyRow, AccessKeyStore, type UsableAccessKey } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
@@ -14,6 +14,13 @@ const ACCESS_KEY_LENGTH = 20;
 const SECRET_KEY_LENGTH = 40;
 /** How far the client's clock may be from ours. */
 const SKEW_MS = 15 * 60_000;
+
+/** What makes a key a temporary one: it logs docker in and signs nothing. */
+export interface TemporaryKey {
+  lifeSeconds: number;
+  /** The credential that it ends with. Null: none. */
+  madeWith: string | null;
+}
 
 export interface NewAccessKeyPair {
   accessKey: string;
@@ -37,26 +44,31 @@ export class AccessKeys {
     this.box = new SecretBox(settings.secretKey!, 'access keys');
   }
 
-  /**
-   * `lifeSeconds` null: until it is disabled or removed. Others are temporary: they log docker in and sign nothing. Null
-   * where the user has as many of the kind as it may.
-   */
-  async create(userId: string, description: string, lifeSeconds: number | null): Promise<NewAccessKeyPair | null> {
+  /** Null where the user has as many of the kind as it may. */
+  async create(
+    userId: string,
+    description: string,
+    temporary: TemporaryKey | null = null,
+  ): Promise<NewAccessKeyPair | null> {
     const accessKey = random(CAPITALS_AND_DIGITS, ACCESS_KEY_LENGTH);
     const secretKey = random(LETTERS_AND_DIGITS, SECRET_KEY_LENGTH);
     const secretEncrypted = this.box.seal(secretKey);
-    const most = lifeSeconds === null ? MAX_ACCESS_KEYS : MAX_TEMPORARY_ACCESS_KEYS;
-    const row = await this.store.create({ id: accessKey, userId, secretEncrypted, description, lifeSeconds, most });
+    const { lifeSeconds, madeWith } = temporary ?? { lifeSeconds: null, madeWith: null };
+    const most = temporary ? MAX_TEMPORARY_ACCESS_KEYS : MAX_ACCESS_KEYS;
+    const row = await this.store.create({
+      id: accessKey,
+      ...{ userId, secretEncrypted, description, lifeSeconds, madeWith, most },
+    });
     return row && { accessKey, secretKey, row };
   }
 
   /** Whose key signed. UNAUTHORIZED where none of ours did, or a temporary one, or not within 15 minutes of now. */
-  async verifySignature({ accessKey, candidates, signature, signedAt }: SignedRequest): Promise<{ userId: string }> {
+  async verifySignature({ accessKey, candidates, signature, signedAt }: SignedRequest): Promise<Identity> {
     const key = await this.store.findUsable(accessKey);
     const signed = isSignedBy(key ? this.secretOf(key) : UNKNOWN_SECRET, candidates, signature);
     const isFresh = Math.abs(Date.now() - signedAt) <= SKEW_MS;
     if (!key || key.expiresAt !== null || !signed || !isFresh) throw registryError('UNAUTHORIZED');
-    return { userId: key.userId };
+    return { userId: key.userId, credential: accessKeyCredential(accessKey) };
   }
 
   /** The user whose access key makes this key of a docker login; null where none does. */
@@ -67,15 +79,20 @@ export class AccessKeys {
     return given.length === expected.length && timingSafeEqual(given, expected) ? key : null;
   }
 
-  /** Whose key it is, where it is good now; else null. */
-  async findOwner(accessKey: string): Promise<string | null> {
-    return (await this.store.findUsable(accessKey))?.userId ?? null;
+  /** The key of such a credential, where it is good now; else null. What it was made with is not looked at. */
+  async findByCredential(credential: string): Promise<UsableAccessKey | null> {
+    return this.store.findUsable(credential.slice(BY_ACCESS_KEY.length));
   }
 
   private secretOf(key: UsableAccessKey): string {
     return this.box.open(key.secretEncrypted);
   }
 }
+
+/** What a credential by access key begins with; the key follows. */
+const BY_ACCESS_KEY = 'access-key:';
+export const accessKeyCredential = (accessKey: string): string => BY_ACCESS_KEY + accessKey;
+export const isByAccessKey = (credential: string): boolean => credential.startsWith(BY_ACCESS_KEY);
 
 /** Compared with where there is no such key, so that a wrong AK takes as long as a wrong signature. */
 const UNKNOWN_SECRET = random(LETTERS_AND_DIGITS, SECRET_KEY_LENGTH);

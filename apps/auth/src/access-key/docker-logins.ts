@@ -6,7 +6,7 @@ import { SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import { AccessKeys, loginKeyOf } from './access-keys.js';
 
-/** Docker logins that end by themselves. */
+/** Docker logins that end by themselves, and with the credential that they were made with. */
 @Injectable()
 export class DockerLogins {
   constructor(
@@ -16,12 +16,12 @@ export class DockerLogins {
     private readonly settings: Settings,
   ) {}
 
-  async create({ userId, projectName, lifeSeconds }: CreateDockerLoginV1): Promise<CreatedDockerLoginV1> {
+  async create({ userId, credential, projectName, lifeSeconds }: CreateDockerLoginV1): Promise<CreatedDockerLoginV1> {
     const user = await this.accounts.findUserOfAccount(userId);
     if (!user) throw registryError('UNAUTHORIZED');
     const [project] = await this.projects.list(user.accountId, projectName ?? this.settings.region, 1);
     if (!project) throw new SwrError('QUERY_INVALID', 'there is no such project');
-    const made = await this.accessKeys.create(userId, 'docker login', lifeSeconds);
+    const made = await this.accessKeys.create(userId, 'docker login', { lifeSeconds, madeWith: credential ?? null });
     if (!made) throw new SwrError('THROTTLED', 'the user has too many temporary logins: wait until some have ended');
     const { accessKey, secretKey, row } = made;
     return {

@@ -1,4 +1,4 @@
-import type { AccessLevel, DecideAccessV1, DecidedAccessV1 } from '@berth/contracts';
+import type { AccessLevel, DecideAccessV1, DecidedAccessV1, Identity } from '@berth/contracts';
 import { type AccessFacts, AccessFactsStore, AccountStore, type UserOfAccount } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { claimsOperator, isOperatorToken, Settings } from '@berth/platform';
@@ -7,6 +7,12 @@ import { AccessKeys } from '../access-key/access-keys.js';
 import { IamTokens } from '../iam/iam-tokens.js';
 import { Authenticator } from '../user/authenticator.js';
 import { accessLevels, principalOf } from './access-engine.js';
+
+interface Authenticated {
+  actor: UserOfAccount;
+  /** Absent in open mode, and for whoever holds the operator's key. */
+  credential?: string;
+}
 
 /**
  * What the management API asks before it does anything: who somebody is now, and what they may do with what a path names.
@@ -24,25 +30,30 @@ export class DecideAccess {
   ) {}
 
   async run(request: DecideAccessV1): Promise<DecidedAccessV1> {
-    const actor = await this.actorOf(request);
+    const { actor, credential } = await this.authenticated(request);
     const facts = await this.factsOf(request, actor);
-    if (request.everything) return { actor, ...everythingThatIsThere(facts) };
-    return { actor, ...accessLevels(principalOf(actor), facts) };
+    const levels = request.everything ? everythingThatIsThere(facts) : accessLevels(principalOf(actor), facts);
+    return { actor, ...(credential !== undefined && { credential }), ...levels };
   }
 
-  private async actorOf(request: DecideAccessV1): Promise<UserOfAccount> {
-    if (request.everything) return this.firstAdministrator();
-    if (request.token !== undefined && claimsOperator(request.token)) return this.operator(request.token);
-    const actor = await this.accounts.findUserOfAccount(await this.userOf(request));
+  private async authenticated(request: DecideAccessV1): Promise<Authenticated> {
+    if (request.everything) return { actor: await this.firstAdministrator() };
+    const { token } = request;
+    if (token !== undefined && claimsOperator(token)) return { actor: await this.operator(token) };
+    const { userId, credential } = await this.identityOf(request);
+    const actor = await this.accounts.findUserOfAccount(userId);
     if (!actor) throw registryError('UNAUTHORIZED');
-    return actor;
+    return { actor, credential };
   }
 
-  private async userOf({ token, signed, identity }: DecideAccessV1): Promise<string> {
-    if (signed) return (await this.accessKeys.verifySignature(signed)).userId;
-    if (identity) return (await this.authenticator.byIdentity(identity)).id;
+  private async identityOf({ token, signed, identity }: DecideAccessV1): Promise<Identity> {
+    if (signed) return this.accessKeys.verifySignature(signed);
+    if (identity) {
+      await this.authenticator.byIdentity(identity);
+      return identity;
+    }
     if (token === undefined) throw registryError('UNAUTHORIZED');
-    return (await this.tokens.verify(token)).userId;
+    return this.tokens.verify(token);
   }
 
   /** For whoever holds the operator's key. */

@@ -1,4 +1,4 @@
-import type { IssuedIamTokenV1, IssueIamTokenV1, ProjectV1 } from '@berth/contracts';
+import type { Identity, IssuedIamTokenV1, IssueIamTokenV1, ProjectV1 } from '@berth/contracts';
 import { AccountStore, ProjectStore } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
@@ -52,9 +52,10 @@ export class IamTokens {
   }
 
   /** Whose it is. UNAUTHORIZED where it is none of ours, is over, or the user has another password or is disabled. */
-  async verify(token: string): Promise<{ userId: string }> {
+  async verify(token: string): Promise<Identity> {
     const identity = await this.tokens.verify('iam+jwt', token, 'the token is not valid');
-    return { userId: (await this.authenticator.byIdentity(identity)).id };
+    await this.authenticator.byIdentity(identity);
+    return identity;
   }
 
   private async projectOf(accountId: string, { projectId, projectName }: IssueIamTokenV1): Promise<ProjectV1> {

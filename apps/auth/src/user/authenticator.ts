@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Identity } from '@berth/contracts';
-import { AccountStore, type LoginTry, ProjectStore, type StoredUser } from '@berth/metadata';
+import { AccountStore, type LoginTry, ProjectStore, type StoredUser, type UsableAccessKey } from '@berth/metadata';
 import { registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
-import { AccessKeys } from '../access-key/access-keys.js';
+import { accessKeyCredential, AccessKeys, isByAccessKey } from '../access-key/access-keys.js';
 import { LoginThrottle } from './login-throttle.js';
 import { hashPassword, verifyPassword } from './password-hash.js';
 
 /** `project@AK`, the user name of a docker login by access key. */
 const ACCESS_KEY_LOGIN = /^(.+)@([A-Z0-9]{20})$/;
-
-/** What a credential by access key begins with; the key follows. */
-const BY_ACCESS_KEY = 'access-key:';
 
 /** A user, and by what it was authenticated: tokens carry that along, and end with it. */
 export interface Login {
@@ -74,8 +71,14 @@ export class Authenticator {
   }
 
   private async isStillGood(user: StoredUser, credential: string): Promise<boolean> {
-    if (!credential.startsWith(BY_ACCESS_KEY)) return credential === passwordCredential(user);
-    return (await this.accessKeys.findOwner(credential.slice(BY_ACCESS_KEY.length))) === user.id;
+    if (!isByAccessKey(credential)) return credential === passwordCredential(user);
+    const key = await this.accessKeys.findByCredential(credential);
+    return key?.userId === user.id && (await this.isOriginGood(user, key));
+  }
+
+  /** A temporary key ends with the credential that it was made with, which is never a temporary one. */
+  private async isOriginGood(user: StoredUser, { madeWith }: UsableAccessKey): Promise<boolean> {
+    return madeWith === null || this.isStillGood(user, madeWith);
   }
 
   private async attempt(login: LoginTry, secret: string, find: () => Promise<Login | null>) {
@@ -88,7 +91,8 @@ export class Authenticator {
     const key = await this.accessKeys.findByLogin(accessKey, secret);
     if (!key || (await this.projects.list(key.accountId, project, 1)).length === 0) return null;
     const user = await this.accounts.findEnabled(key.userId);
-    return user && { user, credential: BY_ACCESS_KEY + accessKey, endsAt: key.expiresAt };
+    if (!user || !(await this.isOriginGood(user, key))) return null;
+    return { user, credential: accessKeyCredential(accessKey), endsAt: key.expiresAt };
   }
 
   private findNamed(name: string): Promise<StoredUser | null> {

@@ -17,13 +17,14 @@ export class DockerLoginRoutes {
   ) {}
 
   /** The command in a header; in the body what docker keeps in `config.json`. The login is shown here and never again. */
-  async create({ actor, query, reply }: ManagementRequest): Promise<void> {
+  async create({ actor, credential, query, reply }: ManagementRequest): Promise<void> {
     const projectName = query.get('projectname') || undefined;
     if (projectName !== undefined && projectName.length > LONGEST_PROJECT_NAME) {
       throw new SwrError('QUERY_INVALID', 'there is no such project');
     }
     const { username, password, expiresAt } = await this.bus.request(CREATE_DOCKER_LOGIN, {
       userId: actor.userId,
+      ...(credential !== undefined && { credential }),
       lifeSeconds: lifeOf(query.get('duration_seconds') || String(LONGEST_DOCKER_LOGIN_SECONDS)),
       ...(projectName !== undefined && { projectName }),
     });

@@ -4,6 +4,8 @@ import type { FastifyReply } from 'fastify';
 /** A request to the management API, authenticated and authorised, as its handlers get it. */
 export interface ManagementRequest {
   actor: Actor;
+  /** By what the actor was authenticated, where a credential of its own was it. */
+  credential?: string;
   /** What the actor may do with the repository that the path names; 0 where it names none. */
   repositoryAuth: AccessLevel;
   query: URLSearchParams;

@@ -11,6 +11,12 @@ export class CreateDockerLoginV1 {
   @IsUUID()
   userId!: string;
 
+  /** By what the user was authenticated: the login ends with it. Absent: it ends with its time alone. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(64)
+  credential?: string;
+
   /** Absent: the region's. */
   @IsOptional()
   @IsString()

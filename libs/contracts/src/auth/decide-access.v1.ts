@@ -82,6 +82,8 @@ export type AccessLevel = 7 | 3 | 1 | 0;
 export interface DecidedAccessV1 {
   /** The user as it is now, not as it was when its token was made. */
   actor: Actor;
+  /** By what it was authenticated, as in Identity. Absent in open mode, and for whoever holds the operator's key. */
+  credential?: string;
   /** 0 where no organisation was asked about. */
   organisation: AccessLevel;
   /** 0 where no repository was asked about. */
