@@ -18,7 +18,10 @@ export interface Login {
   endsAt: Date | null;
 }
 
-/** Turns credentials into a user. Where too many were wrong of late: TOOMANYREQUESTS (LoginThrottle). */
+/**
+ * Turns credentials into a user. Where too many passwords were wrong of late: TOOMANYREQUESTS (LoginThrottle). Logins by access
+ * key, which their form tells, are neither counted nor slowed: they cost no hash, and nobody guesses 238 bits.
+ */
 @Injectable()
 export class Authenticator {
   /** Verified when there is no such user, so that a wrong name takes as long as a wrong password. */
@@ -35,13 +38,11 @@ export class Authenticator {
    * As `docker login` has them: `project@AK` with the key of that access key, `account/user` or, in the first account,
    * `user` with the password. UNAUTHORIZED where they are not those of an enabled user.
    */
-  byLogin(login: LoginTry, secret: string): Promise<Login> {
+  async byLogin(login: LoginTry, secret: string): Promise<Login> {
     const [, project, accessKey] = ACCESS_KEY_LOGIN.exec(login.name) ?? [];
-    return this.attempt(login, secret, async () =>
-      project === undefined || accessKey === undefined
-        ? this.withPassword(await this.findNamed(login.name), secret)
-        : this.withAccessKey(project, accessKey, secret),
-    );
+    return project === undefined || accessKey === undefined
+      ? this.attempt(login, secret, async () => this.withPassword(await this.findNamed(login.name), secret))
+      : known(await this.withAccessKey(project, accessKey, secret));
   }
 
   /** UNAUTHORIZED where name and password are not those of an enabled user of the account. */
@@ -82,9 +83,7 @@ export class Authenticator {
   }
 
   private async attempt(login: LoginTry, secret: string, find: () => Promise<Login | null>) {
-    const found = await this.throttle.attempt(login, secret, find);
-    if (!found) throw registryError('UNAUTHORIZED', undefined, { message: 'wrong user name or password' });
-    return found;
+    return known(await this.throttle.attempt(login, secret, find));
   }
 
   private async withAccessKey(project: string, accessKey: string, secret: string): Promise<Login | null> {
@@ -106,6 +105,11 @@ export class Authenticator {
     const matches = await verifyPassword(password, user?.passwordHash ?? (await this.nobody));
     return user && matches ? { user, credential: passwordCredential(user), endsAt: null } : null;
   }
+}
+
+function known(found: Login | null): Login {
+  if (!found) throw registryError('UNAUTHORIZED', undefined, { message: 'wrong user name or password' });
+  return found;
 }
 
 /** Says nothing of the hash, which has a salt of its own. */

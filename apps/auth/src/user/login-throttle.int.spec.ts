@@ -1,4 +1,4 @@
-import { ISSUE_IAM_TOKEN, ISSUE_TOKEN } from '@berth/contracts';
+import { CREATE_DOCKER_LOGIN, ISSUE_IAM_TOKEN, ISSUE_TOKEN } from '@berth/contracts';
 import { Database, deployMigrations, LoginFailureStore, type LoginTry } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
 import { loadSettings, Metrics } from '@berth/platform';
@@ -240,21 +240,35 @@ describe('guesses at two replicas of auth', () => {
   const logIn = (replica: number, username: string, password: string, address: string) =>
     codeOf(replicas[replica]!.bus.request(ISSUE_TOKEN, { username, password, address, scopes: [] }));
 
-  it.each(['admin', 'nobody', 'admin/nobody', 'no/body', 'local@ABCDEFGHIJKLMNOPQRST'])(
-    'go for %s as for any other name',
-    async (name) => {
-      const address = `2001:db8:${name.length.toString(16)}::/64`;
-      const answers: string[] = [];
-      for (let n = 0; n < 5; n++) answers.push(await logIn(n % 2, name, `wrong ${n}`, address));
-      await moveTime(replicas[0]!.database, -HELD);
-      for (let n = 0; n < 2; n++) answers.push(await logIn(n, name, 'wrong', address));
-      const wrong = 'UNAUTHORIZED: wrong user name or password';
-      const slowed = 'TOOMANYREQUESTS: too many failed logins';
-      expect(answers).toEqual([wrong, wrong, wrong, wrong, wrong, slowed, slowed]);
-      const history = await new LoginFailureStore(replicas[0]!.database).find({ name, address });
-      expect([history.pair?.count, history.address?.count, history.name?.count]).toEqual([5, 5, 5]);
-    },
-  );
+  it.each(['admin', 'nobody', 'admin/nobody', 'no/body'])('go for %s as for any other name', async (name) => {
+    const address = `2001:db8:${name.length.toString(16)}::/64`;
+    const answers: string[] = [];
+    for (let n = 0; n < 5; n++) answers.push(await logIn(n % 2, name, `wrong ${n}`, address));
+    await moveTime(replicas[0]!.database, -HELD);
+    for (let n = 0; n < 2; n++) answers.push(await logIn(n, name, 'wrong', address));
+    const wrong = 'UNAUTHORIZED: wrong user name or password';
+    const slowed = 'TOOMANYREQUESTS: too many failed logins';
+    expect(answers).toEqual([wrong, wrong, wrong, wrong, wrong, slowed, slowed]);
+    const history = await new LoginFailureStore(replicas[0]!.database).find({ name, address });
+    expect([history.pair?.count, history.address?.count, history.name?.count]).toEqual([5, 5, 5]);
+  });
+
+  it('are none where an access key is given: strangers do not slow it, and it leaves no trace', async () => {
+    const { bus, database } = replicas[0]!;
+    const [user] = await sqlOn(database, `SELECT id FROM auth."user" WHERE name = 'admin'`);
+    const asked = { userId: String(user!['id']), lifeSeconds: 900 };
+    const { username, password } = await bus.request(CREATE_DOCKER_LOGIN, asked);
+    const address = '203.0.113.88';
+    const traces = async () =>
+      (await sqlOn(database, 'SELECT subject FROM auth.login_failure UNION ALL SELECT subject FROM auth.known_login'))
+        .length;
+    const before = await traces();
+    for (let n = 0; n < 10; n++) {
+      expect(await logIn(n % 2, username, `wrong ${n}`, address)).toBe('UNAUTHORIZED: wrong user name or password');
+    }
+    expect(await logIn(1, username, password, address)).toBe('token');
+    expect(await traces()).toBe(before);
+  });
 
   it('are one count for passwords of IAM tokens and of the registry', async () => {
     const address = '203.0.113.77';
