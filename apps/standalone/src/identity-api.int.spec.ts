@@ -77,9 +77,13 @@ describe('the administration of identities', () => {
     return (await DocumentedAnswers.at(registry.address)).hold(method, path, answer);
   }
 
-  async function logIn(account: string, name: string, password = PASSWORD): Promise<HttpAnswer> {
+  async function logIn(
+    account: string,
+    name: string,
+    password = PASSWORD,
+    scope: object = { project: { name: REGION } },
+  ): Promise<HttpAnswer> {
     const identity = { methods: ['password'], password: { user: { name, password, domain: { name: account } } } };
-    const scope = { project: { name: REGION } };
     return exchange({ method: 'POST', url: url('/v3/auth/tokens'), body: json({ auth: { identity, scope } }) });
   }
   const tokenOf = async (account: string, name: string, password?: string) =>
@@ -462,6 +466,65 @@ describe('the administration of identities', () => {
     it('is nobody to the registry', async () => {
       const authorization = `Bearer ${await signOperatorToken(KEY, 'berth')}`;
       (await exchange({ method: 'GET', url: url('/v2/'), headers: { authorization } })).expect(401);
+    });
+  });
+
+  describe('an id that is nobody’s', () => {
+    const UUIDS = ['1'.repeat(32), 'F'.repeat(32), '11111111-1111-1111-1111-111111111111', '0'.repeat(32)];
+    const NAMED = [{ user_id: 'ID', user_name: 'x', auth: 7 }];
+    const OWN_PASSWORD = { user: { original_password: PASSWORD, password: PASSWORD } };
+    const CREDENTIALS = '/v3.0/OS-CREDENTIAL/credentials';
+    const ROUTES: [string, string, number, unknown][] = [
+      ['GET', '/v3/users/ID', 404, undefined],
+      ['PATCH', '/v3/users/ID', 404, { user: { enabled: false } }],
+      ['POST', '/v3/users/ID/password', 404, OWN_PASSWORD],
+      ['GET', '/v3/users?domain_id=ID', 200, undefined],
+      ['POST', '/v3/users', 404, { user: { name: 'x', password: PASSWORD, domain_id: 'ID' } }],
+      ['GET', '/v3/domains/ID', 404, undefined],
+      ['PATCH', '/v3/domains/ID', 404, { domain: { enabled: false } }],
+      ['GET', '/v3/projects?domain_id=ID', 200, undefined],
+      ['POST', '/v3/projects', 404, { project: { name: 'x', domain_id: 'ID' } }],
+      ['GET', `${CREDENTIALS}?user_id=ID`, 403, undefined],
+      ['POST', CREDENTIALS, 403, { credential: { user_id: 'ID' } }],
+      ['PUT', `${CREDENTIALS}/ID`, 404, { credential: { status: 'active' } }],
+      ['DELETE', `${CREDENTIALS}/ID`, 404, undefined],
+      ['GET', '/v2/manage/projects/ID/quotas', 404, undefined],
+      ['GET', '/v2/manage/domain/ID/accelerators', 403, undefined],
+      ['POST', '/v2/manage/namespaces/ids/access', 400, NAMED],
+      ['PATCH', '/v2/manage/namespaces/ids/access', 400, NAMED],
+      ['DELETE', '/v2/manage/namespaces/ids/access', 404, ['ID']],
+      ['POST', '/v2/manage/namespaces/ids/repos/one/access', 400, NAMED],
+      ['PATCH', '/v2/manage/namespaces/ids/repos/one/access', 400, NAMED],
+      ['DELETE', '/v2/manage/namespaces/ids/repos/one/access', 404, ['ID']],
+    ];
+    const askAbout = (id: string, method: string, path: string, body: unknown) => {
+      const text = JSON.stringify(body)?.replace('"ID"', JSON.stringify(decodeURIComponent(id)));
+      return ask('admin', method, path.replace('ID', id), text && Buffer.from(text));
+    };
+    beforeAll(async () => {
+      (await ask('admin', 'POST', '/v2/manage/namespaces', { namespace: 'ids' })).expect(201);
+      const one = { repository: 'one', is_public: false };
+      (await ask('admin', 'POST', '/v2/manage/namespaces/ids/repos', one)).expect(201);
+    });
+
+    it.each(ROUTES)('is the client’s mistake: %s %s is %i', async (method, path, status, body) => {
+      for (const id of UUIDS) {
+        expect([id, (await askAbout(id, method, path, body)).status]).toEqual([id, status]);
+      }
+    });
+
+    it.each(ROUTES)('and so is what is no id: %s %s', async (method, path, _status, body) => {
+      for (const id of ['none', '%00', '1'.repeat(33), '%F0%9F%99%82', 'x'.repeat(300)]) {
+        const { status } = await askAbout(id, method, path, body);
+        expect({ id, status, isClients: status >= 400 && status < 500 }).toMatchObject({ isClients: true });
+      }
+    });
+
+    it('is no project that a token is for', async () => {
+      for (const id of [...UUIDS, 'none']) {
+        const { status } = await logIn('admin', 'admin', PASSWORD, { project: { id } });
+        expect({ id, isClients: status >= 400 && status < 500 }).toEqual({ id, isClients: true });
+      }
     });
   });
 

@@ -1,8 +1,9 @@
 import { validateSync } from 'class-validator';
-import { IsDigest, IsEntityTag, IsReference, IsRepositoryName, IsTag } from './field-validators.js';
+import { IsDigest, IsEntityTag, IsId, IsReference, IsRepositoryName, IsTag } from './field-validators.js';
 
 const SHA256 = `sha256:${'a'.repeat(64)}`;
 const SHA512 = `sha512:${'b'.repeat(128)}`;
+const NIL = '00000000-0000-0000-0000-000000000000';
 const NOT_TEXT = [undefined, null, 5, {}, [], [SHA256], true];
 
 class Fields {
@@ -20,6 +21,9 @@ class Fields {
 
   @IsEntityTag()
   entityTag: unknown = '*';
+
+  @IsId()
+  id: unknown = NIL;
 
   @IsDigest({ each: true })
   known: unknown = [SHA256];
@@ -108,5 +112,28 @@ describe('IsEntityTag', () => {
 
   it.each(['', '**', 'latest', `"${SHA256}"`, `W/${SHA256}`, ...NOT_TEXT])('refuses %j', (entityTag) => {
     expect(failuresOf({ entityTag })).toEqual([['entityTag', 'entityTag is not a valid entity tag']]);
+  });
+});
+
+describe('IsId', () => {
+  it.each([
+    '123e4567-e89b-42d3-a456-426614174000',
+    NIL,
+    '11111111-1111-1111-1111-111111111111',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  ])('takes %s', (id) => {
+    expect(failuresOf({ id })).toEqual([]);
+  });
+
+  it.each([
+    NIL.replaceAll('-', ''),
+    NIL.toUpperCase().replace('0', 'A'),
+    `${NIL}\n`,
+    ` ${NIL}`,
+    NIL.slice(1),
+    '',
+    ...NOT_TEXT,
+  ])('refuses %j', (id) => {
+    expect(failuresOf({ id })).toEqual([['id', 'id is not a valid id']]);
   });
 });

@@ -37,3 +37,8 @@ export const IsEntityTag = validator('entity tag', (value) => value === '*' || i
 
 /** The field holds a tag or a digest. */
 export const IsReference = validator('reference', (value) => isDigest(value) || isTag(value));
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The field holds an id of an account, a user or a project: a UUID of any version, also of none, since clients may ask for any. */
+export const IsId = validator('id', (value) => UUID.test(value));

@@ -16,6 +16,7 @@ import { IamRequests } from './iam-requests.js';
 import { type JsonObject, jsonOf, objectIn, optionalTextIn, textIn } from './json-body.js';
 
 const LONGEST_ID = 64;
+const ACCESS_KEY = /^[A-Z0-9]{20}$/;
 
 /** Permanent access keys. Source: IAM API reference, "Permanent Access Keys". */
 @Controller('v3.0/OS-CREDENTIAL/credentials')
@@ -72,7 +73,7 @@ export class CredentialController {
 
   private async change(request: FastifyRequest, actor: Actor, change: ChangeAccessKeyV1['change']): Promise<string> {
     const { accessKey } = request.params as { accessKey: string };
-    if (accessKey.length > LONGEST_ID) throw new IamError(404, 'there is no such access key');
+    if (!ACCESS_KEY.test(accessKey)) throw new IamError(404, 'there is no such access key');
     await this.bus.request(CHANGE_ACCESS_KEY, { actorId: actor.userId, accessKey, change });
     return accessKey;
   }

@@ -1,15 +1,16 @@
-import { IsBoolean, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsBoolean, IsString, MaxLength } from 'class-validator';
+import { IsId } from '../field-validators.js';
 
 /** A user of the management API who was authenticated, however. */
 export class Actor {
-  @IsUUID()
+  @IsId()
   userId!: string;
 
   @IsString()
   @MaxLength(256)
   userName!: string;
 
-  @IsUUID()
+  @IsId()
   accountId!: string;
 
   @IsString()

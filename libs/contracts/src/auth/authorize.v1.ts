@@ -1,7 +1,8 @@
 import type { Scope } from '@berth/oci';
 import { Type } from 'class-transformer';
-import { IsArray, IsOptional, IsUUID, ValidateNested } from 'class-validator';
+import { IsArray, IsOptional, ValidateNested } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { Identity } from './identity.js';
 
 /** Asks what of these scopes somebody is allowed now. The asker knows that it is this user. */
@@ -14,7 +15,7 @@ export class AuthorizeV1 {
 
   /** A user whom somebody else has authenticated: it must be enabled, and how it was authenticated is not asked. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   userId?: string;
 
   @IsArray()

@@ -1,9 +1,10 @@
-import { IsIn, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsIn, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 
 /** Disables, enables or removes an access key of the actor's, or by an administrator one of a user of its account. */
 export class ChangeAccessKeyV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   @IsString()

@@ -1,14 +1,15 @@
-import { IsBoolean, IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min, ValidateIf } from 'class-validator';
+import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min, ValidateIf } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { type AccountV1, MAX_ORGANISATION_QUOTA } from './account.js';
 import { MAX_DESCRIPTION } from './create-access-key.v1.js';
 
 /** Changes what is given of an account, by an operator. */
 export class ChangeAccountV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
-  @IsUUID()
+  @IsId()
   accountId!: string;
 
   @IsOptional()

@@ -1,13 +1,14 @@
-import { IsString, IsUUID, Matches, MaxLength } from 'class-validator';
+import { IsString, Matches, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { LONGEST_PASSWORD, PASSWORD } from './account.js';
 
 /** A user changes its own password. */
 export class ChangePasswordV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
-  @IsUUID()
+  @IsId()
   userId!: string;
 
   @IsString()

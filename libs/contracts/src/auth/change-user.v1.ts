@@ -1,14 +1,15 @@
-import { IsBoolean, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { PASSWORD, type UserV1 } from './account.js';
 import { MAX_DESCRIPTION } from './create-access-key.v1.js';
 
 /** Changes what is given of a user, by an administrator of its account or an operator. */
 export class ChangeUserV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
-  @IsUUID()
+  @IsId()
   userId!: string;
 
   @IsOptional()

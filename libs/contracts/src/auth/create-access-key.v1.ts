@@ -1,17 +1,18 @@
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { AccessKeyV1 } from './access-key.js';
 
 export const MAX_DESCRIPTION = 255;
 
 /** Makes an access key for the actor, or by an administrator for a user of its account. */
 export class CreateAccessKeyV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** Absent: the actor. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   userId?: string;
 
   @IsString()

@@ -1,11 +1,12 @@
-import { IsBoolean, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsString, Matches, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { ACCOUNT_NAME, type AccountV1 } from './account.js';
 import { MAX_DESCRIPTION } from './create-access-key.v1.js';
 
 /** Makes an account with the region's project, by an operator. */
 export class CreateAccountV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   @Matches(ACCOUNT_NAME)

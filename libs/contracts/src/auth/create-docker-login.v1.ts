@@ -1,5 +1,6 @@
-import { IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 
 export const SHORTEST_DOCKER_LOGIN_SECONDS = 900;
 export const LONGEST_DOCKER_LOGIN_SECONDS = 86_400;
@@ -8,7 +9,7 @@ export const MAX_TEMPORARY_ACCESS_KEYS = 10_000;
 
 /** Makes a docker login that ends by itself: a temporary access key, and what docker takes of it. */
 export class CreateDockerLoginV1 {
-  @IsUUID()
+  @IsId()
   userId!: string;
 
   /** By what the user was authenticated: the login ends with it. Absent: it ends with its time alone. */

@@ -1,5 +1,6 @@
-import { IsOptional, IsUUID, Matches } from 'class-validator';
+import { IsOptional, Matches } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { ACCOUNT_NAME } from './account.js';
 import type { ProjectV1 } from './issue-iam-token.v1.js';
 
@@ -7,12 +8,12 @@ export const MAX_PROJECTS = 100;
 
 /** Makes a project, by an administrator of its account or an operator. */
 export class CreateProjectV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** Absent: the actor's. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   accountId?: string;
 
   @Matches(ACCOUNT_NAME)

@@ -1,16 +1,17 @@
-import { IsBoolean, IsOptional, IsString, IsUUID, Matches, MaxLength } from 'class-validator';
+import { IsBoolean, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { PASSWORD, USER_NAME, type UserV1 } from './account.js';
 import { MAX_DESCRIPTION } from './create-access-key.v1.js';
 
 /** Makes a user, by an administrator of its account or an operator. */
 export class CreateUserV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** Absent: the actor's. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   accountId?: string;
 
   @Matches(USER_NAME)

@@ -1,5 +1,6 @@
-import { IsIn, IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { Actor } from './actor.js';
 
 /** Asks for a token of the management API, for a user's password. */
@@ -26,7 +27,7 @@ export class IssueIamTokenV1 {
 
   /** The project by one of the two; without either the account's first. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   projectId?: string;
 
   @IsOptional()

@@ -1,15 +1,16 @@
-import { IsOptional, IsUUID } from 'class-validator';
+import { IsOptional } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { AccessKeyV1 } from './access-key.js';
 
 /** Asks for the access keys of the actor, or by an administrator of a user of its account. */
 export class ListAccessKeysV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** Absent: the actor. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   userId?: string;
 }
 

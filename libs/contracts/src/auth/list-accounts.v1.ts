@@ -1,10 +1,11 @@
-import { IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { type AccountV1, MAX_PAGE } from './account.js';
 
 /** Asks for a page of the accounts, by an operator. */
 export class ListAccountsV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** This one only. */

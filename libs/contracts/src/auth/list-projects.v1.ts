@@ -1,15 +1,16 @@
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { ProjectV1 } from './issue-iam-token.v1.js';
 
 /** Asks for the projects of a user's account, or by an operator of any account. */
 export class ListProjectsV1 {
-  @IsUUID()
+  @IsId()
   userId!: string;
 
   /** Absent: the user's. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   accountId?: string;
 
   /** This one only. */

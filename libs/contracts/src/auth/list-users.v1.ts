@@ -1,15 +1,16 @@
-import { IsInt, IsOptional, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { MAX_PAGE, type UserV1 } from './account.js';
 
 /** Asks for a page of an account's users, by an administrator of it or an operator. */
 export class ListUsersV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   /** Absent: the actor's. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   accountId?: string;
 
   /** This one only. */

@@ -1,9 +1,10 @@
-import { IsBoolean, IsOptional, IsUUID } from 'class-validator';
+import { IsBoolean, IsOptional } from 'class-validator';
+import { IsId } from '../field-validators.js';
 
 /** Whose right to pull counts. Without a user, or where the user is gone or disabled: what is public. */
 export class Reader {
   @IsOptional()
-  @IsUUID()
+  @IsId()
   userId?: string;
 
   /** Open mode: everybody reads everything. */

@@ -1,13 +1,13 @@
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { AccountV1 } from './account.js';
 
 /** Asks for an account, by an operator. */
 export class ShowAccountV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
-  @IsUUID()
+  @IsId()
   accountId!: string;
 }
 

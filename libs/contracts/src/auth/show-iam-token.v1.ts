@@ -1,10 +1,11 @@
-import { IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { IssuedIamTokenV1 } from './issue-iam-token.v1.js';
 
 /** Asks whose a token of ISSUE_IAM_TOKEN is: by its user, by an administrator of its account or an operator. */
 export class ShowIamTokenV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
   @IsString()

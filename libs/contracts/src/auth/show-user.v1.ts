@@ -1,13 +1,13 @@
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import type { UserV1 } from './account.js';
 
 /** Asks for a user: oneself, or by an administrator of its account or an operator. */
 export class ShowUserV1 {
-  @IsUUID()
+  @IsId()
   actorId!: string;
 
-  @IsUUID()
+  @IsId()
   userId!: string;
 }
 

@@ -1,10 +1,10 @@
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { ShareTermsV1 } from './share-terms.js';
 
 /** Shares a repository with another account, for it to read. The asker has checked the right to manage the repository. */
 export class AddShareV1 extends ShareTermsV1 {
-  @IsUUID()
+  @IsId()
   creatorId!: string;
 }
 

@@ -1,5 +1,6 @@
-import { IsOptional, IsString, IsUUID, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 
 /** A push needs its organisation: finds it, or makes it for the pusher's account. */
 export class EnsureOrganisationV1 {
@@ -9,7 +10,7 @@ export class EnsureOrganisationV1 {
 
   /** Absent in open mode, where the first account's administrator stands for everybody. */
   @IsOptional()
-  @IsUUID()
+  @IsId()
   creatorId?: string;
 }
 

@@ -1,13 +1,13 @@
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 
 /** Asks what an account may have at most. */
 export class ListQuotasV1 {
-  @IsUUID()
+  @IsId()
   accountId!: string;
 
   /** A project of the account. */
-  @IsUUID()
+  @IsId()
   projectId!: string;
 }
 

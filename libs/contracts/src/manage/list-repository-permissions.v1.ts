@@ -1,7 +1,6 @@
 import type { RepositoryName } from '@berth/oci';
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { IsRepositoryName } from '../field-validators.js';
+import { IsId, IsRepositoryName } from '../field-validators.js';
 import type { UserPermissionV1 } from './list-organisation-permissions.v1.js';
 
 /**
@@ -13,7 +12,7 @@ export class ListRepositoryPermissionsV1 {
   repository!: RepositoryName;
 
   /** Of who asks. */
-  @IsUUID()
+  @IsId()
   accountId!: string;
 }
 

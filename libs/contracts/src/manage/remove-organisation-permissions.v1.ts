@@ -1,5 +1,6 @@
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, IsUUID, MaxLength } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, MaxLength } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 import { MAX_PERMISSIONS_AT_ONCE } from './change-organisation-permissions.v1.js';
 
 /** Takes users' permissions in an organisation away: all of them or none. */
@@ -11,7 +12,7 @@ export class RemoveOrganisationPermissionsV1 {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_PERMISSIONS_AT_ONCE)
-  @IsUUID(undefined, { each: true })
+  @IsId({ each: true })
   userIds!: string[];
 }
 

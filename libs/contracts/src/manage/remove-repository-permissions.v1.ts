@@ -1,7 +1,7 @@
 import type { RepositoryName } from '@berth/oci';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsUUID } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
 import { defineRequest } from '../contract.js';
-import { IsRepositoryName } from '../field-validators.js';
+import { IsId, IsRepositoryName } from '../field-validators.js';
 import { MAX_PERMISSIONS_AT_ONCE } from './change-organisation-permissions.v1.js';
 
 /** Takes users' permissions in a repository away: all of them or none. */
@@ -12,7 +12,7 @@ export class RemoveRepositoryPermissionsV1 {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_PERMISSIONS_AT_ONCE)
-  @IsUUID(undefined, { each: true })
+  @IsId({ each: true })
   userIds!: string[];
 }
 

@@ -1,9 +1,9 @@
-import { IsUUID } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { IsId } from '../field-validators.js';
 
 /** Asks what an account has in all. */
 export class ShowOverviewV1 {
-  @IsUUID()
+  @IsId()
   accountId!: string;
 }
 
