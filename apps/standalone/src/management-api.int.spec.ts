@@ -154,15 +154,43 @@ describe('the management API', () => {
     });
 
     it.each([
-      ['a wrong password', 'admin', 'dev', 'wrong', undefined],
-      ['a user of another account', 'other', 'dev', PASSWORD, undefined],
-      ['an unknown account', 'nowhere', 'dev', PASSWORD, undefined],
-      ['an unknown project', 'admin', 'dev', PASSWORD, { project: { name: 'elsewhere' } }],
-    ])('are refused for %s, in the same words', async (_what, account, user, password, scope) => {
-      const answer = (await logIn(account, user, password, scope)).expect(401);
+      ['a wrong password', 'admin', 'dev', 'wrong'],
+      ['a user of another account', 'other', 'dev', PASSWORD],
+      ['an unknown account', 'nowhere', 'dev', PASSWORD],
+    ])('are refused for %s, in the same words', async (_what, account, user, password) => {
+      const answer = (await logIn(account, user, password)).expect(401);
       expect(answer.json()).toEqual({
         error: { code: 401, message: 'The username or password is wrong.', title: 'Unauthorized' },
       });
+    });
+
+    it('are not given for a project that there is not, which is no wrong password', async () => {
+      const answer = (await logIn('admin', 'dev', PASSWORD, { project: { name: 'elsewhere' } })).expect(404);
+      expect(answer.json()).toEqual({ error: { code: 404, message: 'there is no such project', title: 'Not Found' } });
+    });
+
+    it.each([
+      { domain: { name: 'other' } },
+      { domain: { name: 'nowhere' } },
+      { domain: { id: '1'.repeat(32) } },
+      { domain: { name: 'admin', id: '1'.repeat(32) } },
+      { project: { name: REGION, domain: { name: 'other' } } },
+    ])('are not given for another account, be there one or not: %j', async (scope) => {
+      const answer = (await logIn('admin', 'dev', PASSWORD, scope)).expect(403);
+      const message = 'the scope names another account than the user’s';
+      expect(answer.json()).toEqual({ error: { code: 403, message, title: 'Forbidden' } });
+      (await logIn('admin', 'dev', 'wrong', scope)).expect(401);
+    });
+
+    it('are given for the user’s own account, by its id, and for a project of it', async () => {
+      const { token } = (await logIn('admin', 'dev', PASSWORD)).json<{ token: { user: { domain: { id: string } } } }>();
+      const { id } = token.user.domain;
+      for (const scope of [{ domain: { id } }, { project: { name: REGION, domain: { id, name: 'admin' } } }]) {
+        (await logIn('admin', 'dev', PASSWORD, scope)).expect(201);
+      }
+      // The project counts where both are given.
+      const both = { project: { name: REGION }, domain: { name: 'other' } };
+      (await logIn('admin', 'dev', PASSWORD, both)).expect(201);
     });
 
     it('are not given for a name or a project with a NUL in it', async () => {

@@ -39,7 +39,7 @@ export const administers = (actor: ActorNow, accountId: string): boolean =>
   actor.isOperator || (actor.isAdministrator && actor.accountId === accountId);
 
 /** For what does not exist, and for what is not the actor's to see: in the same words. */
-export const unknown = (what: 'account' | 'user' | 'token') =>
+export const unknown = (what: 'account' | 'user' | 'token' | 'project') =>
   registryError('NAME_UNKNOWN', undefined, { message: `there is no such ${what}` });
 
 /** What stands in the way of a change. */

@@ -1,5 +1,5 @@
 import type { Identity, IssuedIamTokenV1, IssueIamTokenV1, ProjectV1 } from '@berth/contracts';
-import { AccountStore, ProjectStore } from '@berth/metadata';
+import { AccountStore, ProjectStore, type UserOfAccount } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { decodeJwt } from 'jose';
@@ -25,6 +25,7 @@ export class IamTokens {
     const { user, credential } = await this.authenticator.byAccount(accountName, userName, password, address);
     const actor = await this.accounts.findUserOfAccount(user.id);
     if (!actor) throw registryError('UNAUTHORIZED');
+    demandOwnAccount(actor, request);
     const project = request.scope === 'project' ? await this.projectOf(actor.accountId, request) : null;
     const issuedAt = Math.floor(Date.now() / 1000);
     const life = { issuedAt, lifeSeconds: LIFE_SECONDS };
@@ -61,9 +62,15 @@ export class IamTokens {
   private async projectOf(accountId: string, { projectId, projectName }: IssueIamTokenV1): Promise<ProjectV1> {
     const projects = await this.projects.list(accountId, projectName ?? null, MOST_PROJECTS);
     const project = projects.find(({ id }) => projectId === undefined || id === projectId);
-    if (!project) throw registryError('UNAUTHORIZED', undefined, { message: 'there is no such project' });
+    if (!project) throw unknown('project');
     return { id: project.id, name: project.name };
   }
+}
+
+function demandOwnAccount(actor: UserOfAccount, { scopeAccountId, scopeAccountName }: IssueIamTokenV1): void {
+  const { accountId, accountName } = actor;
+  if ((scopeAccountId ?? accountId) === accountId && (scopeAccountName ?? accountName) === accountName) return;
+  throw registryError('DENIED', undefined, { message: 'the scope names another account than the user’s' });
 }
 
 const at = (seconds: number): string => new Date(seconds * 1000).toISOString();

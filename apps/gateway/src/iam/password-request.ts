@@ -1,6 +1,6 @@
 import type { IssueIamTokenV1 } from '@berth/contracts';
 import { parseWireId } from '@berth/swr';
-import { invalidBody, jsonOf, objectIn, textIn } from './json-body.js';
+import { invalidBody, type JsonObject, jsonOf, objectIn, textIn } from './json-body.js';
 
 /** Without where it comes from. */
 export type PasswordRequest = Omit<IssueIamTokenV1, 'address'>;
@@ -25,12 +25,25 @@ export function parsePasswordRequest(bytes: Buffer): PasswordRequest {
     password: textIn(user, 'password', LONGEST_PASSWORD),
   };
   const scope = auth['scope'] === undefined ? {} : objectIn(auth, 'scope');
-  if (scope['project'] === undefined) return { ...names, scope: 'account' };
+  if (scope['project'] === undefined) return { ...names, scope: 'account', ...accountIn(scope) };
   const project = objectIn(scope, 'project');
-  if (project['id'] === undefined) {
-    return { ...names, scope: 'project', projectName: textIn(project, 'name', LONGEST_NAME) };
-  }
-  const projectId = parseWireId(textIn(project, 'id', LONGEST_NAME));
-  if (projectId === null) throw invalidBody();
-  return { ...names, scope: 'project', projectId };
+  const of = { ...names, scope: 'project', ...accountIn(project) } as const;
+  if (project['id'] === undefined) return { ...of, projectName: textIn(project, 'name', LONGEST_NAME) };
+  return { ...of, projectId: idIn(project) };
+}
+
+/** The account that `domain` names; nothing where it is missing. */
+function accountIn(scope: JsonObject): Pick<PasswordRequest, 'scopeAccountId' | 'scopeAccountName'> {
+  if (scope['domain'] === undefined) return {};
+  const domain = objectIn(scope, 'domain');
+  return {
+    ...(domain['id'] !== undefined && { scopeAccountId: idIn(domain) }),
+    ...(domain['name'] !== undefined && { scopeAccountName: textIn(domain, 'name', LONGEST_NAME) }),
+  };
+}
+
+function idIn(object: JsonObject): string {
+  const id = parseWireId(textIn(object, 'id', LONGEST_NAME));
+  if (id === null) throw invalidBody();
+  return id;
 }

@@ -92,6 +92,8 @@ const IAM_TOKENS: EndpointDocumentation = {
       content: anObject,
     },
     400: { description: 'The body is not that.', content: IAM_ERROR },
+    403: { description: "The scope names another account than the user's.", content: IAM_ERROR },
+    404: { description: 'The account has no such project.', content: IAM_ERROR },
     ...IAM_FAULTS,
   },
   errors: [],

@@ -25,6 +25,16 @@ export class IssueIamTokenV1 {
   @IsIn(['account', 'project'])
   scope!: 'account' | 'project';
 
+  /** The account that the scope names, by its id or its name: it must be the user's. */
+  @IsOptional()
+  @IsId()
+  scopeAccountId?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(256)
+  scopeAccountName?: string;
+
   /** The project by one of the two; without either the account's first. */
   @IsOptional()
   @IsId()
@@ -52,8 +62,8 @@ export interface IssuedIamTokenV1 {
 }
 
 /**
- * UNAUTHORIZED where name and password are not an enabled user's of that account, or there is no such project;
- * TOOMANYREQUESTS as of AUTHENTICATE.
+ * UNAUTHORIZED where name and password are not an enabled user's of that account, TOOMANYREQUESTS as of AUTHENTICATE. Where they
+ * are: DENIED where the scope names another account, be there one or not, NAME_UNKNOWN where the account has no such project.
  */
 export const ISSUE_IAM_TOKEN = defineRequest<IssueIamTokenV1, IssuedIamTokenV1>(
   'auth.iam-token.issue.v1',
