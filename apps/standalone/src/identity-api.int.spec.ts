@@ -469,6 +469,51 @@ describe('the administration of identities', () => {
     });
   });
 
+  describe('a path', () => {
+    const answered = async (method: string, path: string, headers = {}) => {
+      const answer = await exchange({
+        method,
+        url: url(path),
+        headers: { 'x-auth-token': tokens['admin'], ...headers },
+      });
+      return { status: answer.status, allow: answer.header('allow'), body: answer.text && answer.json() };
+    };
+
+    it.each(['/v3', '/v3/nothing', '/v3/users/x/y', '/v3.0/nothing', '/v3/nothing?name=%00'])(
+      'that leads nowhere is 404 in the words of IAM: %s',
+      async (path) => {
+        const error = { code: 404, message: 'there is nothing at this path', title: 'Not Found' };
+        expect(await answered('GET', path)).toEqual({ status: 404, allow: undefined, body: { error } });
+      },
+    );
+
+    it.each([
+      ['DELETE', '/v3/users/x', 'GET, PATCH'],
+      ['PUT', '/v3/users?limit=1', 'POST, GET'],
+      ['DELETE', '/v3/auth/tokens', 'POST, GET'],
+      ['POST', '/v3.0/OS-CREDENTIAL/credentials/x', 'PUT, DELETE'],
+    ])('without the method is 405: %s %s', async (method, path, allow) => {
+      const error = { code: 405, message: `there is no ${method} at this path`, title: 'Method Not Allowed' };
+      const answer = await answered(method, path);
+      expect(answer).toEqual({ status: 405, allow: expect.any(String), body: { error } });
+      expect(answer.allow!.split(', ').sort()).toEqual(allow.split(', ').sort());
+    });
+
+    it('takes no Content-Type that is none, and says so in the words of IAM', async () => {
+      expect(await answered('POST', '/v3/users', { 'content-type': 'none', 'content-length': '0' })).toMatchObject({
+        status: 415,
+        body: { error: { code: 415, title: 'Unsupported Media Type' } },
+      });
+    });
+
+    it('of the registry is answered in its words', async () => {
+      expect(await answered('GET', '/v30')).toMatchObject({
+        status: 404,
+        body: { errors: [{ code: 'NAME_UNKNOWN' }] },
+      });
+    });
+  });
+
   describe('an id that is nobody’s', () => {
     const UUIDS = ['1'.repeat(32), 'F'.repeat(32), '11111111-1111-1111-1111-111111111111', '0'.repeat(32)];
     const NAMED = [{ user_id: 'ID', user_name: 'x', auth: 7 }];
