@@ -540,6 +540,17 @@ describe('the management API', () => {
       (await ask('dev', 'GET', path)).expect(404);
     });
 
+    it('take nothing from an administrator of the account, who is shown what it may do', async () => {
+      const path = '/v2/manage/namespaces/administered';
+      (await ask('admin', 'POST', '/v2/manage/namespaces', { namespace: 'administered' })).expect(201);
+      const granted = [{ user_id: wire('admin'), user_name: 'admin', auth: 1 }];
+      (await ask('admin', 'POST', `${path}/access`, granted)).expect(201);
+      const access = (await ask('admin', 'GET', `${path}/access`)).expect(200);
+      expect(access.json()).toMatchObject({ self_auth: { user_name: 'admin', auth: 7 }, others_auths: [] });
+      expect((await ask('admin', 'GET', path)).expect(200).json()).toMatchObject({ auth: 7 });
+      (await ask('admin', 'DELETE', path)).expect(204);
+    });
+
     it.each<[string, () => unknown]>([
       ['an empty list', () => []],
       ['no list', () => ({})],

@@ -16,7 +16,13 @@ const ACTOR: Actor = {
 async function shown(env: Record<string, string>, host: string, account = ACTOR.accountId): Promise<unknown> {
   const settings = loadSettings(env);
   const reply = Object.assign(new RecordedReply(), { request: { raw: { headers: { host } } } });
-  const request = { actor: ACTOR, repositoryAuth: 0 as const, query: new URLSearchParams(), body: Buffer.alloc(0) };
+  const request = {
+    actor: ACTOR,
+    organisationAuth: 0 as const,
+    repositoryAuth: 0 as const,
+    query: new URLSearchParams(),
+    body: Buffer.alloc(0),
+  };
   const routes = new AcceleratorRoutes(settings, new PublicUrl(settings));
   await routes.show({ ...request, reply: reply as unknown as FastifyReply }, { account });
   return reply.body;

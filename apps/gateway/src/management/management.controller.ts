@@ -43,9 +43,9 @@ export class ManagementController {
     const held = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'), targetOf(path));
     demand(route.needs, held);
     const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
-    const { actor, credential, repository: repositoryAuth } = held;
+    const { actor, credential, organisation: organisationAuth, repository: repositoryAuth } = held;
     const by = credential === undefined ? {} : { credential };
-    await route.handle({ actor, ...by, repositoryAuth, query, body, reply }, path);
+    await route.handle({ actor, ...by, organisationAuth, repositoryAuth, query, body, reply }, path);
   }
 
   private routeOf(path: ManagementPath, method: string, reply: FastifyReply): ManagementRoute {

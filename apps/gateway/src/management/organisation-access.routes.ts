@@ -4,6 +4,7 @@ import {
   REMOVE_ORGANISATION_PERMISSIONS,
 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
+import { wireId } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import type { ManagementRequest } from './management-request.js';
 import { grantedAuthsOf, shownAuth, userIdsOf } from './user-auths.js';
@@ -17,15 +18,16 @@ interface NamedOrganisation {
 export class OrganisationAccessRoutes {
   constructor(private readonly bus: MessageBus) {}
 
-  async list({ actor, reply }: ManagementRequest, { organisation: name }: NamedOrganisation): Promise<void> {
+  async list(
+    { actor, organisationAuth, reply }: ManagementRequest,
+    { organisation: name }: NamedOrganisation,
+  ): Promise<void> {
     const { id, creatorName, permissions } = await this.bus.request(LIST_ORGANISATION_PERMISSIONS, { name });
-    const own = permissions.find(({ userId }) => userId === actor.userId);
-    const self = own ?? { userId: actor.userId, userName: actor.userName, auth: 7 as const };
     await reply.send({
       id: Number(id),
       name,
       creator_name: creatorName,
-      self_auth: shownAuth(self),
+      self_auth: { user_id: wireId(actor.userId), user_name: actor.userName, auth: organisationAuth },
       others_auths: permissions.filter(({ userId }) => userId !== actor.userId).map(shownAuth),
     });
   }
