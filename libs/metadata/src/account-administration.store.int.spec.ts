@@ -13,6 +13,12 @@ describe(AccountAdministrationStore.name, () => {
 
   const account = async (name: string) =>
     (await store.createAccount({ name, description: '', organisationQuota: 5, disabled: false }, 'region'))!;
+  /** With its administrator. */
+  async function firstAccount(): Promise<string> {
+    const accounts = new AccountStore(on.test.database);
+    await accounts.createFirst('first', { name: 'admin', passwordHash: 'hash' });
+    return (await accounts.findFirst())!.id;
+  }
   const user = async (accountId: string, name: string, fields: { isAdministrator?: boolean } = {}) =>
     (await store.createUser({
       ...{ accountId, name, passwordHash: 'hash', description: '', isAdministrator: false, disabled: false },
@@ -43,9 +49,22 @@ describe(AccountAdministrationStore.name, () => {
   });
 
   it('never disables the account made first', async () => {
-    const { id } = await account('first');
+    const id = await firstAccount();
     expect(await store.changeAccount(id, { disabled: true })).toBe('first-account');
-    expect(await new AccountStore(on.test.database).isFirst(id)).toBe(true);
+    expect(await new AccountStore(on.test.database).findFirst()).toEqual({ id, name: 'first' });
+  });
+
+  it('takes no other account for the first one, whatever the clock said when it was made', async () => {
+    const id = await firstAccount();
+    const { id: later } = await account('later');
+    await on.test.rows(`UPDATE auth.account SET created_at = '1970-01-01' WHERE name = 'later'`);
+    const boss = await user(later, 'boss', { isAdministrator: true });
+    const accounts = new AccountStore(on.test.database);
+    expect(await accounts.findFirst()).toEqual({ id, name: 'first' });
+    expect(await accounts.findFirstAdministrator()).toMatchObject({ accountName: 'first' });
+    expect(await store.changeUser(boss.id, { disabled: true })).toMatchObject({ disabledAt: expect.any(Date) });
+    expect(await store.changeAccount(later, { disabled: true })).toMatchObject({ disabledAt: expect.any(Date) });
+    await expect(on.test.rows('UPDATE auth.account SET is_operator = true')).rejects.toThrow(/account_is_operator_key/);
   });
 
   it('hides the users and keys of a disabled account from everything that looks for enabled ones', async () => {
@@ -60,6 +79,7 @@ describe(AccountAdministrationStore.name, () => {
       secretEncrypted: Buffer.from('x'),
       description: '',
       lifeSeconds: null,
+      madeWith: null,
       most: 1,
     };
     await keys.create(key);
@@ -99,7 +119,8 @@ describe(AccountAdministrationStore.name, () => {
   });
 
   it('keeps one enabled administrator in the first account, whoever else asks at once', async () => {
-    const { id } = await account('first');
+    const id = await firstAccount();
+    await on.test.rows('DELETE FROM auth."user"');
     const administrators = await Promise.all(
       ['a', 'b', 'c', 'd'].map((name) => user(id, name, { isAdministrator: true })),
     );
@@ -113,7 +134,8 @@ describe(AccountAdministrationStore.name, () => {
   });
 
   it('takes the first enabled administrator of the first account for everybody, and of no other', async () => {
-    const { id } = await account('first');
+    const id = await firstAccount();
+    await on.test.rows('DELETE FROM auth."user"');
     const { id: otherId } = await account('other');
     const one = await user(id, 'one', { isAdministrator: true });
     await user(otherId, 'boss', { isAdministrator: true });

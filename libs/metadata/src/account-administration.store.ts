@@ -81,7 +81,7 @@ const CHANGE_ACCOUNT = {
 /** Taken by whatever may leave the first account without an administrator: two such changes follow each other. */
 const LOCK_FIRST_ACCOUNT = {
   name: 'account-admin-lock-first',
-  text: `SELECT id FROM auth.account ORDER BY created_at LIMIT 1 FOR UPDATE`,
+  text: `SELECT id FROM auth.account WHERE is_operator FOR UPDATE`,
 };
 const CREATE_USER = {
   name: 'account-admin-create-user',

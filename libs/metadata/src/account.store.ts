@@ -26,12 +26,9 @@ const FIND_USER_OF_ACCOUNT = { name: 'account-find-user', text: `${USER_OF_ACCOU
 const FIRST_ADMINISTRATOR = {
   name: 'account-first-administrator',
   text: `${USER_OF_ACCOUNT} AND u.is_administrator
-    AND a.id = (SELECT id FROM auth.account ORDER BY created_at LIMIT 1) ORDER BY u.created_at, u.id LIMIT 1`,
+    AND a.is_operator ORDER BY u.created_at, u.id LIMIT 1`,
 };
-const FIRST_ACCOUNT = {
-  name: 'account-first',
-  text: `SELECT id FROM auth.account ORDER BY created_at LIMIT 1`,
-};
+const FIRST_ACCOUNT = { name: 'account-first', text: `SELECT id, name FROM auth.account WHERE is_operator` };
 
 /** Accounts and their users. Written by auth. */
 export class AccountStore {
@@ -47,15 +44,17 @@ export class AccountStore {
     return this.database.prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(${CREATE_LOCK})`;
       if (await tx.account.findFirst({ select: { id: true } })) return false;
-      await tx.account.create({ data: { name, users: { create: { ...user, isAdministrator: true } } } });
+      await tx.account.create({
+        data: { name, isOperator: true, users: { create: { ...user, isAdministrator: true } } },
+      });
       return true;
     });
   }
 
-  /** Whether it is the account of the operators: the one made first. */
-  async isFirst(accountId: string): Promise<boolean> {
-    const [first] = await this.database.rows<{ id: string }>(FIRST_ACCOUNT, []);
-    return first?.id === accountId;
+  /** The account of the operators, which is marked when it is made; null before. */
+  async findFirst(): Promise<{ id: string; name: string } | null> {
+    const [first] = await this.database.rows<{ id: string; name: string }>(FIRST_ACCOUNT, []);
+    return first ?? null;
   }
 
   /** An enabled user of an enabled account, both by name. */
@@ -78,16 +77,6 @@ export class AccountStore {
   async findFirstAdministrator(): Promise<UserOfAccount | null> {
     const [found] = await this.database.rows<UserOfAccount>(FIRST_ADMINISTRATOR, []);
     return found ?? null;
-  }
-
-  /** An enabled user of the first account, by the name given at `docker login`. */
-  async findForLogin(name: string): Promise<StoredUser | null> {
-    const account = await this.database.prisma.account.findFirst({
-      orderBy: { createdAt: 'asc' },
-      select: { id: true },
-    });
-    if (!account) return null;
-    return this.database.prisma.user.findFirst({ where: { accountId: account.id, name, disabledAt: null } });
   }
 
   /** An enabled user, whichever enabled account it is of. */

@@ -50,6 +50,23 @@ describe(deployMigrations.name, () => {
     expect((await finished(url)).map((row) => row['migration_name'])).toEqual(MIGRATIONS);
   });
 
+  it('makes the oldest account the operators’, of those that were there before they were marked', async () => {
+    const url = await postgres.createDatabase();
+    await deployMigrations(url);
+    await rowsOf(
+      url,
+      `ALTER TABLE auth.account DROP COLUMN is_operator;
+       CREATE INDEX account_created_at_idx ON auth.account (created_at);
+       INSERT INTO auth.account (id, name, created_at)
+       SELECT gen_random_uuid(), name, now() - age FROM (VALUES ('new', interval '1 day'), ('old', '9 days')) AS a(name, age)`,
+    );
+    await rowsOf(
+      url,
+      readFileSync(join(ROOT, 'prisma/migrations/20261121166000_operator_account/migration.sql'), 'utf8'),
+    );
+    expect(await rowsOf(url, 'SELECT name FROM auth.account WHERE is_operator')).toEqual([{ name: 'old' }]);
+  });
+
   it('applies each migration once when it runs several times at once', async () => {
     const url = await postgres.createDatabase();
     const applied = await Promise.all([deployMigrations(url), deployMigrations(url), deployMigrations(url)]);

@@ -63,7 +63,7 @@ const EXPLAINED =
 const SEED = [
   // Its rows end with their transaction: once it is vacuumed, to read all of it is the cheapest plan.
   `ALTER TABLE registry.statistics_change SET (autovacuum_enabled = false)`,
-  `INSERT INTO auth.account (id, name) SELECT gen_random_uuid(), 'account' || n FROM generate_series(1, ${REPOSITORIES}) n`,
+  `INSERT INTO auth.account (id, name, is_operator) SELECT gen_random_uuid(), 'account' || n, n = 1 FROM generate_series(1, ${REPOSITORIES}) n`,
   `INSERT INTO auth."user" (id, account_id, name, password_hash) SELECT gen_random_uuid(), id, 'user', '-' FROM auth.account`,
   `INSERT INTO auth.project (id, account_id, name) SELECT gen_random_uuid(), id, 'region' FROM auth.account`,
   `INSERT INTO auth.access_key (id, user_id, secret_encrypted, expires_at)
@@ -379,12 +379,11 @@ describe('the statements of the stores', () => {
       },
       'a user by id': () => new AccountStore(database).findEnabled(userId),
       'a user by name': async () => {
-        await new AccountStore(database).findForLogin('user');
         await new AccountStore(database).findByNames('account7', 'user');
         await new AccountStore(database).findUserOfAccount(userId);
       },
       'the first account and its administrator': async () => {
-        await new AccountStore(database).isFirst(accountId);
+        await new AccountStore(database).findFirst();
         await new AccountStore(database).findFirstAdministrator();
       },
       'accounts, as they are administered': async () => {

@@ -16,7 +16,8 @@ export class Authority {
   async actor(actorId: string): Promise<ActorNow> {
     const user = await this.accounts.findUserOfAccount(actorId);
     if (!user) throw registryError('UNAUTHORIZED');
-    return { ...user, isOperator: user.isAdministrator && (await this.accounts.isFirst(user.accountId)) };
+    const isOperator = user.isAdministrator && (await this.accounts.findFirst())?.id === user.accountId;
+    return { ...user, isOperator };
   }
 
   /** DENIED where the actor is none. */

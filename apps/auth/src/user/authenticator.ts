@@ -38,19 +38,20 @@ export class Authenticator {
    * As `docker login` has them: `project@AK` with the key of that access key, `account/user` or, in the first account,
    * `user` with the password. UNAUTHORIZED where they are not those of an enabled user.
    */
-  async byLogin(login: LoginTry, secret: string): Promise<Login> {
-    const [, project, accessKey] = ACCESS_KEY_LOGIN.exec(login.name) ?? [];
-    return project === undefined || accessKey === undefined
-      ? this.attempt(login, secret, async () => this.withPassword(await this.findNamed(login.name), secret))
-      : known(await this.withAccessKey(project, accessKey, secret));
+  async byLogin({ name, address }: LoginTry, secret: string): Promise<Login> {
+    const [, project, accessKey] = ACCESS_KEY_LOGIN.exec(name) ?? [];
+    if (project !== undefined && accessKey !== undefined) {
+      return known(await this.withAccessKey(project, accessKey, secret));
+    }
+    const { accountName, userName } = await this.namesIn(name);
+    return this.byAccount(accountName, userName, secret, address);
   }
 
   /** UNAUTHORIZED where name and password are not those of an enabled user of the account. */
-  byAccount(accountName: string, userName: string, password: string, address: string): Promise<Login> {
+  async byAccount(accountName: string, userName: string, password: string, address: string): Promise<Login> {
     const login = { name: `${accountName}/${userName}`, address };
-    return this.attempt(login, password, async () =>
-      this.withPassword(await this.accounts.findByNames(accountName, userName), password),
-    );
+    const find = async () => this.withPassword(await this.accounts.findByNames(accountName, userName), password);
+    return known(await this.throttle.attempt(login, password, find));
   }
 
   /** UNAUTHORIZED where the user is disabled, has another password by now, or the access key is not good any more. */
@@ -82,10 +83,6 @@ export class Authenticator {
     return madeWith === null || this.isStillGood(user, madeWith);
   }
 
-  private async attempt(login: LoginTry, secret: string, find: () => Promise<Login | null>) {
-    return known(await this.throttle.attempt(login, secret, find));
-  }
-
   private async withAccessKey(project: string, accessKey: string, secret: string): Promise<Login | null> {
     const key = await this.accessKeys.findByLogin(accessKey, secret);
     if (!key || (await this.projects.list(key.accountId, project, 1)).length === 0) return null;
@@ -94,11 +91,12 @@ export class Authenticator {
     return { user, credential: accessKeyCredential(accessKey), endsAt: key.expiresAt };
   }
 
-  private findNamed(name: string): Promise<StoredUser | null> {
+  /** Both spellings of a user of the first account are one, also to what counts wrong passwords. */
+  private async namesIn(name: string): Promise<{ accountName: string; userName: string }> {
     const slash = name.indexOf('/');
     return slash < 0
-      ? this.accounts.findForLogin(name)
-      : this.accounts.findByNames(name.slice(0, slash), name.slice(slash + 1));
+      ? { accountName: (await this.accounts.findFirst())?.name ?? '', userName: name }
+      : { accountName: name.slice(0, slash), userName: name.slice(slash + 1) };
   }
 
   private async withPassword(user: StoredUser | null, password: string): Promise<Login | null> {
