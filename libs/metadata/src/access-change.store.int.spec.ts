@@ -54,6 +54,7 @@ describe(AccessChangeStore.name, () => {
       secretEncrypted: Buffer.from('x'),
       description: '',
       lifeSeconds: null,
+      madeWith: null,
       most: 10,
     });
   const subjectsOf = ({ changes }: { changes: { subject: string }[] }) =>

@@ -409,8 +409,8 @@ describe('the statements of the stores', () => {
         const keys = new AccessKeyStore(database);
         const id = `KEY${n++}`;
         const made = { userId, secretEncrypted: Buffer.from('x'), description: '', most: 10 };
-        await keys.create({ id, ...made, lifeSeconds: null });
-        await keys.create({ id: `TEMPORARY${n}`, ...made, lifeSeconds: 900 });
+        await keys.create({ id, ...made, lifeSeconds: null, madeWith: null });
+        await keys.create({ id: `TEMPORARY${n}`, ...made, lifeSeconds: 900, madeWith: null });
         await keys.findUsable(id);
         await keys.findOwner(id);
         await keys.list(userId, 10);

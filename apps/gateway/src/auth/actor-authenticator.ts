@@ -6,6 +6,7 @@ import { Settings } from '@berth/platform';
 import { parseRequestSignature, signingDate, stringsToSign, SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import { ClientAddress } from '../http/client-address.js';
+import { noteUser } from '../http/request-user.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { basicCredentials } from './basic-credentials.js';
 import { BasicVerifier } from './basic-verifier.js';
@@ -34,6 +35,7 @@ export class ActorAuthenticator {
     const credentials = this.credentialsOf(request, bodySha256);
     try {
       const decided = await this.bus.request(DECIDE_ACCESS, { ...credentials, ...target });
+      noteUser(request, decided.actor.userId);
       this.limits.countCaller(request, decided.actor.userId);
       return decided;
     } catch (error) {
@@ -48,6 +50,7 @@ export class ActorAuthenticator {
     try {
       const credentials = this.settings.open ? { everything: true } : { identity: await this.identityOf(request) };
       const { actor } = await this.bus.request(DECIDE_ACCESS, credentials);
+      noteUser(request, actor.userId);
       this.limits.countCaller(request, actor.userId);
       return actor;
     } catch (error) {

@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClientAddress } from '../http/client-address.js';
 import { answerError } from '../http/error-answer.js';
 import { readBody } from '../http/read-body.js';
+import { noteUser } from '../http/request-user.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { TOKEN_PATH } from './authorizer.js';
 import { basicCredentials } from './basic-credentials.js';
@@ -74,6 +75,7 @@ export class TokenController {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });
+    noteUser(raw, issued.userId);
     this.limits.countCaller(raw, issued.userId);
     return issued;
   }

@@ -4,6 +4,7 @@ import { Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ClientAddress } from './client-address.js';
+import { userOf } from './request-user.js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -36,6 +37,7 @@ export class RequestLog implements OnModuleInit {
   private record(request: FastifyRequest, reply: FastifyReply): void {
     const { method, originalUrl } = request;
     const { statusCode: status, elapsedTime } = reply;
+    const userId = userOf(request.raw);
     const route = reply.registryRoute ?? request.routeOptions.url ?? 'none';
     this.metrics.httpRequests.observe({ route, method, status }, elapsedTime / 1000);
     this.logger.log({
@@ -46,6 +48,7 @@ export class RequestLog implements OnModuleInit {
       status,
       ms: Math.round(elapsedTime * 10) / 10,
       ip: this.addresses.of(request.raw),
+      ...(userId !== undefined && { userId }),
       requestId: reply.getHeader('x-request-id'),
     });
   }

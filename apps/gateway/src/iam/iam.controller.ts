@@ -14,6 +14,7 @@ import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
+import { noteUser } from '../http/request-user.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { answerIamError, IamError } from './iam-error.js';
 import { IamRequests } from './iam-requests.js';
@@ -67,6 +68,7 @@ export class IamController {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });
+    noteUser(raw, issued.actor.userId);
     this.limits.countCaller(raw, issued.actor.userId);
     return issued;
   }
