@@ -6,6 +6,7 @@ import {
   type Credentials,
   eventually,
   exchange,
+  freePort,
   parseChallenge,
   requestToken,
   startPostgres,
@@ -34,12 +35,20 @@ async function standalone(databaseUrl: string): Promise<DistributedRegistry> {
   const temp = tempFolder();
   const settings = loadSettings({
     ...ENV,
-    BERTH_PORT: '0',
+    BERTH_PORT: String(await freePort()),
     BERTH_DATA_DIR: temp.path,
     BERTH_DATABASE_URL: databaseUrl,
   });
-  const registry = await startStandalone(settings);
-  return { addresses: [registry.address], stop: () => registry.stop().finally(() => temp.remove()) };
+  let registry = await startStandalone(settings);
+  return {
+    addresses: [registry.address],
+    restart: async (_service, meanwhile) => {
+      await registry.stop();
+      await meanwhile();
+      registry = await startStandalone(settings);
+    },
+    stop: () => registry.stop().finally(() => temp.remove()),
+  };
 }
 const distributed = (databaseUrl: string) => startDistributedRegistry({ ...ENV, BERTH_DATABASE_URL: databaseUrl });
 
@@ -233,6 +242,32 @@ describe.each([
     for (const authorization of [otherToken, basic(other.login)]) {
       expect(await answers(other.repository, authorization)).toEqual(everywhere('200'));
     }
+  });
+
+  it('of an account ends what all of its users have: it is disabled', async () => {
+    const { userId, login, repository } = await aSubject();
+    const { id } = await database.prisma.account.create({ data: { name: `disabled${made}` } });
+    await sql(`UPDATE auth."user" SET account_id = $2::uuid WHERE id = $1::uuid`, userId, id);
+    const credentials = { ...login, user: `disabled${made}/${login.user}` };
+    const [token, presented] = [await bearer(repository, credentials), basic(credentials)];
+    for (const authorization of [token, presented]) await becomes('200', repository, authorization);
+    await sql('UPDATE auth.account SET disabled_at = now() WHERE id = $1::uuid', id);
+    await Promise.all([becomes('401 invalid_token', repository, token), becomes('401', repository, presented)]);
+  });
+
+  it.each(['auth', 'gateway'] as const)('that is made while no %s runs counts when it does again', async (service) => {
+    const [subject, other] = [await aSubject(), await aSubject()];
+    const [token, otherToken] = [
+      await bearer(subject.repository, subject.login),
+      await bearer(other.repository, other.login),
+    ];
+    expect(await answers(subject.repository, token)).toEqual(everywhere('200'));
+    expect(await answers(other.repository, otherToken)).toEqual(everywhere('200'));
+    await registry.restart(service, () =>
+      sql('UPDATE auth."user" SET disabled_at = now() WHERE id = $1::uuid', subject.userId),
+    );
+    await becomes('401 invalid_token', subject.repository, token);
+    await becomes('200', other.repository, otherToken);
   });
 
   it('that has nothing to do with it leaves a token what it was', async () => {

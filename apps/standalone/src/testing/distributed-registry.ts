@@ -9,25 +9,39 @@ const mainOf = (service: string) => fileURLToPath(new URL(`../../../${service}/d
 export interface DistributedRegistry {
   /** Of the gateways. */
   readonly addresses: string[];
+  /** Ends all processes of the service, does what is asked meanwhile, and starts them again at the same addresses. */
+  restart(service: 'auth' | 'gateway', meanwhile: () => Promise<unknown>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Running {
+  service: string;
+  env: Record<string, string>;
   stop(): Promise<void>;
 }
 
 export async function startDistributedRegistry(env: Record<string, string>): Promise<DistributedRegistry> {
-  const started: { stop(): Promise<void> }[] = [];
+  const running: Running[] = [];
+  const nats = await startNats();
   const stop = async () => {
-    for (const one of started.reverse()) await one.stop();
+    for (const one of running.reverse()) await one.stop();
+    await nats.stop();
+  };
+  const restart: DistributedRegistry['restart'] = async (service, meanwhile) => {
+    const those = running.filter((one) => one.service === service);
+    for (const one of those) await one.stop();
+    await meanwhile();
+    for (const one of those) Object.assign(one, await startService(service, one.env));
   };
   try {
-    const nats = await startNats();
-    started.push(nats);
     const addresses: string[] = [];
     for (const service of ['auth', 'registry-v2', 'gateway', 'gateway']) {
       const [port, internalPort] = [String(await freePort()), String(await freePort())];
       const settings = { ...env, BERTH_NATS_URL: nats.url, BERTH_PORT: port, BERTH_INTERNAL_PORT: internalPort };
-      started.push(await startService(service, settings));
+      running.push({ service, env: settings, ...(await startService(service, settings)) });
       if (service === 'gateway') addresses.push(`http://127.0.0.1:${port}`);
     }
-    return { addresses, stop };
+    return { addresses, restart, stop };
   } catch (error) {
     await stop();
     throw error;
