@@ -474,7 +474,7 @@ describe('the administration of identities', () => {
       const answer = await exchange({
         method,
         url: url(path),
-        headers: { 'x-auth-token': tokens['admin'], ...headers },
+        headers: { 'x-auth-token': tokens['admin']!, ...headers },
       });
       return { status: answer.status, allow: answer.header('allow'), body: answer.text && answer.json() };
     };

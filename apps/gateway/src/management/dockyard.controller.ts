@@ -78,7 +78,7 @@ export class DockyardController {
     const body = await readBody(raw, LARGEST_BODY, () => new SwrError('BODY_TOO_LARGE'));
     const actor = await this.actors.authenticateBasic(raw);
     const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
-    await handles[method]!({ actor, repositoryAuth: 0, query, body, reply }, name);
+    await handles[method]!({ actor, organisationAuth: 0, repositoryAuth: 0, query, body, reply }, name);
   }
 
   private async list({ actor, reply }: ManagementRequest, withRepositories: boolean): Promise<void> {
