@@ -1,5 +1,5 @@
 import { CliError } from './cli-error.js';
-import type { CommandContext, CommandSpec } from './commands.js';
+import type { CommandContext, CommandSpec } from './command-spec.js';
 import type { Account } from './directory.js';
 import type { Fields } from './output.js';
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CliError } from './cli-error.js';
-import { COMMANDS, type CommandSpec, GLOBAL_OPTIONS, type Option } from './commands.js';
+import type { CommandSpec, Option } from './command-spec.js';
+import { COMMANDS, GLOBAL_OPTIONS } from './commands.js';
 
 /** What somebody typed, read. */
 export interface Invocation {

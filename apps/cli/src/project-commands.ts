@@ -1,4 +1,4 @@
-import type { CommandSpec, Option } from './commands.js';
+import type { CommandSpec, Option } from './command-spec.js';
 import type { Project } from './directory.js';
 import type { Fields } from './output.js';
 

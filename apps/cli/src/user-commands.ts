@@ -1,5 +1,5 @@
 import { CliError } from './cli-error.js';
-import type { CommandContext, CommandSpec, Option } from './commands.js';
+import type { CommandContext, CommandSpec, Option } from './command-spec.js';
 import type { User } from './directory.js';
 import type { NewPassword } from './new-password.js';
 import type { Fields } from './output.js';
