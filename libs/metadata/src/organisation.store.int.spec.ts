@@ -13,10 +13,15 @@ describe(OrganisationStore.name, () => {
     store = new OrganisationStore(test.database);
   });
 
-  /** An account with one user; gives the user's id. */
+  /** An account with one user; gives the user's id. The account `one` is the operators'. */
   const anAccount = async (name: string, organisationQuota: number | null, isAdministrator = true) => {
     const account = await test.database.prisma.account.create({
-      data: { name, organisationQuota, users: { create: { name: 'user', passwordHash: '-', isAdministrator } } },
+      data: {
+        name,
+        organisationQuota,
+        isOperator: name === 'one',
+        users: { create: { name: 'user', passwordHash: '-', isAdministrator } },
+      },
       include: { users: true },
     });
     return { accountId: account.id, userId: account.users[0]!.id };

@@ -38,12 +38,12 @@ const SHOW = {
   name: 'organisation-show',
   text: `SELECT ${COLUMNS} FROM manage.organisation o JOIN auth."user" u ON u.id = o.creator_id WHERE o.name = $1`,
 };
-/** The user that is named; without one the first administrator of the first account. */
+/** The user that is named; without one the first administrator of the operators' account. */
 const CREATOR = {
   name: 'organisation-creator',
   text: `SELECT id, account_id FROM auth."user" WHERE id = coalesce($1::uuid,
            (SELECT id FROM auth."user" WHERE is_administrator AND disabled_at IS NULL
-              AND account_id = (SELECT id FROM auth.account ORDER BY created_at LIMIT 1)
+              AND account_id = (SELECT id FROM auth.account WHERE is_operator)
             ORDER BY created_at, id LIMIT 1))`,
 };
 const LOCK_ACCOUNT = {

@@ -41,7 +41,7 @@ export class RegistryRows {
     const [account] = await this.database.prisma.account.findMany();
     if (!account) {
       const users = { create: { name: 'ann', passwordHash: 'x', isAdministrator: true } };
-      await this.database.prisma.account.create({ data: { name: 'acme', users } });
+      await this.database.prisma.account.create({ data: { name: 'acme', isOperator: true, users } });
     }
     await new OrganisationStore(this.database).ensure(organisationOf(path), null);
     await new RepositoryStore(this.database).create(path, { isPublic: false });

@@ -52,7 +52,11 @@ export class RegistryFixture {
     const organisationName = name.slice(0, name.indexOf('/'));
     const account = await prisma.account.upsert({
       where: { name: 'acme' },
-      create: { name: 'acme', users: { create: { name: 'admin', passwordHash: '-', isAdministrator: true } } },
+      create: {
+        name: 'acme',
+        isOperator: true,
+        users: { create: { name: 'admin', passwordHash: '-', isAdministrator: true } },
+      },
       update: {},
       include: { users: true },
     });
