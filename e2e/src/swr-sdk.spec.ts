@@ -1,8 +1,8 @@
 import { BasicCredentials } from '@huaweicloud/huaweicloud-sdk-core';
 import { Region } from '@huaweicloud/huaweicloud-sdk-core/region/region.js';
 import * as swr from '@huaweicloud/huaweicloud-sdk-swr';
-import { anImage, exchange, type HttpAnswer } from '@berth/testing';
-import { asksForLogin, isForeignRegistry, modeOfThisRun, startStack, type Stack } from './stack.js';
+import { anImage, exchange, type HttpAnswer, requireOrSkip } from '@berth/testing';
+import { isForeignRegistry, modeOfThisRun, reasonAgainst, startStack, type Stack } from './stack.js';
 
 jest.setTimeout(120_000);
 
@@ -41,12 +41,9 @@ const OPERATIONS = [
   ...['updateUserRepositoryAuth', 'showUserRepositoryAuth', 'listQuotas', 'showDomainOverview', 'createRepoTag'],
 ] as const;
 
-const describeWithLogin = asksForLogin() && !isForeignRegistry() ? describe : describe.skip;
-if (describeWithLogin === describe.skip) {
-  console.warn('the SDK is not run against a foreign registry: it makes accounts and users');
-}
-
-describeWithLogin(`the SDK of SWR (${modeOfThisRun()})`, () => {
+const mode = modeOfThisRun();
+const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to make accounts and users in' : reasonAgainst(mode);
+requireOrSkip(`the SDK of SWR against ${mode}`, reason)(`the SDK of SWR (${mode})`, () => {
   let stack: Stack;
   let token: string;
   let client: swr.SwrClient;
