@@ -4,36 +4,22 @@ import { RequestMethod } from '@nestjs/common';
 import { TOKEN_METHODS, TokenController } from '../auth/token.controller.js';
 import { GatewayModule } from '../gateway.module.js';
 import { RegistryController } from '../registry/registry.controller.js';
-import { RegistryRoutes } from '../registry/registry-routes.js';
 import { parseRegistryPath, type RegistryPath } from '../registry/route-grammar.js';
 import { DockyardController } from '../management/dockyard.controller.js';
 import { ManagementController } from '../management/management.controller.js';
 import { parseManagementPath } from '../management/management-path.js';
-import { type ManagementMethods, ManagementRoutes } from '../management/management-routes.js';
+import type { ManagementMethods } from '../management/management-routes.js';
 import { buildDocument } from './build-document.js';
 import { MANAGEMENT_PATH_TEMPLATES } from './management-documentation.js';
 import type { Operation } from './openapi-document.js';
 import { OpenApiController } from './openapi.controller.js';
 import { PATH_TEMPLATES } from './registry-documentation.js';
 import { structuralTroubles } from '../testing/openapi-check.js';
+import { dockyardRoutes, managementRoutes, registryRoutes } from '../testing/route-tables.js';
 
-const nothing = {} as never;
-const routes = new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing);
-const management = new ManagementRoutes(
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-  nothing,
-);
-const dockyard = new DockyardController(nothing, nothing, nothing, nothing, nothing);
+const routes = registryRoutes();
+const management = managementRoutes();
+const dockyard = dockyardRoutes();
 /** Their methods stand in tables, and not in decorators. */
 const TABLES: unknown[] = [DockyardController, ManagementController, RegistryController];
 const document = buildDocument(routes, management, '/');

@@ -3,6 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { PublicUrl } from '../http/public-url.js';
 import { ManagementRoutes } from '../management/management-routes.js';
 import { RegistryRoutes } from '../registry/registry-routes.js';
+import { managementRoutes, registryRoutes } from '../testing/route-tables.js';
 import type { OpenApiDocument } from './openapi-document.js';
 import { OpenApiController } from './openapi.controller.js';
 
@@ -10,29 +11,15 @@ describe('GET /openapi.json', () => {
   let app: NestFastifyApplication;
 
   beforeAll(async () => {
-    const nothing = {} as never;
     const module = await Test.createTestingModule({
       controllers: [OpenApiController],
       providers: [
         { provide: PublicUrl, useValue: new PublicUrl({ publicUrl: undefined } as never) },
         {
           provide: ManagementRoutes,
-          useValue: new ManagementRoutes(
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-          ),
+          useValue: managementRoutes(),
         },
-        { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
+        { provide: RegistryRoutes, useValue: registryRoutes() },
       ],
     }).compile();
     app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
