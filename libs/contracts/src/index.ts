@@ -175,6 +175,14 @@ export { RETAG, RetagV1 } from './registry/retag.v1.js';
 export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
 export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
 export { UPDATE_REPOSITORY, UpdateRepositoryV1 } from './registry/update-repository.v1.js';
+export { CONFIRM_RECONCILIATION, ConfirmReconciliationV1 } from './gc/confirm-reconciliation.v1.js';
+export {
+  type ReconciliationTaskV1,
+  type ReconciliationV1,
+  SHOW_RECONCILIATION,
+  ShowReconciliationV1,
+} from './gc/show-reconciliation.v1.js';
+export { ABORT_OBJECTS, type AbortedObjectsV1, AbortObjectsV1 } from './storage/abort-objects.v1.js';
 export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';
 export { COMPLETE_UPLOAD, CompleteUploadV1 } from './storage/complete-upload.v1.js';
 export { CompletedObject } from './storage/completed-object.js';
@@ -183,4 +191,7 @@ export { DELETE_OBJECTS, type DeletedObjectsV1, DeleteObjectsV1 } from './storag
 export { FIND_UPLOAD, FindUploadV1 } from './storage/find-upload.v1.js';
 export { type AppendedV1, type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
 export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.v1.js';
+export { HASH_OBJECT, type HashedObjectV1, HashObjectV1, MOST_HASHED_BYTES } from './storage/hash-object.v1.js';
+export { LIST_OBJECTS, type ListedObjectsV1, ListObjectsV1 } from './storage/list-objects.v1.js';
 export { PRESIGN_READ, type PresignedReadV1, PresignReadV1 } from './storage/presign-read.v1.js';
+export { type ObjectSizesV1, STAT_OBJECTS, StatObjectsV1 } from './storage/stat-objects.v1.js';

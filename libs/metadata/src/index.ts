@@ -71,6 +71,20 @@ export {
   type SharedRepositoryRow,
 } from './shared-repository-list.store.js';
 export {
+  type BlobObject,
+  type Damage,
+  type ListedObject,
+  type ObjectRange,
+  type QuarantinedBlob,
+  ReconciliationLost,
+  type ReconciliationPhase,
+  type ReconciliationProgress,
+  type ReconciliationState,
+  type ReconciliationStep,
+  ReconciliationStore,
+  type ReconciliationTask,
+} from './reconciliation.store.js';
+export {
   type ManifestEvent,
   type RemoveRepositoryOutcome,
   type RepositoryRemovalOptions,

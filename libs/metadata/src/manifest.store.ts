@@ -1,6 +1,7 @@
 import type { Descriptor, Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
 import { isManifestMediaType } from '@berth/oci';
+import { NOT_IN_QUARANTINE } from './repository-blob.store.js';
 import { lockTag } from './tag-lock.js';
 import { fitsTagQuota, lockTagQuota } from './tag-quota.js';
 
@@ -49,7 +50,7 @@ const REFERENCED = {
   name: 'manifest-referenced',
   text: `SELECT r.id AS repository_id, found.digest, found.size, found.child_id, found.image_size FROM registry.repository r LEFT JOIN LATERAL (
       SELECT rb.digest, rb.size, NULL::bigint AS child_id, NULL::bigint AS image_size FROM registry.repository_blob rb
-      WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
+      WHERE rb.repository_id = r.id AND rb.digest = ANY($2) AND ${NOT_IN_QUARANTINE}
       UNION ALL
       SELECT m.digest, m.size, m.id, m.image_size FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
     ) found ON true WHERE r.path = $1`,

@@ -17,6 +17,7 @@ import {
 } from '@berth/oci';
 
 export interface StoredBlob {
+  bytes: Buffer;
   digest: Digest;
   size: number;
   mediaType: string;
@@ -48,15 +49,14 @@ export class RegistryRows {
     return path;
   }
 
-  async blob(repository: RepositoryName): Promise<StoredBlob> {
-    const bytes = randomBytes(10);
+  async blob(repository: RepositoryName, bytes = randomBytes(10)): Promise<StoredBlob> {
     const sessions = new UploadSessionStore(this.database, 60);
     const sessionId = await sessions.create(repository, 'sha256');
     const claim = crypto.randomUUID();
     await sessions.claim({ sessionId, repository }, claim, null);
     const [digest, size, objectKey] = [digestOf(bytes), bytes.length, `objects/00/${sessionId}`];
     await this.blobs.commitUpload({ repository, sessionId, claim, digest, objectKey, size });
-    return { digest, size, mediaType: 'application/octet-stream', objectKey };
+    return { bytes, digest, size, mediaType: 'application/octet-stream', objectKey };
   }
 
   async manifest(repository: RepositoryName, { bytes, mediaType }: { bytes: Buffer; mediaType: string }) {

@@ -42,6 +42,25 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly damagedBlobs = new Counter({
+    name: 'berth_damaged_blobs_total',
+    help: 'Blobs put into quarantine, by what is wrong with their object',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
+  readonly scrubbedBytes = new Counter({
+    name: 'berth_scrubbed_bytes_total',
+    help: 'Bytes of stored objects that were hashed again',
+    registers: [this.registry],
+  });
+
+  readonly orphansRemoved = new Counter({
+    name: 'berth_orphans_removed_total',
+    help: 'Objects and unfinished uploads without a row that were removed',
+    registers: [this.registry],
+  });
+
   readonly loginsRefused = new Counter({
     name: 'berth_logins_refused_total',
     help: 'Logins refused without a look at the password, by what had too many failures',
