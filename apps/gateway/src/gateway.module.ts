@@ -27,6 +27,7 @@ import { ManagementRoutes } from './management/management-routes.js';
 import { OfficialImageRoutes } from './management/official-image.routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
+import { ReconciliationRoutes } from './management/reconciliation.routes.js';
 import { RepositoryListRoutes } from './management/repository-list.routes.js';
 import { TagListRoutes } from './management/tag-list.routes.js';
 import { RepositoryTagRoutes } from './management/repository-tag.routes.js';
@@ -71,6 +72,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     AccessChanges,
     AcceleratorRoutes,
+    ReconciliationRoutes,
     ActorAuthenticator,
     Authorizer,
     BasicVerifier,

@@ -22,7 +22,9 @@ export type ManagementPath =
   | { kind: 'accelerator'; account: string }
   | { kind: 'officialImages' }
   | { kind: 'officialImage'; organisation: string; repository: RepositoryName }
-  | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName };
+  | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName }
+  | { kind: 'reconciliation' }
+  | { kind: 'reconciliationConfirmation' };
 
 /** No organisation, and no message between the services, has a longer name. */
 export const LONGEST_ORGANISATION = 255;
@@ -52,6 +54,10 @@ export function parseManagementPath(path: string): ManagementPath | null {
     return { kind: 'accelerator', account: organisation! };
   }
   if (first === 'dockerhub') return amongOfficialImages(segments.slice(1) as string[]);
+  if (first === 'garbage' && organisation === 'reconcile') {
+    if (below === undefined) return { kind: 'reconciliation' };
+    if (below === 'confirm' && rest.length === 0) return { kind: 'reconciliationConfirmation' };
+  }
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
   if (organisation.length > LONGEST_ORGANISATION || !STORABLE.test(organisation))

@@ -5,6 +5,7 @@ import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OfficialImageRoutes } from './official-image.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
+import { ReconciliationRoutes } from './reconciliation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
 import { TagListRoutes } from './tag-list.routes.js';
 import { RepositoryTagRoutes } from './repository-tag.routes.js';
@@ -15,8 +16,9 @@ import { ShareRoutes } from './share.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
-/** What an endpoint needs: to be somebody, or a right on what its path names. */
-export type Needs = 'user' | { organisation: Exclude<AccessLevel, 0> } | { repository: Exclude<AccessLevel, 0> };
+/** What an endpoint needs: to be somebody, or to operate the installation, or a right on what its path names. */
+export type Needs =
+  'user' | 'operator' | { organisation: Exclude<AccessLevel, 0> } | { repository: Exclude<AccessLevel, 0> };
 
 /** One endpoint: what the SDKs call it, the right that it needs, and what it does. */
 export interface ManagementRoute<Path extends ManagementPath = ManagementPath> {
@@ -46,6 +48,8 @@ export interface ManagementMethods {
   officialImages: 'GET';
   officialImage: 'GET';
   officialImageTags: 'GET';
+  reconciliation: 'GET';
+  reconciliationConfirmation: 'POST';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -78,6 +82,7 @@ export class ManagementRoutes {
     dockerLogins: DockerLoginRoutes,
     accelerators: AcceleratorRoutes,
     officialImages: OfficialImageRoutes,
+    reconciliation: ReconciliationRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -215,6 +220,12 @@ export class ManagementRoutes {
           needs: 'user',
           handle: (request, path) => officialImages.tags(request, path),
         },
+      },
+      reconciliation: {
+        GET: { id: 'showReconciliation', needs: 'operator', handle: (request) => reconciliation.show(request) },
+      },
+      reconciliationConfirmation: {
+        POST: { id: 'confirmReconciliation', needs: 'operator', handle: (request) => reconciliation.confirm(request) },
       },
     };
     this.table = new Map(

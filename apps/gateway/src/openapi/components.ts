@@ -69,6 +69,19 @@ export const PATH_PARAMETERS = {
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
 } satisfies Record<string, Parameter>;
 
+/** What a run of a task has counted. */
+const RECONCILIATION_COUNTS = [
+  'objects',
+  'blobs',
+  'bytes',
+  'others',
+  'orphans',
+  'holes',
+  'removed',
+  'quarantined',
+  'skipped',
+];
+
 /** Of a repository, wherever it is shown. */
 const COUNTED_NAMESPACE_FIELDS = {
   id: { type: 'integer' },
@@ -277,6 +290,51 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
   ),
+  Reconciliation: object(
+    {
+      tasks: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            task: { enum: ['objects', 'scrub'] },
+            phase: { enum: ['idle', 'listing', 'uploads', 'checking', 'removing', 'hashing'] },
+            position: { type: 'string', description: 'The key, or the digest, behind which it goes on.' },
+            active: { type: 'boolean', description: 'A gc-worker is at it now.' },
+            held: { type: ['string', 'null'], description: 'Why it waits for an operator.' },
+            started_at: { type: ['string', 'null'], format: 'date-time' },
+            finished_at: { type: ['string', 'null'], format: 'date-time' },
+            ...Object.fromEntries(RECONCILIATION_COUNTS.map((count) => [count, { type: 'integer' }])),
+          },
+          required: [
+            ...['task', 'phase', 'position', 'active', 'held', 'started_at', 'finished_at'],
+            ...RECONCILIATION_COUNTS,
+          ],
+        },
+      },
+      suspects: { type: 'integer', description: 'Blobs that are looked at again.' },
+      quarantined: { type: 'integer', description: 'Blobs whose object is not what their row says.' },
+      orphans: { type: 'integer', description: 'Objects and uploads that no row knows, whatever their age.' },
+      blobs: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            digest: { type: 'string' },
+            object_key: { type: 'string' },
+            size: { type: 'integer' },
+            reason: { enum: ['missing', 'size', 'rot'] },
+            first_seen: { type: 'string', format: 'date-time' },
+            quarantined_at: { type: 'string', format: 'date-time' },
+            repositories: { type: 'array', items: { type: 'string' }, description: 'Three of those that have it.' },
+          },
+          required: ['digest', 'object_key', 'size', 'reason', 'first_seen', 'quarantined_at', 'repositories'],
+        },
+      },
+    },
+    ['tasks', 'suspects', 'quarantined', 'orphans', 'blobs'],
+  ),
+  ConfirmedReconciliation: object({ tasks: { type: 'array', items: { enum: ['objects', 'scrub'] } } }, ['tasks']),
   Overview: object(
     {
       domain_id: { type: 'string' },

@@ -25,6 +25,8 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   officialImages: '/v2/manage/dockerhub/repos',
   officialImage: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}',
   officialImageTags: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}/tags',
+  reconciliation: '/v2/manage/garbage/reconcile',
+  reconciliationConfirmation: '/v2/manage/garbage/reconcile/confirm',
 };
 
 /** Of every endpoint of the management API. */
@@ -402,6 +404,22 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       parameters: [...PAGE_QUERIES, FILTER_QUERY],
       answers: { 200: officialPage('OfficialImageTagList') },
       errors: ['REPOSITORY_UNKNOWN', 'FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  reconciliation: {
+    GET: {
+      summary: 'Shows how far rows and objects are compared, and what was found. For operators.',
+      description:
+        'Up to 1,000 blobs in quarantine are named. The counts of a task are of its run, or of the last one.',
+      answers: { 200: { description: 'The state.', content: json('Reconciliation') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
+  reconciliationConfirmation: {
+    POST: {
+      summary: 'Lets tasks that are held go on, to the end of their run. For operators.',
+      answers: { 200: { description: 'The tasks that were held.', content: json('ConfirmedReconciliation') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
     },
   },
 };

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { BlobStore, ObjectNotFound, StoreUnavailable, type UnfinishedObject } from '@berth/blob-store';
+import { BlobStore, ObjectNotFound, StoreUnavailable } from '@berth/blob-store';
 import type { HashObjectV1 } from '@berth/contracts';
 import { requireOrSkip } from '@berth/testing';
 import { chunksOf } from '../testing/bodies.js';

@@ -107,9 +107,10 @@ export class S3BlobStore extends BlobStore {
     }
   }
 
+  /** MinIO knows only whole keys as prefixes here, and without one the uploads since its start; it ends older ones itself. */
   async *listHidden(prefix: string, after = ''): AsyncGenerator<HiddenUpload> {
-    for await (const { key, initiated } of this.s3.uploads(prefix, after)) {
-      yield { key, startedAt: initiated };
+    for await (const { key, initiated } of this.s3.uploads('', after)) {
+      if (key.startsWith(prefix)) yield { key, startedAt: initiated };
     }
   }
 

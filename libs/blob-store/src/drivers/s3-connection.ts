@@ -108,7 +108,7 @@ export class S3Connection {
     return ids;
   }
 
-  /** Multipart uploads under way, by key, behind the key `after`. MinIO lists those of other keys than `prefix` since its start only. */
+  /** Multipart uploads under way, by key, behind the key `after`. */
   async *uploads(prefix: string, after = ''): AsyncGenerator<{ key: string; id: string; initiated: Date }> {
     let [keyMarker, idMarker] = [after, ''];
     for (;;) {
