@@ -173,6 +173,28 @@ describe('berth', () => {
       expect(stdout.trim().split('\n')).toHaveLength(2);
     });
 
+    it('shows the operator, and nobody else, how far garbage collection is', async () => {
+      const { code, stdout } = await run(['gc', 'status', '--json']);
+      expect(code).toBe(0);
+      const tasks = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Fields);
+      expect(tasks).toEqual([
+        expect.objectContaining({ task: 'objects', held: null }),
+        expect.objectContaining({ task: 'scrub', phase: 'idle', blobs: 0 }),
+      ]);
+      expect((await run(['gc', 'status'])).stdout).toContain('phase');
+      expect((await run(['gc', 'quarantine'])).stdout).toBe('none\n');
+      expect((await run(['gc', 'confirm'])).stdout).toBe('none\n');
+      await json('account create collector');
+      await json('user create carl --account collector --administrator', { BERTH_NEW_PASSWORD: PASSWORD });
+      const asCarl = { BERTH_PASSWORD: PASSWORD };
+      for (const verb of ['status', 'quarantine', 'confirm']) {
+        expect(await refused(`gc ${verb} --login collector/carl`, asCarl)).toContain('permission denied');
+      }
+    });
+
     it('logs in by password where there is no key, as anybody', async () => {
       const elsewhere = { BERTH_DATA_DIR: join(temp.path, 'nothing'), BERTH_URL: address() };
       const bob = { ...elsewhere, BERTH_PASSWORD: 'another password' };

@@ -13,7 +13,8 @@ import {
   requireOrSkip,
   startMinio,
 } from '@berth/testing';
-import { startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
+import { ManagementClient } from './testing/management-client.js';
+import { ADMIN, BOB, startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
 
 jest.setTimeout(120_000);
 
@@ -195,6 +196,32 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
       });
       await runIsOver();
       await whole.admin.pullAndCompare(NAME, 'slow', image);
+    });
+
+    it('shows it to operators, and to nobody else', async () => {
+      const { address } = whole.registry;
+      const admin = await ManagementClient.logIn(address, { account: 'admin', ...ADMIN });
+      const { image, layer } = await pushed('shown');
+      const key = await keyOf(layer);
+      await on.remove(key);
+      await isQuarantined(layer, true);
+      const shown = (await admin.get('garbage/reconcile')).expect(200).json<Record<string, unknown>>();
+      expect(shown).toMatchObject({
+        quarantined: 1,
+        blobs: [{ digest: layer, object_key: key, reason: 'missing', repositories: [NAME] }],
+      });
+      expect(shown['tasks']).toEqual([
+        expect.objectContaining({ task: 'objects', held: null, started_at: expect.any(String) as string }),
+        expect.objectContaining({ task: 'scrub', held: null, started_at: expect.any(String) as string }),
+      ]);
+      expect((await admin.ask('POST', 'garbage/reconcile/confirm', {})).expect(200).json()).toEqual({ tasks: [] });
+      const bob = await ManagementClient.logIn(address, { account: 'admin', ...BOB });
+      (await bob.get('garbage/reconcile')).expect(403);
+      (await bob.ask('POST', 'garbage/reconcile/confirm', {})).expect(403);
+      // A blob whose object is gone can go like any other.
+      (await whole.admin.deleteManifest(NAME, image.manifest.digest)).expect(202);
+      (await whole.admin.deleteBlob(NAME, layer)).expect(202);
+      await isQuarantined(layer, false);
     });
 
     it('shows it as metrics', async () => {

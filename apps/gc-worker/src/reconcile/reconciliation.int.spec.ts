@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   ABORT_OBJECTS,
   CONFIRM_RECONCILIATION,
+  DELETE_OBJECTS,
   HASH_OBJECT,
   LIST_OBJECTS,
   SHOW_RECONCILIATION,
@@ -287,6 +288,31 @@ describe('the comparison of rows and objects', () => {
       await isHeld('scrub');
       expect((await show()).quarantined).toBeLessThanOrEqual(1);
     });
+  });
+
+  it('replays a deletion that was under way at a crash, and the blob that came back meanwhile keeps its object (R5)', async () => {
+    const unprotected = new RegistryRows(workers[0]!.database, { leaseSeconds: 0, pullWindowSeconds: 0 });
+    const bytes = randomBytes(10);
+    const first = await unprotected.blob(repository, bytes);
+    stored.put(first.objectKey, bytes);
+    stored.trouble = (subject) => {
+      if (subject === DELETE_OBJECTS.subject) throw registryError('UNAVAILABLE');
+    };
+    await start({ ...HASTY, BERTH_GC_GRACE_SECONDS: '0', BERTH_READ_GRANT_SECONDS: '1' });
+    const asked = `${DELETE_OBJECTS.subject} ${first.objectKey}`;
+    await eventually(() => stored.asked.includes(asked), { what: 'storage was asked in vain', within: 30_000 });
+    const second = await blob(bytes);
+    expect(second.digest).toBe(first.digest);
+    stored.back();
+    await eventually(
+      async () => {
+        await rows.hurry();
+        return !stored.objects.has(first.objectKey);
+      },
+      { what: 'the first object is gone', every: 500, within: 30_000 },
+    );
+    expect(stored.objects.get(second.objectKey)?.bytes).toEqual(bytes);
+    expect(await rows.blobs.find(repository, second.digest)).toMatchObject({ objectKey: second.objectKey });
   });
 
   it('is done once by several workers, each page by one of them', async () => {
