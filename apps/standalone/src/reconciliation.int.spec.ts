@@ -68,7 +68,8 @@ async function onS3(): Promise<OpenStore> {
   const minio = await startMinio();
   const { endpoint, accessKey, secretKey } = minio;
   const store = new S3BlobStore({ endpoint, accessKey, secretKey, bucket: 'berth' });
-  await store.ready();
+  // A MinIO that has just started may answer 503 for a moment.
+  await eventually(() => store.ready().then(() => true), { what: 'the bucket is there' });
   const whole = await startWholeRegistry({
     ...HASTY,
     BERTH_BLOB_STORE: 's3',
