@@ -169,6 +169,16 @@ describe(ReconciliationStore, () => {
     expect(await on.registry.blobs.find(repository, blob.digest)).toBeNull();
   });
 
+  it('takes the object of a push for a blob that is only suspected, too', async () => {
+    const blob = await blobOf(await on.registry.blob(repository));
+    await store.suspect([{ ...blob, reason: 'missing' }]);
+    const upload = await on.registry.completedUpload(repository, blob.digest);
+    expect(await on.registry.blobs.commitUpload(upload)).toBe('committed');
+    expect(await blobOf(blob.digest)).toMatchObject({ objectKey: upload.objectKey });
+    expect(await queued()).toEqual([blob.objectKey]);
+    expect(await store.show()).toMatchObject({ quarantined: 0, suspects: 0 });
+  });
+
   it('does not suspect the object that a push has brought meanwhile', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
     await store.suspect([{ ...blob, objectKey: 'objects/00/another', reason: 'missing' }]);

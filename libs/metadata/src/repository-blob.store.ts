@@ -38,7 +38,7 @@ const COMMIT = {
     made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
     cured AS (DELETE FROM registry.blob_quarantine q USING ended
-              WHERE q.digest = $4 AND q.quarantined_at IS NOT NULL RETURNING q.digest, q.object_key),
+              WHERE q.digest = $4 RETURNING q.digest, q.object_key),
     repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
     damaged AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
@@ -106,7 +106,7 @@ export class RepositoryBlobStore {
   /**
    * One transaction: the session ends, the blob becomes true, the repository gets its link and the link a lease. Bytes
    * that are there already under another key make the new object redundant: it is queued for deletion. A blob in
-   * quarantine gets the new object, and is out of it.
+   * quarantine, or suspected, gets the new object, and is out of it.
    */
   async commitUpload(upload: CompletedUpload): Promise<CommitOutcome> {
     const { repository, sessionId, claim, digest, objectKey, size } = upload;
