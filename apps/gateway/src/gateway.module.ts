@@ -34,6 +34,7 @@ import { RepositoryRoutes } from './management/repository.routes.js';
 import { QuotaRoutes } from './management/quota.routes.js';
 import { RepositoryAccessRoutes } from './management/repository-access.routes.js';
 import { ShareRoutes } from './management/share.routes.js';
+import { UntaggedPolicyRoutes } from './management/untagged-policy.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
@@ -101,6 +102,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     RequestLog,
     Schema1Images,
     ShareRoutes,
+    UntaggedPolicyRoutes,
     TagListRoutes,
     TagRoutes,
     TokenVerifier,

@@ -1,9 +1,13 @@
-import { Database, GarbageStore } from '@berth/metadata';
+import { Database, GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
 import { Settings } from '@berth/platform';
 import { Module } from '@nestjs/common';
 import { GarbageCollector } from './garbage-collector.js';
+import { GarbageMetrics } from './garbage-metrics.js';
 import { ObjectDeletion } from './object/object-deletion.js';
+import { UntaggedPolicies } from './policy/untagged-policies.js';
+import { UntaggedPolicyController } from './policy/untagged-policy.controller.js';
 import { LinkReview } from './review/link-review.js';
+import { ManifestReview } from './review/manifest-review.js';
 
 const GARBAGE_STORE = {
   provide: GarbageStore,
@@ -12,5 +16,23 @@ const GARBAGE_STORE = {
   inject: [Database, Settings],
 };
 
-@Module({ providers: [GARBAGE_STORE, GarbageCollector, LinkReview, ObjectDeletion] })
+const POLICY_STORE = {
+  provide: UntaggedPolicyStore,
+  useFactory: (database: Database, { leaseSeconds }: Settings) => new UntaggedPolicyStore(database, leaseSeconds),
+  inject: [Database, Settings],
+};
+
+@Module({
+  controllers: [UntaggedPolicyController],
+  providers: [
+    GARBAGE_STORE,
+    POLICY_STORE,
+    GarbageCollector,
+    GarbageMetrics,
+    LinkReview,
+    ManifestReview,
+    ObjectDeletion,
+    UntaggedPolicies,
+  ],
+})
 export class GcWorkerModule {}

@@ -25,6 +25,7 @@ import { RepositoryStore } from './repository.store.js';
 import { SharedRepositoryListStore } from './shared-repository-list.store.js';
 import { TagListStore } from './tag-list.store.js';
 import { TagStore } from './tag.store.js';
+import { UntaggedPolicyStore } from './untagged-policy.store.js';
 import {
   blobEntry,
   EVENT,
@@ -107,6 +108,7 @@ const SEED = [
   `INSERT INTO registry.manifest_child (parent_id, child_id) SELECT id, id - 1 FROM registry.manifest WHERE id % 2 = 0`,
   `INSERT INTO registry.tag (repository_id, name, manifest_id)
    SELECT repository_id, 'tag' || id, id FROM registry.manifest WHERE subject_digest IS DISTINCT FROM '${SUBJECT}'`,
+  `INSERT INTO registry.untagged_review (repository_id) SELECT id FROM registry.repository`,
   `INSERT INTO registry.repository_pulls (repository_id, pulls) SELECT id, 1 FROM registry.repository`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
    SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
@@ -125,7 +127,8 @@ const SHARE = `UPDATE manage.repository_share SET deadline = now()
   WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1)`;
 const ENABLING = 'UPDATE auth."user" SET disabled_at = CASE WHEN disabled_at IS NULL THEN now() END WHERE id = $1';
 
-const WHOLE_TABLE = /Seq Scan on /;
+/** One has one row, whatever happens. */
+const WHOLE_TABLE = /Seq Scan on (?!untagged_default)/;
 
 describe('the statements of the stores', () => {
   const on = onDatabase();
@@ -224,6 +227,7 @@ describe('the statements of the stores', () => {
     const readable = new ReadableRepositoryStore(database);
     const tags = new TagStore(database);
     const garbage = new GarbageStore(database, { graceSeconds: 0, pullWindowSeconds: 900 });
+    const policies = new UntaggedPolicyStore(database, 3_600);
     const outbox = new OutboxStore(database);
     const repositories = new RepositoryStore(database);
     const organisations = new OrganisationStore(database);
@@ -433,7 +437,42 @@ describe('the statements of the stores', () => {
         await registry.setReview(repository, digest, -1);
         for (const link of await garbage.dueLinks(10)) await garbage.reviewLink(link);
       },
-      'the review of manifests': () => garbage.settleManifests(100),
+      'the review of manifests': async () => {
+        await policies.setDefault(0);
+        for (const tags of [[], [`kept${n++}`]]) {
+          const image = await registry.push(repository, imageOf([await registry.blob(repository)]), tags);
+          await registry.setManifestReview(repository, image.digest, -1);
+          await registry.manifests.findAndLease(repository, image.digest, []);
+          await registry.setManifestReview(repository, image.digest, -1);
+          for (const due of await garbage.dueManifests(10)) {
+            await garbage.reviewManifest(due, () => EVENT);
+            await garbage.postponeManifest(due, 10);
+          }
+        }
+      },
+      'a policy for untagged manifests': async () => {
+        const policy = 1_000 + n++;
+        for (const owner of [{ repository }, { organisation: 'org78' }]) {
+          await policies.set(owner, policy);
+          await policies.show(owner);
+          for (let step = 0; step < 3; step++) await policies.reviewStep();
+        }
+        await policies.set({ repository }, null);
+        await policies.set({ organisation: 'org78' }, null);
+        await policies.setDefault(policy);
+        // Of each kind one that is next.
+        for (const [id, organisation] of [
+          [-1, 5],
+          [-2, null],
+        ] as const) {
+          await test.rows('INSERT INTO registry.untagged_review (id, organisation_id) VALUES ($1, $2)', [
+            id,
+            organisation,
+          ]);
+          await policies.reviewStep();
+          await test.rows('DELETE FROM registry.untagged_review WHERE id = $1', [id]);
+        }
+      },
       'the deletion of objects': async () => {
         const objects = await garbage.takeObjectDeletions(10);
         await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
@@ -441,7 +480,7 @@ describe('the statements of the stores', () => {
       },
       'when something is due, and how much': async () => {
         await garbage.secondsUntilDue();
-        await garbage.backlog();
+        for (const queue of ['policies', 'manifests', 'links', 'objects'] as const) await garbage.backlog(queue);
       },
     };
     for (const [what, call] of Object.entries(calls)) {

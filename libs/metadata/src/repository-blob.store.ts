@@ -33,8 +33,8 @@ const COMMIT = {
     ended AS (DELETE FROM storage.upload_session WHERE id = $2 AND claim = $3 AND EXISTS (SELECT FROM repo) RETURNING id),
     made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
-    redundant AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
-                  SELECT $5, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made)),
+    redundant AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+                  SELECT $5, $4, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made)),
     link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
              SELECT repo.id, $4, $6, now() + make_interval(secs => $7) FROM repo, ended
              ON CONFLICT (repository_id, digest)
@@ -196,9 +196,9 @@ const DELETE_LINKS = {
 const DELETE_UNLINKED = {
   name: 'blob-delete-unlinked',
   text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
-           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, size)
-         INSERT INTO registry.object_deletion (object_key, size, not_before)
-         SELECT object_key, size, now() + make_interval(secs => $2) FROM gone`,
+           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
+         INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+         SELECT object_key, digest, size, now() + make_interval(secs => $2) FROM gone`,
 };
 
 /**

@@ -17,6 +17,8 @@ export type ManagementPath =
   | { kind: 'tag'; organisation: string; repository: RepositoryName; tag: string }
   | { kind: 'shares'; organisation: string; repository: RepositoryName }
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
+  | { kind: 'organisationUntaggedPolicy'; organisation: string }
+  | { kind: 'repositoryUntaggedPolicy'; organisation: string; repository: RepositoryName }
   | { kind: 'quotas'; project: string }
   | { kind: 'dockerLogin' }
   | { kind: 'accelerator'; account: string }
@@ -58,6 +60,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
     throw new SwrError('ORGANISATION_UNKNOWN');
   if (below === undefined) return { kind: 'organisation', organisation };
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
+  if (below === 'untagged-policy' && rest.length === 0) return { kind: 'organisationUntaggedPolicy', organisation };
   if (!REPOSITORIES.includes(below)) return null;
   return rest.length === 0 ? { kind: 'organisationRepositories', organisation } : inRepository(organisation, rest);
 }
@@ -80,6 +83,7 @@ function inRepository(organisation: string, rest: string[]): ManagementPath {
   if (rest.length > 2 && before === 'access-domains') return { kind: 'share', ...of(2), account: last };
   if (rest.length > 1 && last === 'tags') return { kind: 'tags', ...of(1) };
   if (rest.length > 1 && last === 'access') return { kind: 'repositoryAccess', ...of(1) };
+  if (rest.length > 1 && last === 'untagged-policy') return { kind: 'repositoryUntaggedPolicy', ...of(1) };
   if (rest.length > 1 && last === 'access-domains') return { kind: 'shares', ...of(1) };
   return { kind: 'repository', ...of(0) };
 }

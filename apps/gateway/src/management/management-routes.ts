@@ -12,6 +12,7 @@ import { RepositoryRoutes } from './repository.routes.js';
 import { QuotaRoutes } from './quota.routes.js';
 import { RepositoryAccessRoutes } from './repository-access.routes.js';
 import { ShareRoutes } from './share.routes.js';
+import { UntaggedPolicyRoutes } from './untagged-policy.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
@@ -40,6 +41,8 @@ export interface ManagementMethods {
   repositoryAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   shares: 'GET' | 'POST';
   share: 'GET' | 'PATCH' | 'DELETE';
+  organisationUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  repositoryUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
   quotas: 'GET';
   dockerLogin: 'POST';
   accelerator: 'GET';
@@ -78,6 +81,7 @@ export class ManagementRoutes {
     dockerLogins: DockerLoginRoutes,
     accelerators: AcceleratorRoutes,
     officialImages: OfficialImageRoutes,
+    untagged: UntaggedPolicyRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -189,6 +193,40 @@ export class ManagementRoutes {
           id: 'deleteRepoDomains',
           needs: MANAGE_REPOSITORY,
           handle: (request, path) => shares.remove(request, path),
+        },
+      },
+      organisationUntaggedPolicy: {
+        GET: {
+          id: 'showNamespaceUntaggedPolicy',
+          needs: READ,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.inherit(request, path),
+        },
+      },
+      repositoryUntaggedPolicy: {
+        GET: {
+          id: 'showRepositoryUntaggedPolicy',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.inherit(request, path),
         },
       },
       quotas: {

@@ -277,6 +277,21 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
   ),
+  UntaggedRule: object(
+    { keep: { type: 'boolean' }, after_seconds: { type: 'integer', description: 'Absent where they are kept.' } },
+    ['keep'],
+  ),
+  UntaggedPolicy: object(
+    {
+      own: {
+        anyOf: [{ $ref: '#/components/schemas/UntaggedRule' }, { type: 'null' }],
+        description: 'Null: that of what it belongs to.',
+      },
+      effective: { $ref: '#/components/schemas/UntaggedRule' },
+      from: { enum: ['repository', 'organisation', 'installation'], description: 'Whose the effective one is.' },
+    },
+    ['own', 'effective', 'from'],
+  ),
   Overview: object(
     {
       domain_id: { type: 'string' },

@@ -1,3 +1,4 @@
+import { LONGEST_UNTAGGED_SECONDS } from '@berth/contracts';
 import { CATEGORIES, type SwrErrorName } from '@berth/swr';
 import type { ManagementMethods } from '../management/management-routes.js';
 import { TAG } from './components.js';
@@ -19,6 +20,8 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   repositoryAccess: '/v2/manage/namespaces/{namespace}/repos/{repository}/access',
   shares: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains',
   share: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains/{account}',
+  organisationUntaggedPolicy: '/v2/manage/namespaces/{namespace}/untagged-policy',
+  repositoryUntaggedPolicy: '/v2/manage/namespaces/{namespace}/repos/{repository}/untagged-policy',
   quotas: '/v2/manage/projects/{project}/quotas',
   dockerLogin: '/v2/manage/utils/secret',
   accelerator: '/v2/manage/domain/{domain_id}/accelerator',
@@ -80,6 +83,34 @@ const USER_AUTHS: RequestBody = body({
   minItems: 1,
   maxItems: 500,
   items: { $ref: '#/components/schemas/UserAuth' },
+});
+
+const UNTAGGED_POLICY: Answer = { description: 'Its own, and the one that counts.', content: json('UntaggedPolicy') };
+/** Berth's own: the API that this is compatible with has nothing like it. */
+const untaggedPolicyOf = (what: string): ManagementDocumentation['repositoryUntaggedPolicy'] => ({
+  GET: {
+    summary: `Shows what becomes of untagged manifests in ${what}. An endpoint of Berth's own.`,
+    answers: { 200: UNTAGGED_POLICY },
+    errors: [],
+  },
+  PUT: {
+    summary: `Sets what becomes of untagged manifests in ${what}. An endpoint of Berth's own.`,
+    body: body({
+      type: 'object',
+      description: 'One of the two.',
+      properties: {
+        keep: { type: 'boolean', description: 'True: they are kept.' },
+        after_seconds: { type: 'integer', minimum: 0, maximum: LONGEST_UNTAGGED_SECONDS },
+      },
+    }),
+    answers: { 200: UNTAGGED_POLICY },
+    errors: ['FIELD_MISSING', 'FIELD_INVALID'],
+  },
+  DELETE: {
+    summary: `Takes the policy of ${what} away: that of what it belongs to counts. An endpoint of Berth's own.`,
+    answers: { 204: GONE },
+    errors: [],
+  },
 });
 
 /** What the document says about each endpoint of the management API. One that a path has and this has not does not compile. */
@@ -338,6 +369,8 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       errors: ['SHARE_UNKNOWN'],
     },
   },
+  organisationUntaggedPolicy: untaggedPolicyOf('an organisation'),
+  repositoryUntaggedPolicy: untaggedPolicyOf('a repository'),
   quotas: {
     GET: {
       summary: 'Shows what the account of the user may have at most.',
