@@ -25,6 +25,7 @@ import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OfficialImageRoutes } from './management/official-image.routes.js';
+import { GarbageRoutes } from './management/garbage.routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
 import { RepositoryListRoutes } from './management/repository-list.routes.js';
@@ -103,6 +104,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     Schema1Images,
     ShareRoutes,
     UntaggedPolicyRoutes,
+    GarbageRoutes,
     TagListRoutes,
     TagRoutes,
     TokenVerifier,

@@ -1,6 +1,8 @@
-import { Database, GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
+import { AccountStore, Database, GarbageExplanationStore, GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
 import { Settings } from '@berth/platform';
 import { Module } from '@nestjs/common';
+import { ExplanationController } from './explanation/explanation.controller.js';
+import { Explanations } from './explanation/explanations.js';
 import { GarbageCollector } from './garbage-collector.js';
 import { GarbageMetrics } from './garbage-metrics.js';
 import { ObjectDeletion } from './object/object-deletion.js';
@@ -22,11 +24,27 @@ const POLICY_STORE = {
   inject: [Database, Settings],
 };
 
+const EXPLANATION_STORE = {
+  provide: GarbageExplanationStore,
+  useFactory: (database: Database, { gcGraceSeconds }: Settings) =>
+    new GarbageExplanationStore(database, gcGraceSeconds),
+  inject: [Database, Settings],
+};
+
+const ACCOUNT_STORE = {
+  provide: AccountStore,
+  useFactory: (database: Database) => new AccountStore(database),
+  inject: [Database],
+};
+
 @Module({
-  controllers: [UntaggedPolicyController],
+  controllers: [ExplanationController, UntaggedPolicyController],
   providers: [
+    ACCOUNT_STORE,
+    EXPLANATION_STORE,
     GARBAGE_STORE,
     POLICY_STORE,
+    Explanations,
     GarbageCollector,
     GarbageMetrics,
     LinkReview,

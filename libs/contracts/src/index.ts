@@ -78,6 +78,14 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
+export {
+  EXPLAIN_DIGEST,
+  ExplainDigestV1,
+  type ExplainedDigestV1,
+  type ExplainedPlaceV1,
+  type ReasonV1,
+} from './gc/explain-digest.v1.js';
+export { PLAN_COLLECTION, PlanCollectionV1, type PlannedCollectionV1 } from './gc/plan-collection.v1.js';
 export { SET_UNTAGGED_POLICY, SetUntaggedPolicyV1 } from './gc/set-untagged-policy.v1.js';
 export { SHOW_UNTAGGED_POLICY, ShowUntaggedPolicyV1 } from './gc/show-untagged-policy.v1.js';
 export {

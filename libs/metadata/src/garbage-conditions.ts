@@ -22,6 +22,12 @@ export const UNTAGGED_POLICY = `coalesce(r.untagged_after, o.untagged_after,
 /** When the policy lets the manifest go; only where it does not say KEEP. */
 export const POLICY_ENDS = `m.released_at + make_interval(secs => greatest(${UNTAGGED_POLICY}, 0))`;
 
+/** A lease is over, or something let go of it. */
+export const MANIFEST_IS_DUE = `review_after <= now()`;
+
+/** Its protection ended more than the grace ago, which `grace` is the parameter of, in seconds. */
+export const linkIsDue = (grace: string): string => `review_after <= now() - make_interval(secs => ${grace})`;
+
 /** A manifest of the repository references the blob. */
 export const LINK_IS_REFERENCED = `EXISTS (SELECT FROM registry.manifest_blob mb
   WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest)`;

@@ -1,6 +1,14 @@
 import type { Digest, RepositoryName } from '@berth/oci';
 import type { Database } from './database.js';
-import { KEEP, LINK_IS_REFERENCED, MANIFEST_IS_IN_USE, POLICY_ENDS, UNTAGGED_POLICY } from './garbage-conditions.js';
+import {
+  KEEP,
+  LINK_IS_REFERENCED,
+  linkIsDue,
+  MANIFEST_IS_DUE,
+  MANIFEST_IS_IN_USE,
+  POLICY_ENDS,
+  UNTAGGED_POLICY,
+} from './garbage-conditions.js';
 import { removeBlobLinks } from './repository-blob.store.js';
 
 /** A link whose protection ended more than the grace ago. */
@@ -46,13 +54,13 @@ export type Queue = 'policies' | 'manifests' | 'links' | 'objects';
 const DUE_LINKS = {
   name: 'garbage-due-links',
   text: `SELECT repository_id, digest FROM registry.repository_blob
-         WHERE review_after <= now() - make_interval(secs => $1) ORDER BY review_after LIMIT $2`,
+         WHERE ${linkIsDue('$1')} ORDER BY review_after LIMIT $2`,
 };
 const LOCK_BLOB = { name: 'garbage-lock-blob', text: `SELECT digest FROM registry.blob WHERE digest = $1 FOR UPDATE` };
 const LOCK_LINK = {
   name: 'garbage-lock-link',
   text: `SELECT digest FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2
-         AND review_after <= now() - make_interval(secs => $3) FOR UPDATE`,
+         AND ${linkIsDue('$3')} FOR UPDATE`,
 };
 const IS_REFERENCED = {
   name: 'garbage-is-referenced',
@@ -69,7 +77,7 @@ const POSTPONE_LINK = {
 };
 const DUE_MANIFESTS = {
   name: 'garbage-due-manifests',
-  text: `SELECT id, repository_id AS "repositoryId" FROM registry.manifest WHERE review_after <= now() ORDER BY review_after LIMIT $1`,
+  text: `SELECT id, repository_id AS "repositoryId" FROM registry.manifest WHERE ${MANIFEST_IS_DUE} ORDER BY review_after LIMIT $1`,
 };
 /** Who changes a policy locks these rows FOR UPDATE. */
 const LOCK_POLICIES = {
@@ -79,7 +87,7 @@ const LOCK_POLICIES = {
 };
 const LOCK_MANIFEST = {
   name: 'garbage-lock-manifest',
-  text: `SELECT id FROM registry.manifest WHERE id = $1 AND review_after <= now() FOR UPDATE`,
+  text: `SELECT id FROM registry.manifest WHERE id = $1 AND ${MANIFEST_IS_DUE} FOR UPDATE`,
 };
 const JUDGE_MANIFEST = {
   name: 'garbage-judge-manifest',
@@ -137,11 +145,11 @@ const BACKLOGS = {
   },
   manifests: {
     name: 'garbage-backlog-manifests',
-    text: due('registry.manifest', 'review_after', 'review_after <= now()'),
+    text: due('registry.manifest', 'review_after', MANIFEST_IS_DUE),
   },
   links: {
     name: 'garbage-backlog-links',
-    text: due('registry.repository_blob', 'review_after', 'review_after <= now() - make_interval(secs => $1)'),
+    text: due('registry.repository_blob', 'review_after', linkIsDue('$1')),
   },
   objects: {
     name: 'garbage-backlog-objects',

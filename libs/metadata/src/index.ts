@@ -109,3 +109,11 @@ export {
   type UntaggedPolicy,
   UntaggedPolicyStore,
 } from './untagged-policy.store.js';
+export {
+  type ExplainedLink,
+  type ExplainedManifest,
+  GarbageExplanationStore,
+  type GarbagePlan,
+  type QueuedObject,
+  type Some,
+} from './garbage-explanation.store.js';

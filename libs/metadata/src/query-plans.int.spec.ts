@@ -6,6 +6,7 @@ import { AccessKeyStore } from './access-key.store.js';
 import { AccountAdministrationStore } from './account-administration.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
+import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
 import { LoginFailureStore } from './login-failure.store.js';
 import { ManifestStore } from './manifest.store.js';
@@ -112,8 +113,8 @@ const SEED = [
   `INSERT INTO registry.repository_pulls (repository_id, pulls) SELECT id, 1 FROM registry.repository`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
    SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
-  `INSERT INTO registry.object_deletion (object_key, size, not_before)
-   SELECT 'gone' || n, 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+   SELECT 'gone' || n, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO storage.upload_session (id, repository, expires_at)
    SELECT gen_random_uuid(), 'org1/app', now() + random() * interval '1 day' - interval '10 seconds' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO auth.access_change (subject, transaction_id, changed_at)
@@ -449,6 +450,19 @@ describe('the statements of the stores', () => {
             await garbage.postponeManifest(due, 10);
           }
         }
+      },
+      'why something is kept': async () => {
+        const explanation = new GarbageExplanationStore(database, 0);
+        for (const where of [repository, null]) {
+          await explanation.links(digest, where, 20);
+          const [manifest] = await test.rows<{ digest: Digest }>(
+            'SELECT digest FROM registry.manifest ORDER BY id LIMIT 1',
+          );
+          await explanation.manifests(await explanation.manifestIds(manifest!.digest, where));
+        }
+        await explanation.manifests(['1', '2']);
+        await explanation.blobSize(digest);
+        await explanation.queuedObjects(digest, 5);
       },
       'a policy for untagged manifests': async () => {
         const policy = 1_000 + n++;

@@ -30,6 +30,9 @@ CREATE TABLE "registry"."untagged_review" (
 );
 
 -- CreateIndex
+CREATE INDEX "manifest_digest_idx" ON "registry"."manifest"("digest");
+
+-- CreateIndex
 CREATE INDEX "object_deletion_digest_idx" ON "registry"."object_deletion"("digest") WHERE "digest" IS NOT NULL;
 
 -- CreateIndex

@@ -19,6 +19,9 @@ export type ManagementPath =
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
   | { kind: 'organisationUntaggedPolicy'; organisation: string }
   | { kind: 'repositoryUntaggedPolicy'; organisation: string; repository: RepositoryName }
+  | { kind: 'explanation' }
+  | { kind: 'repositoryExplanation'; organisation: string; repository: RepositoryName }
+  | { kind: 'collectionPlan' }
   | { kind: 'quotas'; project: string }
   | { kind: 'dockerLogin' }
   | { kind: 'accelerator'; account: string }
@@ -54,6 +57,8 @@ export function parseManagementPath(path: string): ManagementPath | null {
     return { kind: 'accelerator', account: organisation! };
   }
   if (first === 'dockerhub') return amongOfficialImages(segments.slice(1) as string[]);
+  if (first === 'garbage' && segments.length === 2 && organisation === 'explain') return { kind: 'explanation' };
+  if (first === 'garbage' && segments.length === 2 && organisation === 'plan') return { kind: 'collectionPlan' };
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
   if (organisation.length > LONGEST_ORGANISATION || !STORABLE.test(organisation))
@@ -80,6 +85,7 @@ function inRepository(organisation: string, rest: string[]): ManagementPath {
   });
   const [before, last] = [rest.at(-2), rest.at(-1)!];
   if (rest.length > 2 && before === 'tags') return { kind: 'tag', ...of(2), tag: last };
+  if (rest.length > 2 && before === 'garbage' && last === 'explain') return { kind: 'repositoryExplanation', ...of(2) };
   if (rest.length > 2 && before === 'access-domains') return { kind: 'share', ...of(2), account: last };
   if (rest.length > 1 && last === 'tags') return { kind: 'tags', ...of(1) };
   if (rest.length > 1 && last === 'access') return { kind: 'repositoryAccess', ...of(1) };

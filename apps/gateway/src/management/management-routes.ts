@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AcceleratorRoutes } from './accelerator.routes.js';
 import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OfficialImageRoutes } from './official-image.routes.js';
+import { GarbageRoutes } from './garbage.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
@@ -43,6 +44,9 @@ export interface ManagementMethods {
   share: 'GET' | 'PATCH' | 'DELETE';
   organisationUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
   repositoryUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  explanation: 'GET';
+  repositoryExplanation: 'GET';
+  collectionPlan: 'GET';
   quotas: 'GET';
   dockerLogin: 'POST';
   accelerator: 'GET';
@@ -82,6 +86,7 @@ export class ManagementRoutes {
     accelerators: AcceleratorRoutes,
     officialImages: OfficialImageRoutes,
     untagged: UntaggedPolicyRoutes,
+    garbage: GarbageRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -228,6 +233,19 @@ export class ManagementRoutes {
           needs: MANAGE_REPOSITORY,
           handle: (request, path) => untagged.inherit(request, path),
         },
+      },
+      explanation: {
+        GET: { id: 'explainDigest', needs: 'user', handle: (request) => garbage.explain(request) },
+      },
+      repositoryExplanation: {
+        GET: {
+          id: 'explainRepositoryDigest',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => garbage.explain(request, path),
+        },
+      },
+      collectionPlan: {
+        GET: { id: 'planCollection', needs: 'user', handle: (request) => garbage.plan(request) },
       },
       quotas: {
         GET: { id: 'listQuotas', needs: 'user', handle: (request, path) => quotas.list(request, path) },

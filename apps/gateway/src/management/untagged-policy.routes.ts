@@ -59,9 +59,10 @@ export class UntaggedPolicyRoutes {
 const ownerOf = ({ organisation, repository }: Named) => (repository === undefined ? { organisation } : { repository });
 
 const shown = ({ own, effective, from }: EffectiveUntaggedPolicyV1) => ({
-  own: own === null ? null : policy(own),
-  effective: policy(effective),
+  own: own === null ? null : shownPolicy(own),
+  effective: shownPolicy(effective),
   from,
 });
 
-const policy = (given: UntaggedPolicyV1) => (given === 'keep' ? { keep: true } : { keep: false, after_seconds: given });
+export const shownPolicy = (given: UntaggedPolicyV1) =>
+  given === 'keep' ? { keep: true } : { keep: false, after_seconds: given };

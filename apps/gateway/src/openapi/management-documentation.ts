@@ -22,6 +22,9 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   share: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains/{account}',
   organisationUntaggedPolicy: '/v2/manage/namespaces/{namespace}/untagged-policy',
   repositoryUntaggedPolicy: '/v2/manage/namespaces/{namespace}/repos/{repository}/untagged-policy',
+  explanation: '/v2/manage/garbage/explain',
+  repositoryExplanation: '/v2/manage/namespaces/{namespace}/repos/{repository}/garbage/explain',
+  collectionPlan: '/v2/manage/garbage/plan',
   quotas: '/v2/manage/projects/{project}/quotas',
   dockerLogin: '/v2/manage/utils/secret',
   accelerator: '/v2/manage/domain/{domain_id}/accelerator',
@@ -112,6 +115,9 @@ const untaggedPolicyOf = (what: string): ManagementDocumentation['repositoryUnta
     errors: [],
   },
 });
+
+const EXPLAINED: Answer = { description: 'Each place, with what keeps it there.', content: json('ExplainedDigest') };
+const DIGEST_QUERY = { ...query('digest', 'Of a blob or a manifest.', { maxLength: 135 }), required: true };
 
 /** What the document says about each endpoint of the management API. One that a path has and this has not does not compile. */
 export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
@@ -371,6 +377,29 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
   },
   organisationUntaggedPolicy: untaggedPolicyOf('an organisation'),
   repositoryUntaggedPolicy: untaggedPolicyOf('a repository'),
+  explanation: {
+    GET: {
+      summary: "Explains, to an operator, why a digest is kept anywhere, or when it goes. An endpoint of Berth's own.",
+      parameters: [DIGEST_QUERY],
+      answers: { 200: EXPLAINED },
+      errors: ['QUERY_INVALID', { code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
+  repositoryExplanation: {
+    GET: {
+      summary: "Explains why a digest is kept in a repository, or when it goes. An endpoint of Berth's own.",
+      parameters: [DIGEST_QUERY],
+      answers: { 200: EXPLAINED },
+      errors: ['QUERY_INVALID'],
+    },
+  },
+  collectionPlan: {
+    GET: {
+      summary: "Shows, to an operator, what a collection would remove now. An endpoint of Berth's own.",
+      answers: { 200: { description: 'What would go; nothing is changed.', content: json('CollectionPlan') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
   quotas: {
     GET: {
       summary: 'Shows what the account of the user may have at most.',
