@@ -31,6 +31,7 @@ describe('GET /openapi.json', () => {
             nothing,
             nothing,
             nothing,
+            nothing,
           ),
         },
         { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },
