@@ -1,6 +1,6 @@
 import { EXPLAIN_DIGEST, type ExplainedDigestV1, PLAN_COLLECTION, type ReasonV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type Digest, isDigest, type RepositoryName } from '@berth/oci';
+import { isDigest, type RepositoryName } from '@berth/oci';
 import { SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import type { ManagementRequest } from './management-request.js';
@@ -18,7 +18,7 @@ export class GarbageRoutes {
   ): Promise<void> {
     const digest = query.get('digest') ?? '';
     if (!isDigest(digest)) throw new SwrError('QUERY_INVALID', 'digest must be sha256:... or sha512:...');
-    const question = { digest: digest as Digest, actor, ...(repository !== undefined && { repository }) };
+    const question = { digest, actor, ...(repository !== undefined && { repository }) };
     await reply.send(shown(await this.bus.request(EXPLAIN_DIGEST, question)));
   }
 
