@@ -59,8 +59,7 @@ const DUE_LINKS = {
 const LOCK_BLOB = { name: 'garbage-lock-blob', text: `SELECT digest FROM registry.blob WHERE digest = $1 FOR UPDATE` };
 const LOCK_LINK = {
   name: 'garbage-lock-link',
-  text: `SELECT digest FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2
-         AND ${linkIsDue('$3')} FOR UPDATE`,
+  text: `SELECT ${linkIsDue('$3')} AS due FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2 FOR UPDATE`,
 };
 const IS_REFERENCED = {
   name: 'garbage-is-referenced',
@@ -85,9 +84,10 @@ const LOCK_POLICIES = {
   text: `SELECT FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id, registry.untagged_default d
          WHERE r.id = $1 AND d.id = 1 FOR KEY SHARE`,
 };
+/** By its key alone: with the date as a condition, PostgreSQL may read the queue instead while its statistics are old. */
 const LOCK_MANIFEST = {
   name: 'garbage-lock-manifest',
-  text: `SELECT id FROM registry.manifest WHERE id = $1 AND ${MANIFEST_IS_DUE} FOR UPDATE`,
+  text: `SELECT ${MANIFEST_IS_DUE} AS due FROM registry.manifest WHERE id = $1 FOR UPDATE`,
 };
 const JUDGE_MANIFEST = {
   name: 'garbage-judge-manifest',
@@ -179,8 +179,8 @@ export class GarbageStore {
   reviewLink({ repositoryId, digest }: DueLink): Promise<LinkVerdict> {
     return this.database.transaction(async (rows) => {
       await rows(LOCK_BLOB, [digest]);
-      const due = await rows(LOCK_LINK, [repositoryId, digest, this.timing.graceSeconds]);
-      if (due.length === 0) return 'not-due';
+      const [locked] = await rows<{ due: boolean | null }>(LOCK_LINK, [repositoryId, digest, this.timing.graceSeconds]);
+      if (!locked?.due) return 'not-due';
       const references = await rows(IS_REFERENCED, [repositoryId, digest]);
       if (references.length > 0) {
         await rows(SETTLE_LINK, [repositoryId, digest]);
@@ -208,7 +208,8 @@ export class GarbageStore {
   reviewManifest({ id, repositoryId }: DueManifest, event: CollectedEvent): Promise<ManifestVerdict> {
     return this.database.transaction(async (rows) => {
       await rows(LOCK_POLICIES, [repositoryId]);
-      if ((await rows(LOCK_MANIFEST, [id])).length === 0) return 'not-due';
+      const [locked] = await rows<{ due: boolean | null }>(LOCK_MANIFEST, [id]);
+      if (!locked?.due) return 'not-due';
       const judged = (await rows<JudgedManifest>(JUDGE_MANIFEST, [id]))[0]!;
       if (judged.in_use || judged.policy === KEEP) {
         await rows(SETTLE_MANIFEST, [id]);
