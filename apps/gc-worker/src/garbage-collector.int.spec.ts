@@ -217,8 +217,11 @@ describe(GarbageCollector, () => {
 
   describe('collects untagged manifests', () => {
     const set = (message: object) => bus.request(SET_UNTAGGED_POLICY, message);
-    const image = async (repository: RepositoryName) =>
-      aManifest({ config: await rows.blob(repository), layers: [await rows.blob(repository)] });
+    /** Its blobs are protected until it is there, however long that takes. */
+    const image = async (repository: RepositoryName) => {
+      const lasting = new RegistryRows(worker.database, { ...LEASE, leaseSeconds: 600 });
+      return aManifest({ config: await lasting.blob(repository), layers: [await lasting.blob(repository)] });
+    };
     const goneManifest = (repository: RepositoryName, digest: Digest) =>
       eventually(async () => !(await rows.hasManifest(repository, digest)), { what: 'the manifest is gone' });
 
