@@ -7,7 +7,17 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { signOperatorToken } from '@berth/platform';
 import { EmbeddedPostgres } from '@berth/standalone';
-import { exchange, eventually, freePort, processExists, requestToken, tempFolder } from '@berth/testing';
+import {
+  anImage,
+  anIndex,
+  exchange,
+  eventually,
+  freePort,
+  processExists,
+  RegistryClient,
+  requestToken,
+  tempFolder,
+} from '@berth/testing';
 import { Client } from 'pg';
 import { Directory } from './directory.js';
 import { IamClient } from './iam-client.js';
@@ -145,6 +155,42 @@ describe('berth', () => {
       expect(await json('account quota team --organisations 7')).toMatchObject({ organisation_quota: 7 });
       expect(await json('account quota team --organisations none')).toMatchObject({ organisation_quota: null });
       expect(await refused('user disable admin')).toContain('last enabled administrator');
+    });
+
+    it('explains to the operator why something is kept, and what would go', async () => {
+      const client = new RegistryClient(address(), { user: 'admin', password: PASSWORD });
+      const [index, lone] = [anIndex(), anImage()];
+      await client.push('tools/deep/app', index, 'v1');
+      await client.push('tools/deep/app', lone, lone.manifest.digest);
+      const image = index.images[0]!;
+      const { stdout } = await run(['gc', 'explain', image.layers[0]!.digest]);
+      expect(stdout.split('\n').map((line) => line.replace(/ {2,}/g, '  '))).toEqual([
+        'where  what  state  why',
+        `tools/deep/app  blob  kept  manifest ${image.manifest.digest}`,
+        `tools/deep/app  blob  kept  index ${index.manifest.digest}`,
+        'tools/deep/app  blob  kept  tag v1',
+        '',
+      ]);
+      expect(await json(`gc explain ${lone.manifest.digest} --repository tools/deep/app`)).toEqual({
+        where: 'tools/deep/app',
+        what: 'manifest',
+        state: 'kept',
+        why: 'policy of the installation: untagged manifests are kept',
+      });
+      const plan = (await run(['gc', 'plan', '--json'])).stdout.trim().split('\n');
+      expect(plan.map((line) => JSON.parse(line) as object)).toContainEqual({
+        what: 'manifests',
+        count: 0,
+        bytes: 0,
+        which: null,
+      });
+      expect(await refused('gc explain v1')).toBe('berth: digest must be sha256:... or sha512:...\n');
+      expect(await refused(`gc explain ${lone.manifest.digest} --repository tools`)).toContain('ORGANISATION/NAME');
+      expect(await refused(`gc explain sha256:${'0'.repeat(64)}`)).toContain('nothing of the digest');
+      const ann = { BERTH_PASSWORD: 'anns own password', BERTH_NEW_PASSWORD: 'anns own password' };
+      await json('account create gardeners');
+      await json('user create rose --account gardeners --administrator', ann);
+      expect(await refused('gc plan --login gardeners/rose', ann)).toBe('berth: permission denied\n');
     });
 
     it('rotates, lists, disables, enables and removes access keys', async () => {

@@ -25,6 +25,7 @@ import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OfficialImageRoutes } from './management/official-image.routes.js';
+import { GarbageRoutes } from './management/garbage.routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
 import { ReconciliationRoutes } from './management/reconciliation.routes.js';
@@ -35,6 +36,7 @@ import { RepositoryRoutes } from './management/repository.routes.js';
 import { QuotaRoutes } from './management/quota.routes.js';
 import { RepositoryAccessRoutes } from './management/repository-access.routes.js';
 import { ShareRoutes } from './management/share.routes.js';
+import { UntaggedPolicyRoutes } from './management/untagged-policy.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
@@ -103,6 +105,8 @@ import { ObjectReader } from './transfer/object-reader.js';
     RequestLog,
     Schema1Images,
     ShareRoutes,
+    UntaggedPolicyRoutes,
+    GarbageRoutes,
     TagListRoutes,
     TagRoutes,
     TokenVerifier,

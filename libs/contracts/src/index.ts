@@ -78,6 +78,22 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
+export {
+  EXPLAIN_DIGEST,
+  ExplainDigestV1,
+  type ExplainedDigestV1,
+  type ExplainedPlaceV1,
+  type ReasonV1,
+} from './gc/explain-digest.v1.js';
+export { PLAN_COLLECTION, PlanCollectionV1, type PlannedCollectionV1 } from './gc/plan-collection.v1.js';
+export { SET_UNTAGGED_POLICY, SetUntaggedPolicyV1 } from './gc/set-untagged-policy.v1.js';
+export { SHOW_UNTAGGED_POLICY, ShowUntaggedPolicyV1 } from './gc/show-untagged-policy.v1.js';
+export {
+  type EffectiveUntaggedPolicyV1,
+  LONGEST_UNTAGGED_SECONDS,
+  UntaggedPolicyOwner,
+  type UntaggedPolicyV1,
+} from './gc/untagged-policy.js';
 export { ADD_SHARE, AddShareV1, MAX_SHARES } from './manage/add-share.v1.js';
 export {
   CHANGE_ORGANISATION_PERMISSIONS,
@@ -158,6 +174,7 @@ export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
 export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';
 export { DELETE_REPOSITORY, DeleteRepositoryV1 } from './registry/delete-repository.v1.js';
 export { FIND_BLOB, FindBlobV1, type FoundBlobV1 } from './registry/find-blob.v1.js';
+export { GARBAGE_QUEUED, GarbageQueuedV1 } from './registry/garbage-queued.v1.js';
 export { type FoundManifestV1, GET_MANIFEST, GetManifestV1 } from './registry/get-manifest.v1.js';
 export {
   LIST_REFERRERS,

@@ -41,10 +41,10 @@ const COMMIT = {
               WHERE q.digest = $4 RETURNING q.digest, q.object_key),
     repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
-    damaged AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
-                SELECT cured.object_key, $6, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
-    redundant AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
-                  SELECT $5, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM repaired)),
+    damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+                SELECT cured.object_key, $4, $6, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
+    redundant AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+                  SELECT $5, $4, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM repaired)),
     link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
              SELECT repo.id, $4, $6, now() + make_interval(secs => $7) FROM repo, ended
              ON CONFLICT (repository_id, digest)
@@ -216,9 +216,9 @@ const DELETE_LINKS = {
 const DELETE_UNLINKED = {
   name: 'blob-delete-unlinked',
   text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
-           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, size)
-         INSERT INTO registry.object_deletion (object_key, size, not_before)
-         SELECT object_key, size, now() + make_interval(secs => $2) FROM gone`,
+           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
+         INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+         SELECT object_key, digest, size, now() + make_interval(secs => $2) FROM gone`,
 };
 
 /**

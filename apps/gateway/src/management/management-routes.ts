@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AcceleratorRoutes } from './accelerator.routes.js';
 import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OfficialImageRoutes } from './official-image.routes.js';
+import { GarbageRoutes } from './garbage.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
 import { ReconciliationRoutes } from './reconciliation.routes.js';
@@ -13,6 +14,7 @@ import { RepositoryRoutes } from './repository.routes.js';
 import { QuotaRoutes } from './quota.routes.js';
 import { RepositoryAccessRoutes } from './repository-access.routes.js';
 import { ShareRoutes } from './share.routes.js';
+import { UntaggedPolicyRoutes } from './untagged-policy.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
@@ -42,6 +44,11 @@ export interface ManagementMethods {
   repositoryAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   shares: 'GET' | 'POST';
   share: 'GET' | 'PATCH' | 'DELETE';
+  organisationUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  repositoryUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  explanation: 'GET';
+  repositoryExplanation: 'GET';
+  collectionPlan: 'GET';
   quotas: 'GET';
   dockerLogin: 'POST';
   accelerator: 'GET';
@@ -83,6 +90,8 @@ export class ManagementRoutes {
     accelerators: AcceleratorRoutes,
     officialImages: OfficialImageRoutes,
     reconciliation: ReconciliationRoutes,
+    untagged: UntaggedPolicyRoutes,
+    garbage: GarbageRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -195,6 +204,53 @@ export class ManagementRoutes {
           needs: MANAGE_REPOSITORY,
           handle: (request, path) => shares.remove(request, path),
         },
+      },
+      organisationUntaggedPolicy: {
+        GET: {
+          id: 'showNamespaceUntaggedPolicy',
+          needs: READ,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.inherit(request, path),
+        },
+      },
+      repositoryUntaggedPolicy: {
+        GET: {
+          id: 'showRepositoryUntaggedPolicy',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.inherit(request, path),
+        },
+      },
+      explanation: {
+        GET: { id: 'explainDigest', needs: 'operator', handle: (request) => garbage.explain(request) },
+      },
+      repositoryExplanation: {
+        GET: {
+          id: 'explainRepositoryDigest',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => garbage.explain(request, path),
+        },
+      },
+      collectionPlan: {
+        GET: { id: 'planCollection', needs: 'operator', handle: (request) => garbage.plan(request) },
       },
       quotas: {
         GET: { id: 'listQuotas', needs: 'user', handle: (request, path) => quotas.list(request, path) },

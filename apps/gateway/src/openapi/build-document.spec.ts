@@ -32,6 +32,8 @@ const management = new ManagementRoutes(
   nothing,
   nothing,
   nothing,
+  nothing,
+  nothing,
 );
 const dockyard = new DockyardController(nothing, nothing, nothing, nothing, nothing);
 /** Their methods stand in tables, and not in decorators. */

@@ -30,6 +30,8 @@ describe('GET /openapi.json', () => {
             nothing,
             nothing,
             nothing,
+            nothing,
+            nothing,
           ),
         },
         { provide: RegistryRoutes, useValue: new RegistryRoutes(nothing, nothing, nothing, nothing, nothing, nothing) },

@@ -14,6 +14,7 @@ import {
   parseManifest,
   parseRepositoryName,
   type RepositoryName,
+  type Tag,
 } from '@berth/oci';
 
 export interface StoredBlob {
@@ -33,7 +34,7 @@ export class RegistryRows {
     private readonly database: Database,
     timing: { leaseSeconds: number; pullWindowSeconds: number },
   ) {
-    this.manifests = new ManifestStore(database);
+    this.manifests = new ManifestStore(database, 0, timing.leaseSeconds);
     this.blobs = new RepositoryBlobStore(database, timing);
   }
 
@@ -59,12 +60,21 @@ export class RegistryRows {
     return { bytes, digest, size, mediaType: 'application/octet-stream', objectKey };
   }
 
-  async manifest(repository: RepositoryName, { bytes, mediaType }: { bytes: Buffer; mediaType: string }) {
+  /** With a tag, or without. */
+  async manifest(
+    repository: RepositoryName,
+    { bytes, mediaType }: { bytes: Buffer; mediaType: string },
+    tags: Tag[] = [],
+  ): Promise<Digest> {
     const manifest = parseManifest(bytes, mediaType);
     const event = { subject: 'test', payload: {} };
-    const outcome = await this.manifests.put({ repository, manifest, payload: bytes, tags: [], event });
+    const outcome = await this.manifests.put({ repository, manifest, payload: bytes, tags, event });
     if (outcome !== 'stored') throw new Error(`not stored: ${JSON.stringify(outcome)}`);
     return manifest.digest;
+  }
+
+  async hasManifest(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await this.manifests.find(repository, { kind: 'digest', digest }, [])) !== null;
   }
 
   async has(table: 'blob' | 'object_deletion', objectKey: string): Promise<boolean> {

@@ -32,7 +32,20 @@ export class Metrics {
   readonly garbage = new Counter({
     name: 'berth_garbage_reviews_total',
     help: 'Reviews of what may be garbage, by verdict',
-    labelNames: ['verdict'],
+    labelNames: ['kind', 'verdict'],
+    registers: [this.registry],
+  });
+
+  readonly garbageErrors = new Counter({
+    name: 'berth_garbage_errors_total',
+    help: 'What went wrong with garbage, by what it was about',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+
+  readonly deletedObjects = new Counter({
+    name: 'berth_garbage_deleted_objects_total',
+    help: 'Objects deleted from the object store',
     registers: [this.registry],
   });
 

@@ -541,6 +541,14 @@ export class Settings {
   @Max(Number.MAX_SAFE_INTEGER)
   gcScrubBytesPerSecond!: number;
 
+  @Setting('BERTH_GC_UNTAGGED', {
+    type: 'text',
+    default: 'keep',
+    doc: 'Manifests that no tag, index or subject keeps: `keep`, or the seconds after which they are collected. Organisations and repositories may have it otherwise.',
+  })
+  @Matches(/^(keep|0|[1-9]\d{0,7}|[12]\d{8})$/, { message: 'must be keep, or a number of seconds below 300000000' })
+  gcUntagged!: string;
+
   @Setting('BERTH_URL', {
     type: 'text',
     doc: 'The command berth alone: where the registry is. Without it: what runs on BERTH_DATA_DIR.',
