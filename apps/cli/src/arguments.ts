@@ -71,7 +71,7 @@ const usageOf = ({ noun, verb, subject }: CommandSpec): string =>
 
 function overview(specs: CommandSpec[] = COMMANDS): string {
   return [
-    'Accounts, projects, users and access keys of a Berth registry.',
+    'Accounts, projects, users and access keys of a Berth registry, and its garbage collection.',
     '',
     ...aligned(specs.map((spec) => [usageOf(spec), spec.summary])),
     '',

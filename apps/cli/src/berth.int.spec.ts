@@ -7,7 +7,17 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { signOperatorToken } from '@berth/platform';
 import { EmbeddedPostgres } from '@berth/standalone';
-import { exchange, eventually, freePort, processExists, requestToken, tempFolder } from '@berth/testing';
+import {
+  anImage,
+  anIndex,
+  exchange,
+  eventually,
+  freePort,
+  processExists,
+  RegistryClient,
+  requestToken,
+  tempFolder,
+} from '@berth/testing';
 import { Client } from 'pg';
 import { Directory } from './directory.js';
 import { IamClient } from './iam-client.js';
@@ -147,6 +157,42 @@ describe('berth', () => {
       expect(await refused('user disable admin')).toContain('last enabled administrator');
     });
 
+    it('explains to the operator why something is kept, and what would go', async () => {
+      const client = new RegistryClient(address(), { user: 'admin', password: PASSWORD });
+      const [index, lone] = [anIndex(), anImage()];
+      await client.push('tools/deep/app', index, 'v1');
+      await client.push('tools/deep/app', lone, lone.manifest.digest);
+      const image = index.images[0]!;
+      const { stdout } = await run(['gc', 'explain', image.layers[0]!.digest]);
+      expect(stdout.split('\n').map((line) => line.replace(/ {2,}/g, '  '))).toEqual([
+        'where  what  state  why',
+        `tools/deep/app  blob  kept  manifest ${image.manifest.digest}`,
+        `tools/deep/app  blob  kept  index ${index.manifest.digest}`,
+        'tools/deep/app  blob  kept  tag v1',
+        '',
+      ]);
+      expect(await json(`gc explain ${lone.manifest.digest} --repository tools/deep/app`)).toEqual({
+        where: 'tools/deep/app',
+        what: 'manifest',
+        state: 'kept',
+        why: 'policy of the installation: untagged manifests are kept',
+      });
+      const plan = (await run(['gc', 'plan', '--json'])).stdout.trim().split('\n');
+      expect(plan.map((line) => JSON.parse(line) as object)).toContainEqual({
+        what: 'manifests',
+        count: 0,
+        bytes: 0,
+        which: null,
+      });
+      expect(await refused('gc explain v1')).toBe('berth: digest must be sha256:... or sha512:...\n');
+      expect(await refused(`gc explain ${lone.manifest.digest} --repository tools`)).toContain('ORGANISATION/NAME');
+      expect(await refused(`gc explain sha256:${'0'.repeat(64)}`)).toContain('nothing of the digest');
+      const ann = { BERTH_PASSWORD: 'anns own password', BERTH_NEW_PASSWORD: 'anns own password' };
+      await json('account create gardeners');
+      await json('user create rose --account gardeners --administrator', ann);
+      expect(await refused('gc plan --login gardeners/rose', ann)).toBe('berth: permission denied\n');
+    });
+
     it('rotates, lists, disables, enables and removes access keys', async () => {
       const old = await json('access-key create --user bob --description CI');
       const fresh = await json(`access-key rotate ${old['access']} --user bob`);
@@ -171,6 +217,28 @@ describe('berth', () => {
       expect(await json('project create cn-north-4 --account team')).toMatchObject({ project: 'cn-north-4' });
       const { stdout } = await run(['project', 'list', '--account', 'team', '--json']);
       expect(stdout.trim().split('\n')).toHaveLength(2);
+    });
+
+    it('shows the operator, and nobody else, how far garbage collection is', async () => {
+      const { code, stdout } = await run(['gc', 'status', '--json']);
+      expect(code).toBe(0);
+      const tasks = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Fields);
+      expect(tasks).toEqual([
+        expect.objectContaining({ task: 'objects', held: null }),
+        expect.objectContaining({ task: 'scrub', phase: 'idle', blobs: 0 }),
+      ]);
+      expect((await run(['gc', 'status'])).stdout).toContain('phase');
+      expect((await run(['gc', 'quarantine'])).stdout).toBe('none\n');
+      expect((await run(['gc', 'confirm'])).stdout).toBe('none\n');
+      await json('account create collector');
+      await json('user create carl --account collector --administrator', { BERTH_NEW_PASSWORD: PASSWORD });
+      const asCarl = { BERTH_PASSWORD: PASSWORD };
+      for (const verb of ['status', 'quarantine', 'confirm']) {
+        expect(await refused(`gc ${verb} --login collector/carl`, asCarl)).toContain('permission denied');
+      }
     });
 
     it('logs in by password where there is no key, as anybody', async () => {

@@ -1,6 +1,7 @@
 import { ACCESS_KEY_COMMANDS } from './access-key-commands.js';
 import { ACCOUNT_COMMANDS } from './account-commands.js';
 import type { CommandSpec, Option } from './command-spec.js';
+import { GARBAGE_COMMANDS } from './garbage-commands.js';
 import { PROJECT_COMMANDS } from './project-commands.js';
 import { USER_COMMANDS } from './user-commands.js';
 
@@ -18,4 +19,5 @@ export const COMMANDS: CommandSpec[] = [
   ...USER_COMMANDS,
   ...ACCESS_KEY_COMMANDS,
   ...PROJECT_COMMANDS,
+  ...GARBAGE_COMMANDS,
 ];

@@ -6,11 +6,13 @@ const MOST_PAGES = 1_000;
 /** How a request says who makes it. */
 export type Authorisation = () => Promise<string>;
 
+/** What the identity API and the management API say of a failure. */
 interface Answer {
   error?: { message?: string };
+  error_msg?: string;
 }
 
-/** Speaks the identity API of a registry. Whatever it refuses is a CliError in its words. */
+/** Speaks the identity API and the management API of a registry. Whatever it refuses is a CliError in its words. */
 export class IamClient {
   constructor(
     private readonly url: string,
@@ -78,7 +80,8 @@ async function bodyOf<Body>(url: string, response: Response): Promise<Body> {
   const text = await response.text();
   const body = parsed(text);
   if (response.ok && (text === '' || body !== null)) return body as Body;
-  const message = (body as Answer | null)?.error?.message;
+  const failure = body as Answer | null;
+  const message = failure?.error?.message ?? failure?.error_msg;
   if (message === undefined) throw new CliError(`what answers at ${url} is no Berth (status ${response.status})`);
   if (response.status === 401)
     throw new CliError(`the registry at ${url} does not accept these credentials: ${message}`);

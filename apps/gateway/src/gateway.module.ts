@@ -25,8 +25,10 @@ import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
 import { OfficialImageRoutes } from './management/official-image.routes.js';
+import { GarbageRoutes } from './management/garbage.routes.js';
 import { OrganisationAccessRoutes } from './management/organisation-access.routes.js';
 import { OrganisationRoutes } from './management/organisation.routes.js';
+import { ReconciliationRoutes } from './management/reconciliation.routes.js';
 import { RepositoryListRoutes } from './management/repository-list.routes.js';
 import { TagListRoutes } from './management/tag-list.routes.js';
 import { RepositoryTagRoutes } from './management/repository-tag.routes.js';
@@ -34,6 +36,7 @@ import { RepositoryRoutes } from './management/repository.routes.js';
 import { QuotaRoutes } from './management/quota.routes.js';
 import { RepositoryAccessRoutes } from './management/repository-access.routes.js';
 import { ShareRoutes } from './management/share.routes.js';
+import { UntaggedPolicyRoutes } from './management/untagged-policy.routes.js';
 import { VersionController } from './management/version.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { BlobRoutes } from './registry/blob.routes.js';
@@ -71,6 +74,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     AccessChanges,
     AcceleratorRoutes,
+    ReconciliationRoutes,
     ActorAuthenticator,
     Authorizer,
     BasicVerifier,
@@ -101,6 +105,8 @@ import { ObjectReader } from './transfer/object-reader.js';
     RequestLog,
     Schema1Images,
     ShareRoutes,
+    UntaggedPolicyRoutes,
+    GarbageRoutes,
     TagListRoutes,
     TagRoutes,
     TokenVerifier,

@@ -1,7 +1,15 @@
-import { DELETE_OBJECTS, type DeletedObjectsV1, MANIFEST_DELETED } from '@berth/contracts';
+import {
+  DELETE_OBJECTS,
+  type DeletedObjectsV1,
+  GARBAGE_QUEUED,
+  MANIFEST_DELETED,
+  MANIFEST_PUSHED,
+  SET_UNTAGGED_POLICY,
+  TAG_DELETED,
+} from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { Database, deployMigrations } from '@berth/metadata';
-import { registryError } from '@berth/oci';
+import { type Digest, registryError, type RepositoryName, type Tag } from '@berth/oci';
 import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { GarbageCollector } from './garbage-collector.js';
 import { GcWorkerModule } from './gc-worker.module.js';
@@ -204,6 +212,119 @@ describe(GarbageCollector, () => {
       expect(calls.sort()).toEqual(keys.sort());
     } finally {
       for (const other of others) await other.stop();
+    }
+  });
+
+  describe('collects untagged manifests', () => {
+    const set = (message: object) => bus.request(SET_UNTAGGED_POLICY, message);
+    /** Its blobs are protected until it is there, however long that takes. */
+    const image = async (repository: RepositoryName) => {
+      const lasting = new RegistryRows(worker.database, { ...LEASE, leaseSeconds: 600 });
+      return aManifest({ config: await lasting.blob(repository), layers: [await lasting.blob(repository)] });
+    };
+    const goneManifest = (repository: RepositoryName, digest: Digest) =>
+      eventually(async () => !(await rows.hasManifest(repository, digest)), { what: 'the manifest is gone' });
+
+    it('by the setting, with their blobs, and tells of it', async () => {
+      await worker.stop();
+      const { repository, digest, objectKey, tagged } = await offline(async (offlineRows) => {
+        const path = await offlineRows.repository();
+        const [config, layer] = [await offlineRows.blob(path), await offlineRows.blob(path)];
+        return {
+          repository: path,
+          objectKey: layer.objectKey,
+          digest: await offlineRows.manifest(path, aManifest({ config, layers: [layer] })),
+          tagged: await offlineRows.manifest(path, aManifest({ config, layers: [] }), ['v1' as Tag]),
+        };
+      });
+      await startWorker({ ...NO_GRACE, BERTH_GC_UNTAGGED: '0' });
+      await goneManifest(repository, digest);
+      await gone(objectKey);
+      expect(await rows.hasManifest(repository, tagged)).toBe(true);
+      const events = await worker.database.prisma.outboxEvent.findMany({
+        where: { subject: MANIFEST_DELETED.subject },
+      });
+      expect(events.map(({ payload }) => payload)).toEqual([{ repository, digest }]);
+    });
+
+    it('soon after the policy of their organisation or repository has changed, and not where it keeps them', async () => {
+      const [repository, other] = [await rows.repository(), await rows.repository()];
+      const digests = [];
+      for (const each of [repository, other]) digests.push(await rows.manifest(each, await image(each)));
+      await wake();
+      await eventually(
+        async () => (await worker.database.prisma.manifest.count({ where: { reviewAfter: null } })) === 2,
+        { what: 'both are reviewed, and kept' },
+      );
+      await set({ repository: other, keep: true });
+      expect(await set({ organisation: 'team', afterSeconds: 0 })).toEqual({
+        own: 0,
+        effective: 0,
+        from: 'organisation',
+      });
+      await goneManifest(repository, digests[0]!);
+      expect(await rows.hasManifest(other, digests[1]!)).toBe(true);
+      await set({ repository: other });
+      await goneManifest(other, digests[1]!);
+    });
+
+    it('each once, however many workers there are', async () => {
+      const repository = await rows.repository();
+      const others = await Promise.all(
+        [1, 2].map(() => startInProcess(GcWorkerModule, url, NO_GRACE, new InProcessBus())),
+      );
+      try {
+        for (let n = 0; n < 10; n++) await rows.manifest(repository, await image(repository));
+        await set({ repository, afterSeconds: 0 });
+        const { manifest, outboxEvent } = worker.database.prisma;
+        await eventually(async () => (await manifest.count()) === 0, { what: 'all are gone' });
+        expect(await outboxEvent.count({ where: { subject: MANIFEST_DELETED.subject } })).toBe(10);
+      } finally {
+        for (const other of others) await other.stop();
+      }
+    });
+  });
+
+  it('puts a review off that fails, counts it, and goes on with the others', async () => {
+    const repository = await rows.repository();
+    const poison = await leased.blob(repository);
+    await worker.database.rows(
+      {
+        name: 'poison',
+        text: `CREATE FUNCTION registry.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF OLD.digest = '${poison.digest}' THEN RAISE 'damaged'; END IF; RETURN OLD; END $$`,
+      },
+      [],
+    );
+    await worker.database.rows(
+      {
+        name: 'poisoned',
+        text: `CREATE TRIGGER poison BEFORE DELETE ON registry.repository_blob FOR EACH ROW EXECUTE FUNCTION registry.poison()`,
+      },
+      [],
+    );
+    const sound = await rows.blob(repository);
+    await worker.database.prisma.repositoryBlob.updateMany({ data: { reviewAfter: new Date(0) } });
+    await wake();
+    await eventually(async () => !(await rows.has('blob', sound.objectKey)), { what: 'the other is gone' });
+    const link = await worker.database.prisma.repositoryBlob.findFirstOrThrow({ where: { digest: poison.digest } });
+    expect(link.reviewAfter!.getTime()).toBeGreaterThan(Date.now() + 3_000_000);
+    const metrics = await worker.metrics.registry.metrics();
+    expect(metrics).toMatch(/^berth_garbage_errors_total\{kind="link",.*\} 1$/m);
+    expect(metrics).toMatch(/^berth_garbage_reviews_total\{kind="link",verdict="removed",.*\} 1$/m);
+  });
+
+  it('is woken by each event that tells of something that may be due', async () => {
+    await worker.stop();
+    // Nothing else will be due: it sleeps for as long as it may, which is ten seconds.
+    await startWorker({ ...NO_GRACE, BERTH_READ_GRANT_SECONDS: '3600' });
+    const repository = await rows.repository();
+    for (const { subject } of [GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED]) {
+      const { objectKey } = await rows.blob(repository);
+      const started = performance.now();
+      await worker.events.publish(subject, crypto.randomUUID(), {});
+      await eventually(async () => !(await rows.has('blob', objectKey)), { what: `${subject} wakes it`, every: 20 });
+      expect(performance.now() - started).toBeLessThan(5_000);
     }
   });
 

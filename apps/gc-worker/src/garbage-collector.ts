@@ -1,12 +1,15 @@
-import { MANIFEST_DELETED, TAG_DELETED } from '@berth/contracts';
+import { GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import { EventStream } from '@berth/messaging';
-import { GarbageStore } from '@berth/metadata';
-import { Metrics } from '@berth/platform';
+import { GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
+import { Settings } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ObjectDeletion } from './object/object-deletion.js';
 import { LinkReview } from './review/link-review.js';
+import { ManifestReview } from './review/manifest-review.js';
 
 const DURABLE = 'gc-worker';
+/** A push of a tag that was there lets go of what it named. */
+const EVENTS = [GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED];
 const LONGEST_SLEEP_MS = 10_000;
 const SHORTEST_SLEEP_MS = 50;
 const AFTER_FAILURE_MS = 5_000;
@@ -20,32 +23,35 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
   private readonly logger = new Logger(GarbageCollector.name);
   private running: Promise<void> = Promise.resolve();
   private stopped = false;
-  private wakeUp: () => void = () => undefined;
+  /** Ends the sleep; while there is work, the next one. */
+  private wakeUp: () => void = () => (this.woken = true);
+  private woken = false;
+  private isPolicyTold = false;
 
   constructor(
     private readonly events: EventStream,
     private readonly garbage: GarbageStore,
-    private readonly review: LinkReview,
+    private readonly policies: UntaggedPolicyStore,
+    private readonly manifests: ManifestReview,
+    private readonly links: LinkReview,
     private readonly objects: ObjectDeletion,
-    metrics: Metrics,
-  ) {
-    metrics.gauge('berth_garbage_due_links', 'Links whose review is due', async () => (await garbage.backlog()).links);
-    metrics.gauge(
-      'berth_garbage_due_objects',
-      'Objects whose deletion is due',
-      async () => (await garbage.backlog()).objects,
-    );
-  }
+    private readonly settings: Settings,
+  ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.events.consume<object>(DURABLE, [MANIFEST_DELETED, TAG_DELETED], async () => this.wakeUp());
+    await this.events.consume<object>(DURABLE, EVENTS, async () => this.wake());
     this.running = this.loop();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    this.wakeUp();
+    this.wake();
     await this.running;
+  }
+
+  /** Something may be due now. */
+  wake(): void {
+    this.wakeUp();
   }
 
   private async loop(): Promise<void> {
@@ -58,7 +64,9 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
   /** Everything that is due now; gives the milliseconds until something is due again. */
   private async collect(): Promise<number> {
     try {
-      await this.review.run(() => this.stopped);
+      await this.tellPolicy();
+      await this.manifests.run(() => this.stopped);
+      await this.links.run(() => this.stopped);
       await this.objects.run(() => this.stopped);
       const seconds = await this.garbage.secondsUntilDue();
       if (seconds === null) return LONGEST_SLEEP_MS;
@@ -69,13 +77,22 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
     }
   }
 
-  private sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
+  /** The setting becomes the policy of the installation, for whoever judges by it or shows it. */
+  private async tellPolicy(): Promise<void> {
+    if (this.isPolicyTold) return;
+    await this.policies.setDefault(this.settings.gcUntagged === 'keep' ? 'keep' : Number(this.settings.gcUntagged));
+    this.isPolicyTold = true;
+  }
+
+  private async sleep(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.woken ? SHORTEST_SLEEP_MS : milliseconds);
+      this.woken = false;
       this.wakeUp = () => {
         clearTimeout(timer);
         resolve();
       };
     });
+    this.wakeUp = () => (this.woken = true);
   }
 }

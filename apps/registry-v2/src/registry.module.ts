@@ -48,7 +48,8 @@ const REMOVAL_STORE = {
 
 const MANIFEST_STORE = {
   provide: ManifestStore,
-  useFactory: (database: Database, { tagQuota }: Settings) => new ManifestStore(database, tagQuota),
+  useFactory: (database: Database, { tagQuota, leaseSeconds }: Settings) =>
+    new ManifestStore(database, tagQuota, leaseSeconds),
   inject: [Database, Settings],
 };
 

@@ -57,7 +57,9 @@ type Needs =
       refused: 'unknown' | 'denied' | 'users';
     }
   /** To administer any account. */
-  | 'administrator';
+  | 'administrator'
+  /** To operate the installation. */
+  | 'operator';
 type Outcome = 'allowed' | 'denied' | 'unknown' | 'unauthenticated';
 
 /** THE RULES: what somebody with a role is to be told when they ask for a route at a place. Nothing of the code under test. */
@@ -76,6 +78,7 @@ function outcomeOf(needs: Needs, role: Role, place: PlaceName, way: Way): Outcom
   if (!isSomebody) return 'unauthenticated';
   if (needs === 'user') return 'allowed';
   if (needs === 'administrator') return role.administrator ? 'allowed' : 'denied';
+  if (needs === 'operator') return hasAccountRight(needs, role, place) ? 'allowed' : 'denied';
   if ('account' in needs) {
     if (hasAccountRight(needs.account, role, place)) return 'allowed';
     if (needs.refused === 'users') return role.administrator ? 'unknown' : 'denied';
@@ -182,6 +185,8 @@ const eitherOf =
   (harmful: unknown, harmless: unknown) =>
   ({ isAllowed }: To) =>
     content(isAllowed ? harmless : harmful);
+const SET_POLICY = eitherOf({ after_seconds: 0 }, {});
+const OF_CONFIG = () => ({ query: `digest=${config.digest}` });
 
 const REPOSITORY = '/v2/manage/namespaces/{namespace}/repos/{repository}';
 const SHARES = '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains';
@@ -295,6 +300,18 @@ const RULES: Record<string, Rule> = {
   [`GET ${SHARES}/{account}`]: { needs: MANAGE_REPOSITORY, allowed: '200' },
   [`PATCH ${SHARES}/{account}`]: { needs: MANAGE_REPOSITORY, allowed: swr('4001090'), ask: given(share) },
   [`DELETE ${SHARES}/{account}`]: { needs: MANAGE_REPOSITORY, allowed: swr('4001090') },
+  [`GET ${ORGANISATION}/untagged-policy`]: { needs: { organisation: 1 }, allowed: '200' },
+  [`PUT ${ORGANISATION}/untagged-policy`]: { needs: MANAGE_ORGANISATION, allowed: swr('4001014'), ask: SET_POLICY },
+  [`DELETE ${ORGANISATION}/untagged-policy`]: { needs: MANAGE_ORGANISATION, allowed: '204' },
+  [`GET ${REPOSITORY}/untagged-policy`]: { needs: READ_REPOSITORY, allowed: '200' },
+  [`PUT ${REPOSITORY}/untagged-policy`]: { needs: MANAGE_REPOSITORY, allowed: swr('4001014'), ask: SET_POLICY },
+  [`DELETE ${REPOSITORY}/untagged-policy`]: { needs: MANAGE_REPOSITORY, allowed: '204' },
+  [`GET ${REPOSITORY}/garbage/explain`]: { needs: READ_REPOSITORY, allowed: '200', ask: OF_CONFIG },
+  'GET /v2/manage/garbage/explain': { needs: 'operator', allowed: '200', ask: OF_CONFIG },
+  'GET /v2/manage/garbage/plan': { needs: 'operator', allowed: '200' },
+  'GET /v2/manage/garbage/reconcile': { needs: 'operator', allowed: '200' },
+  // Nothing is held.
+  'POST /v2/manage/garbage/reconcile/confirm': { needs: 'operator', allowed: '200' },
   'GET /v2/manage/projects/{project}/quotas': { needs: { account: 'member', refused: 'unknown' }, allowed: '200' },
   'POST /v2/manage/utils/secret': { needs: 'user', allowed: '200' },
   'GET /v2/manage/shared-repositories': { needs: 'user', allowed: '200' },
@@ -424,6 +441,7 @@ function refusalOf(route: string, outcome: Exclude<Outcome, 'allowed'>, role: Ro
     return outcome === 'denied' ? '403 DENIED' : '401 UNAUTHORIZED';
   if (outcome === 'unauthenticated' && way === 'signature' && role.disabled) return '401 APIGW.0301';
   if (outcome === 'unauthenticated') return role.disabled ? swr('4010000') : '401 SVCSTG.S2I.4019000';
+  if (needs === 'operator') return swr('4039002');
   const [unknown, denied] =
     typeof needs === 'object' && 'account' in needs
       ? ['4040083', '4039001']

@@ -6,7 +6,9 @@ import { DataPlaneAddress } from './data-plane/data-plane-address.js';
 import { DataPlaneController } from './data-plane/data-plane.controller.js';
 import { ReadGrants } from './data-plane/read-grants.js';
 import { BLOB_STORE } from './object/blob-store.provider.js';
+import { ObjectAuditController } from './object/object-audit.controller.js';
 import { ObjectController } from './object/object.controller.js';
+import { ObjectHasher } from './object/object-hasher.js';
 import { ObjectRemover } from './object/object-remover.js';
 import { ActiveAppends } from './upload/active-appends.js';
 import { AppendUpload } from './upload/append-upload.js';
@@ -24,7 +26,7 @@ const SESSION_STORE = {
 };
 
 @Module({
-  controllers: [DataPlaneController, ObjectController, UploadController],
+  controllers: [DataPlaneController, ObjectAuditController, ObjectController, UploadController],
   providers: [
     BLOB_STORE,
     SESSION_STORE,
@@ -34,6 +36,7 @@ const SESSION_STORE = {
     CompleteUpload,
     DataPlane,
     DataPlaneAddress,
+    ObjectHasher,
     ObjectRemover,
     ReadGrants,
     RunningHashes,

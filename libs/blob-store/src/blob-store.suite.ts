@@ -5,6 +5,7 @@ import {
   UnfinishedObjectLost,
   type BlobStore,
   type ByteRange,
+  type HiddenUpload,
   type ObjectStat,
   type UnfinishedObject,
 } from './blob-store.js';
@@ -450,6 +451,26 @@ export function describeBlobStore(name: string, makeStore: () => Promise<StoreUn
         );
         expect(await listed(store, `list-${randomUUID()}`)).toEqual([]);
       });
+
+      it.each([1000, 2 * PART, 2 * PART + 1000])(
+        'shows an upload of %i bytes that was begun, or listHidden does',
+        async (size) => {
+          const began = Date.now();
+          const object = await appendTo(store, null, randomBytes(size));
+          const shown = async () => {
+            const hidden: HiddenUpload[] = [];
+            for await (const upload of store.listHidden('objects/')) hidden.push(upload);
+            expect(hidden.map(({ key }) => key)).toEqual(hidden.map(({ key }) => key).sort());
+            const mine = hidden.filter(({ key }) => key === object.key);
+            expect(mine.every(({ startedAt }) => Math.abs(startedAt.getTime() - began) < 60_000)).toBe(true);
+            for await (const { key } of store.listHidden('objects/', object.key)) expect(key > object.key).toBe(true);
+            return [...mine, ...(await listed(store, object.key))].length > 0;
+          };
+          expect(await shown()).toBe(true);
+          await store.abort(object);
+          expect(await shown()).toBe(false);
+        },
+      );
     });
   });
 }

@@ -42,6 +42,12 @@ export interface ObjectStat {
   lastModified: Date;
 }
 
+/** What a store keeps of an object that was begun and is not listed yet. */
+export interface HiddenUpload {
+  key: string;
+  startedAt: Date;
+}
+
 /**
  * Where bytes live: the one port of this library. Keys are opaque, chosen by the caller and never reused, so a driver
  * neither copies nor renames at completion. Missing objects throw ObjectNotFound; a store that cannot be reached or
@@ -85,6 +91,12 @@ export abstract class BlobStore {
    * (tails too): who looks for leaks compares with rows and age. Pages lazily.
    */
   abstract list(prefix: string, after?: string): AsyncIterable<ObjectStat>;
+
+  /**
+   * Uploads under way that `list` does not show, in key order, after the key `after` (exclusive): S3's multipart uploads.
+   * A driver that shows unfinished objects in its list has none. `abort` with their key removes them. Pages lazily.
+   */
+  abstract listHidden(prefix: string, after?: string): AsyncIterable<HiddenUpload>;
 
   /** A URL that reads the object without further credentials for `seconds`; null where the driver has none. */
   abstract presignRead(key: string, seconds: number): Promise<string | null>;

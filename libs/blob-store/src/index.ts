@@ -7,6 +7,7 @@ export {
   type AppendOptions,
   type AppendResult,
   type ByteRange,
+  type HiddenUpload,
   type ObjectStat,
   type UnfinishedObject,
 } from './blob-store.js';

@@ -78,6 +78,22 @@ export {
 export { type Reader } from './auth/reader.js';
 export { LIST_SIGNING_KEYS, ListSigningKeysV1, type SigningKeysV1 } from './auth/list-signing-keys.v1.js';
 export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway/requests-counted.v1.js';
+export {
+  EXPLAIN_DIGEST,
+  ExplainDigestV1,
+  type ExplainedDigestV1,
+  type ExplainedPlaceV1,
+  type ReasonV1,
+} from './gc/explain-digest.v1.js';
+export { PLAN_COLLECTION, PlanCollectionV1, type PlannedCollectionV1 } from './gc/plan-collection.v1.js';
+export { SET_UNTAGGED_POLICY, SetUntaggedPolicyV1 } from './gc/set-untagged-policy.v1.js';
+export { SHOW_UNTAGGED_POLICY, ShowUntaggedPolicyV1 } from './gc/show-untagged-policy.v1.js';
+export {
+  type EffectiveUntaggedPolicyV1,
+  LONGEST_UNTAGGED_SECONDS,
+  UntaggedPolicyOwner,
+  type UntaggedPolicyV1,
+} from './gc/untagged-policy.js';
 export { ADD_SHARE, AddShareV1, MAX_SHARES } from './manage/add-share.v1.js';
 export {
   CHANGE_ORGANISATION_PERMISSIONS,
@@ -158,6 +174,7 @@ export { DELETE_BLOB, DeleteBlobV1 } from './registry/delete-blob.v1.js';
 export { DELETE_MANIFEST, DeleteManifestV1 } from './registry/delete-manifest.v1.js';
 export { DELETE_REPOSITORY, DeleteRepositoryV1 } from './registry/delete-repository.v1.js';
 export { FIND_BLOB, FindBlobV1, type FoundBlobV1 } from './registry/find-blob.v1.js';
+export { GARBAGE_QUEUED, GarbageQueuedV1 } from './registry/garbage-queued.v1.js';
 export { type FoundManifestV1, GET_MANIFEST, GetManifestV1 } from './registry/get-manifest.v1.js';
 export {
   LIST_REFERRERS,
@@ -175,6 +192,14 @@ export { RETAG, RetagV1 } from './registry/retag.v1.js';
 export { START_UPLOAD, type StartedUploadV1, StartUploadV1 } from './registry/start-upload.v1.js';
 export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
 export { UPDATE_REPOSITORY, UpdateRepositoryV1 } from './registry/update-repository.v1.js';
+export { CONFIRM_RECONCILIATION, ConfirmReconciliationV1 } from './gc/confirm-reconciliation.v1.js';
+export {
+  type ReconciliationTaskV1,
+  type ReconciliationV1,
+  SHOW_RECONCILIATION,
+  ShowReconciliationV1,
+} from './gc/show-reconciliation.v1.js';
+export { ABORT_OBJECTS, type AbortedObjectsV1, AbortObjectsV1 } from './storage/abort-objects.v1.js';
 export { CANCEL_UPLOAD, CancelUploadV1 } from './storage/cancel-upload.v1.js';
 export { COMPLETE_UPLOAD, CompleteUploadV1 } from './storage/complete-upload.v1.js';
 export { CompletedObject } from './storage/completed-object.js';
@@ -183,4 +208,7 @@ export { DELETE_OBJECTS, type DeletedObjectsV1, DeleteObjectsV1 } from './storag
 export { FIND_UPLOAD, FindUploadV1 } from './storage/find-upload.v1.js';
 export { type AppendedV1, type AppendGrantV1, GRANT_APPEND, GrantAppendV1 } from './storage/grant-append.v1.js';
 export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.v1.js';
+export { HASH_OBJECT, type HashedObjectV1, HashObjectV1, MOST_HASHED_BYTES } from './storage/hash-object.v1.js';
+export { LIST_OBJECTS, type ListedObjectsV1, ListObjectsV1 } from './storage/list-objects.v1.js';
 export { PRESIGN_READ, type PresignedReadV1, PresignReadV1 } from './storage/presign-read.v1.js';
+export { type ObjectSizesV1, STAT_OBJECTS, StatObjectsV1 } from './storage/stat-objects.v1.js';

@@ -305,19 +305,6 @@ describe(GarbageStore.name, () => {
     });
   });
 
-  describe('settleManifests', () => {
-    it('ends the review of manifests after the grace, and keeps them', async () => {
-      const { digest } = await registry.push(repository, imageOf([await registry.blob(repository)]));
-      expect(await store.settleManifests(10)).toBe(0);
-      await test.rows('UPDATE registry.manifest SET review_after = now() - make_interval(secs => $1)', [
-        GRACE_SECONDS + 1,
-      ]);
-      expect(await store.settleManifests(10)).toBe(1);
-      expect(await registry.manifestReviewOf(repository, digest)).toBeNull();
-      expect(await store.settleManifests(10)).toBe(0);
-    });
-  });
-
   describe('object deletions', () => {
     const keys = async (limit = 10) => (await store.takeObjectDeletions(limit)).map(({ objectKey }) => objectKey);
 
@@ -390,8 +377,9 @@ describe(GarbageStore.name, () => {
       await near(5_000);
       const digest = await registry.blob(repository);
       await near(3_600 + GRACE_SECONDS);
-      await registry.push(repository, imageOf([digest]));
-      await near(GRACE_SECONDS);
+      const { digest: manifest } = await registry.push(repository, imageOf([digest]));
+      await registry.setManifestReview(repository, manifest, 100);
+      await near(100);
       await registry.setReview(repository, digest, -GRACE_SECONDS - 50);
       await near(-50);
     });
@@ -402,6 +390,12 @@ describe(GarbageStore.name, () => {
     await registry.blob(repository);
     await queueObject('due', -1);
     await queueObject('waiting', 60);
-    expect(await store.backlog()).toEqual({ links: 1, objects: 1 });
+    const { digest } = await registry.push(repository, imageOf([await registry.blob(repository)]));
+    await registry.setManifestReview(repository, digest, -40);
+    const queues = ['policies', 'manifests', 'links', 'objects'] as const;
+    const backlogs = await Promise.all(queues.map((queue) => store.backlog(queue)));
+    expect(backlogs.map(({ length }) => length)).toEqual([0, 1, 1, 1]);
+    const [, manifests, links] = backlogs.map(({ oldestSeconds }) => oldestSeconds);
+    expect([Math.floor(manifests! / 20), links! > GRACE_SECONDS]).toEqual([2, true]);
   });
 });

@@ -1,10 +1,26 @@
+import type { Digest, RepositoryName } from '@berth/oci';
 import type { Database } from './database.js';
+import {
+  KEEP,
+  LINK_IS_REFERENCED,
+  linkIsDue,
+  MANIFEST_IS_DUE,
+  MANIFEST_IS_IN_USE,
+  POLICY_ENDS,
+  UNTAGGED_POLICY,
+} from './garbage-conditions.js';
 import { removeBlobLinks } from './repository-blob.store.js';
 
 /** A link whose protection ended more than the grace ago. */
 export interface DueLink {
   repositoryId: string;
   digest: string;
+}
+
+/** A manifest to be looked at: its lease is over, or something let go of it. */
+export interface DueManifest {
+  id: string;
+  repositoryId: string;
 }
 
 export interface DueObjectDeletion {
@@ -21,30 +37,80 @@ export interface GarbageTiming {
 
 export type LinkVerdict = 'removed' | 'referenced' | 'not-due';
 
+/** `postponed`: the policy does not let it go yet. */
+export type ManifestVerdict = 'removed' | 'in-use' | 'kept' | 'postponed' | 'not-due';
+
+/** Written to the outbox in the transaction that removes the manifest. */
+export type CollectedEvent = (repository: RepositoryName, digest: Digest) => { subject: string; payload: object };
+
+/** How much of a queue is due: entries, counted up to 10,000, and for how many seconds the oldest has been. */
+export interface QueueBacklog {
+  length: number;
+  oldestSeconds: number;
+}
+
+export type Queue = 'policies' | 'manifests' | 'links' | 'objects';
+
 const DUE_LINKS = {
   name: 'garbage-due-links',
   text: `SELECT repository_id, digest FROM registry.repository_blob
-         WHERE review_after <= now() - make_interval(secs => $1) ORDER BY review_after LIMIT $2`,
+         WHERE ${linkIsDue('$1')} ORDER BY review_after LIMIT $2`,
 };
 const LOCK_BLOB = { name: 'garbage-lock-blob', text: `SELECT digest FROM registry.blob WHERE digest = $1 FOR UPDATE` };
 const LOCK_LINK = {
   name: 'garbage-lock-link',
-  text: `SELECT digest FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2
-         AND review_after <= now() - make_interval(secs => $3) FOR UPDATE`,
+  text: `SELECT ${linkIsDue('$3')} AS due FROM registry.repository_blob WHERE repository_id = $1 AND digest = $2 FOR UPDATE`,
 };
 const IS_REFERENCED = {
   name: 'garbage-is-referenced',
-  text: `SELECT 1 FROM registry.manifest_blob WHERE repository_id = $1 AND digest = $2 LIMIT 1`,
+  text: `SELECT FROM registry.repository_blob rb WHERE repository_id = $1 AND digest = $2 AND ${LINK_IS_REFERENCED}`,
 };
 const SETTLE_LINK = {
   name: 'garbage-settle-link',
   text: `UPDATE registry.repository_blob SET review_after = NULL WHERE repository_id = $1 AND digest = $2`,
 };
-const SETTLE_MANIFESTS = {
-  name: 'garbage-settle-manifests',
-  text: `UPDATE registry.manifest SET review_after = NULL WHERE id IN (
-           SELECT id FROM registry.manifest WHERE review_after <= now() - make_interval(secs => $1)
-           ORDER BY review_after LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED) RETURNING id`,
+const POSTPONE_LINK = {
+  name: 'garbage-postpone-link',
+  text: `UPDATE registry.repository_blob SET review_after = now() + make_interval(secs => $3)
+         WHERE repository_id = $1 AND digest = $2 AND review_after <= now()`,
+};
+const DUE_MANIFESTS = {
+  name: 'garbage-due-manifests',
+  text: `SELECT id, repository_id AS "repositoryId" FROM registry.manifest WHERE ${MANIFEST_IS_DUE} ORDER BY review_after LIMIT $1`,
+};
+/** Who changes a policy locks these rows FOR UPDATE. */
+const LOCK_POLICIES = {
+  name: 'garbage-lock-policies',
+  text: `SELECT FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id, registry.untagged_default d
+         WHERE r.id = $1 AND d.id = 1 FOR KEY SHARE`,
+};
+/** By its key alone: with the date as a condition, PostgreSQL may read the queue instead while its statistics are old. */
+const LOCK_MANIFEST = {
+  name: 'garbage-lock-manifest',
+  text: `SELECT ${MANIFEST_IS_DUE} AS due FROM registry.manifest WHERE id = $1 FOR UPDATE`,
+};
+const JUDGE_MANIFEST = {
+  name: 'garbage-judge-manifest',
+  text: `SELECT m.digest, r.path, ${MANIFEST_IS_IN_USE} AS in_use, ${UNTAGGED_POLICY} AS policy, ${POLICY_ENDS} > now() AS protected
+         FROM registry.manifest m JOIN registry.repository r ON r.id = m.repository_id
+         JOIN manage.organisation o ON o.id = r.organisation_id WHERE m.id = $1`,
+};
+const SETTLE_MANIFEST = {
+  name: 'garbage-settle-manifest',
+  text: `UPDATE registry.manifest SET review_after = NULL WHERE id = $1`,
+};
+const SCHEDULE_MANIFEST = {
+  name: 'garbage-schedule-manifest',
+  text: `UPDATE registry.manifest SET review_after = released_at + make_interval(secs => $2) WHERE id = $1`,
+};
+const POSTPONE_MANIFEST = {
+  name: 'garbage-postpone-manifest',
+  text: `UPDATE registry.manifest SET review_after = now() + make_interval(secs => $2) WHERE id = $1 AND review_after <= now()`,
+};
+const COLLECT_MANIFEST = {
+  name: 'garbage-collect-manifest',
+  text: `WITH gone AS (DELETE FROM registry.manifest WHERE id = $1 RETURNING id)
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $2, $3 FROM gone`,
 };
 const TAKE_OBJECTS = {
   name: 'garbage-take-objects',
@@ -65,14 +131,31 @@ const NEXT_DUE = {
   name: 'garbage-next-due',
   text: `SELECT extract(epoch FROM least(
       (SELECT min(review_after) FROM registry.repository_blob) + make_interval(secs => $1),
-      (SELECT min(review_after) FROM registry.manifest) + make_interval(secs => $1),
+      (SELECT min(review_after) FROM registry.manifest),
       (SELECT min(not_before) FROM registry.object_deletion)) - now())::float8 AS seconds`,
 };
-const BACKLOG = {
-  name: 'garbage-backlog',
-  text: `SELECT (SELECT count(*) FROM registry.repository_blob WHERE review_after <= now() - make_interval(secs => $1))::int AS links,
-           (SELECT count(*) FROM registry.object_deletion WHERE not_before <= now())::int AS objects`,
-};
+/** Of each queue a bounded number of rows at the due end of its index. */
+const due = (table: string, column: string, where: string) => `SELECT count(*)::int AS length,
+    coalesce(extract(epoch FROM now() - min(${column})), 0)::float8 AS "oldestSeconds"
+  FROM (SELECT ${column} FROM ${table} WHERE ${where} ORDER BY ${column} LIMIT 10000) AS due`;
+const BACKLOGS = {
+  policies: {
+    name: 'garbage-backlog-policies',
+    text: `SELECT count(*)::int AS length, 0::float8 AS "oldestSeconds" FROM (SELECT FROM registry.untagged_review ORDER BY id LIMIT 10000) AS due`,
+  },
+  manifests: {
+    name: 'garbage-backlog-manifests',
+    text: due('registry.manifest', 'review_after', MANIFEST_IS_DUE),
+  },
+  links: {
+    name: 'garbage-backlog-links',
+    text: due('registry.repository_blob', 'review_after', linkIsDue('$1')),
+  },
+  objects: {
+    name: 'garbage-backlog-objects',
+    text: due('registry.object_deletion', 'not_before', 'not_before <= now()'),
+  },
+} satisfies Record<Queue, { name: string; text: string }>;
 
 /**
  * What may go. A link is judged under the locks of its blob and itself, by statements that follow the locks; rows go in
@@ -96,8 +179,8 @@ export class GarbageStore {
   reviewLink({ repositoryId, digest }: DueLink): Promise<LinkVerdict> {
     return this.database.transaction(async (rows) => {
       await rows(LOCK_BLOB, [digest]);
-      const due = await rows(LOCK_LINK, [repositoryId, digest, this.timing.graceSeconds]);
-      if (due.length === 0) return 'not-due';
+      const [locked] = await rows<{ due: boolean | null }>(LOCK_LINK, [repositoryId, digest, this.timing.graceSeconds]);
+      if (!locked?.due) return 'not-due';
       const references = await rows(IS_REFERENCED, [repositoryId, digest]);
       if (references.length > 0) {
         await rows(SETTLE_LINK, [repositoryId, digest]);
@@ -108,9 +191,42 @@ export class GarbageStore {
     });
   }
 
-  /** The policy for untagged manifests is to keep them: their review ends without consequence. Returns how many. */
-  async settleManifests(limit: number): Promise<number> {
-    return (await this.database.rows(SETTLE_MANIFESTS, [this.timing.graceSeconds, limit])).length;
+  /** Puts the review of a link off, where something went wrong in it. */
+  async postponeLink({ repositoryId, digest }: DueLink, seconds: number): Promise<void> {
+    await this.database.rows(POSTPONE_LINK, [repositoryId, digest, seconds]);
+  }
+
+  /** The longest due first. */
+  async dueManifests(limit: number): Promise<DueManifest[]> {
+    return this.database.rows<DueManifest>(DUE_MANIFESTS, [limit]);
+  }
+
+  /**
+   * Removes the manifest where nothing uses it and the policy lets it go. Its policies are locked first, then itself, as by a
+   * push and by a delete: what gave it a tag, an index, a subject or a lease before is seen, and what comes later finds it gone.
+   */
+  reviewManifest({ id, repositoryId }: DueManifest, event: CollectedEvent): Promise<ManifestVerdict> {
+    return this.database.transaction(async (rows) => {
+      await rows(LOCK_POLICIES, [repositoryId]);
+      const [locked] = await rows<{ due: boolean | null }>(LOCK_MANIFEST, [id]);
+      if (!locked?.due) return 'not-due';
+      const judged = (await rows<JudgedManifest>(JUDGE_MANIFEST, [id]))[0]!;
+      if (judged.in_use || judged.policy === KEEP) {
+        await rows(SETTLE_MANIFEST, [id]);
+        return judged.in_use ? 'in-use' : 'kept';
+      }
+      if (judged.protected) {
+        await rows(SCHEDULE_MANIFEST, [id, judged.policy]);
+        return 'postponed';
+      }
+      const { subject, payload } = event(judged.path, judged.digest);
+      await rows(COLLECT_MANIFEST, [id, subject, JSON.stringify(payload)]);
+      return 'removed';
+    });
+  }
+
+  async postponeManifest({ id }: DueManifest, seconds: number): Promise<void> {
+    await this.database.rows(POSTPONE_MANIFEST, [id, seconds]);
   }
 
   /** Hands out objects to delete; one that is not finished comes again later, with growing delay. */
@@ -133,8 +249,16 @@ export class GarbageStore {
     return row?.seconds ?? null;
   }
 
-  async backlog(): Promise<{ links: number; objects: number }> {
-    const [row] = await this.database.rows<{ links: number; objects: number }>(BACKLOG, [this.timing.graceSeconds]);
-    return row ?? { links: 0, objects: 0 };
+  async backlog(queue: Queue): Promise<QueueBacklog> {
+    const values = queue === 'links' ? [this.timing.graceSeconds] : [];
+    return (await this.database.rows<QueueBacklog>(BACKLOGS[queue], values))[0]!;
   }
+}
+
+interface JudgedManifest {
+  digest: Digest;
+  path: RepositoryName;
+  in_use: boolean;
+  policy: number;
+  protected: boolean;
 }

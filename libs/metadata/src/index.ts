@@ -15,7 +15,18 @@ export {
 } from './account-administration.store.js';
 export { Database, type DatabaseOptions } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
-export { GarbageStore, type DueLink, type DueObjectDeletion, type LinkVerdict } from './garbage.store.js';
+export {
+  type CollectedEvent,
+  type DueLink,
+  type DueManifest,
+  type DueObjectDeletion,
+  GarbageStore,
+  type GarbageTiming,
+  type LinkVerdict,
+  type ManifestVerdict,
+  type Queue,
+  type QueueBacklog,
+} from './garbage.store.js';
 export {
   ManifestStore,
   type DeleteManifestOutcome,
@@ -71,6 +82,20 @@ export {
   type SharedRepositoryRow,
 } from './shared-repository-list.store.js';
 export {
+  type BlobObject,
+  type Damage,
+  type ListedObject,
+  type ObjectRange,
+  type QuarantinedBlob,
+  ReconciliationLost,
+  type ReconciliationPhase,
+  type ReconciliationProgress,
+  type ReconciliationState,
+  type ReconciliationStep,
+  ReconciliationStore,
+  type ReconciliationTask,
+} from './reconciliation.store.js';
+export {
   type ManifestEvent,
   type RemoveRepositoryOutcome,
   type RepositoryRemovalOptions,
@@ -92,3 +117,17 @@ export {
   type UploadSessionKey,
   type UploadSessionRow,
 } from './upload-session.store.js';
+export {
+  type EffectivePolicy,
+  type PolicyOwner,
+  type UntaggedPolicy,
+  UntaggedPolicyStore,
+} from './untagged-policy.store.js';
+export {
+  type ExplainedLink,
+  type ExplainedManifest,
+  GarbageExplanationStore,
+  type GarbagePlan,
+  type QueuedObject,
+  type Some,
+} from './garbage-explanation.store.js';

@@ -1,6 +1,8 @@
 import type { Descriptor, Digest, ParsedManifest, Reference, RepositoryName, Tag } from '@berth/oci';
 import { type Database, isForeignKeyViolation } from './database.js';
+import { MANIFEST_IS_IN_USE } from './garbage-conditions.js';
 import { isManifestMediaType } from '@berth/oci';
+import { NOT_IN_QUARANTINE } from './repository-blob.store.js';
 import { lockTag } from './tag-lock.js';
 import { fitsTagQuota, lockTagQuota } from './tag-quota.js';
 
@@ -49,7 +51,7 @@ const REFERENCED = {
   name: 'manifest-referenced',
   text: `SELECT r.id AS repository_id, found.digest, found.size, found.child_id, found.image_size FROM registry.repository r LEFT JOIN LATERAL (
       SELECT rb.digest, rb.size, NULL::bigint AS child_id, NULL::bigint AS image_size FROM registry.repository_blob rb
-      WHERE rb.repository_id = r.id AND rb.digest = ANY($2)
+      WHERE rb.repository_id = r.id AND rb.digest = ANY($2) AND ${NOT_IN_QUARANTINE}
       UNION ALL
       SELECT m.digest, m.size, m.id, m.image_size FROM registry.manifest m WHERE m.repository_id = r.id AND m.digest = ANY($3)
     ) found ON true WHERE r.path = $1`,
@@ -59,8 +61,9 @@ const PUT = {
   text: `WITH made AS (
       INSERT INTO registry.manifest
         (repository_id, digest, media_type, artifact_type, subject_digest, annotations, size, payload, image_size, review_after)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $15, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() END)
-      ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = excluded.review_after,
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $15, CASE WHEN cardinality($11::text[]) > 0 THEN NULL ELSE now() + make_interval(secs => $16) END)
+      ON CONFLICT (repository_id, digest) DO UPDATE SET
+        review_after = greatest(registry.manifest.review_after, excluded.review_after), released_at = excluded.released_at,
         media_type = excluded.media_type, artifact_type = excluded.artifact_type,
         subject_digest = excluded.subject_digest, annotations = excluded.annotations, image_size = excluded.image_size RETURNING id),
     blobs AS (INSERT INTO registry.manifest_blob (manifest_id, repository_id, digest)
@@ -87,6 +90,17 @@ const FIND_BY_DIGEST = {
   text: `SELECT ${FOUND_COLUMNS} FROM registry.repository r
          JOIN registry.manifest m ON m.repository_id = r.id AND m.digest = $2 WHERE r.path = $1`,
 };
+const FIND_FOR_PUSH = {
+  name: 'manifest-find-for-push',
+  text: `SELECT ${FOUND_COLUMNS}, m.id,
+           (m.review_after IS NULL OR m.review_after < now() + make_interval(secs => $4)) AND NOT ${MANIFEST_IS_IN_USE} AS wants_lease
+         FROM registry.repository r JOIN registry.manifest m ON m.repository_id = r.id AND m.digest = $2 WHERE r.path = $1`,
+};
+const LEASE = {
+  name: 'manifest-lease',
+  text: `UPDATE registry.manifest SET review_after = greatest(review_after, now() + make_interval(secs => $2))
+         WHERE id = $1 RETURNING id`,
+};
 const DELETE = {
   name: 'manifest-delete',
   text: `WITH gone AS (DELETE FROM registry.manifest m USING registry.repository r
@@ -100,10 +114,14 @@ class TagWasMade extends Error {}
 
 /** Manifests of repositories, with their references. Written by registry-v2; removed by registry-v2 and gc-worker. */
 export class ManifestStore {
-  /** `tagQuota`: tags of a repository at most; 0: any number. */
+  /**
+   * `tagQuota`: tags of a repository at most; 0: any number. `leaseSeconds`: how long a manifest is protected that nothing uses,
+   * after its push and after `findAndLease`.
+   */
   constructor(
     private readonly database: Database,
     private readonly tagQuota = 0,
+    private readonly leaseSeconds = 0,
   ) {}
 
   /**
@@ -137,6 +155,19 @@ export class ManifestStore {
         ? await this.database.rows<ManifestRow>(FIND_BY_DIGEST, [repository, reference.digest, known])
         : await this.database.rows<ManifestRow>(FIND_BY_TAG, [repository, reference.tag, known]);
     return row ? stored(row) : null;
+  }
+
+  /**
+   * As `find`, for who may push: an index may list the manifest, or a tag name it, until the lease ends. Writes only where
+   * nothing uses it and the lease is past its half.
+   */
+  async findAndLease(repository: RepositoryName, digest: Digest, known: Digest[]): Promise<StoredManifest | null> {
+    const values = [repository, digest, known, this.leaseSeconds / 2];
+    const [row] = await this.database.rows<ManifestRow & { id: string; wants_lease: boolean }>(FIND_FOR_PUSH, values);
+    if (!row) return null;
+    if (!row.wants_lease) return stored(row);
+    const leased = await this.database.rows(LEASE, [row.id, this.leaseSeconds]);
+    return leased.length > 0 ? stored(row) : null;
   }
 
   /** Removes the manifest and every tag of it; refused while an index refers to it. */
@@ -240,6 +271,7 @@ export class ManifestStore {
       JSON.stringify(event.payload),
       onlyNew,
       payload.length + references.size,
+      this.leaseSeconds,
     ]);
     return tagged.map(({ name }) => name);
   }

@@ -6,6 +6,7 @@ import { AccessKeyStore } from './access-key.store.js';
 import { AccountAdministrationStore } from './account-administration.store.js';
 import { AccountStore } from './account.store.js';
 import { Database } from './database.js';
+import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
 import { LoginFailureStore } from './login-failure.store.js';
 import { ManifestStore } from './manifest.store.js';
@@ -19,12 +20,14 @@ import { ReadableRepositoryStore } from './readable-repository.store.js';
 import { ReferrerStore } from './referrer.store.js';
 import { ProjectStore } from './project.store.js';
 import { RepositoryListStore } from './repository-list.store.js';
+import { ReconciliationStore } from './reconciliation.store.js';
 import { RepositoryRemovalStore } from './repository-removal.store.js';
 import { RepositoryShareStore } from './repository-share.store.js';
 import { RepositoryStore } from './repository.store.js';
 import { SharedRepositoryListStore } from './shared-repository-list.store.js';
 import { TagListStore } from './tag-list.store.js';
 import { TagStore } from './tag.store.js';
+import { UntaggedPolicyStore } from './untagged-policy.store.js';
 import {
   blobEntry,
   EVENT,
@@ -91,6 +94,10 @@ const SEED = [
    SELECT r.id, o.account_id FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id`,
   `INSERT INTO registry.blob (digest, object_key, size)
    SELECT 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'key' || n, 1000 FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO registry.blob_quarantine (digest, object_key, reason, last_seen)
+   SELECT digest, object_key, 'missing', now() - random() * interval '1 day' FROM registry.blob`,
+  `INSERT INTO registry.orphan_object (object_key, size, is_hidden, modified_at, first_seen)
+   SELECT 'orphan' || n, 1, false, now() - interval '1 day', now() - random() * interval '1 day' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
    SELECT (SELECT min(id) FROM registry.repository) + row_number() OVER (ORDER BY digest) % ${REPOSITORIES}, digest, size,
      CASE WHEN random() < 0.1 THEN now() + random() * interval '1 hour' END FROM registry.blob`,
@@ -107,11 +114,12 @@ const SEED = [
   `INSERT INTO registry.manifest_child (parent_id, child_id) SELECT id, id - 1 FROM registry.manifest WHERE id % 2 = 0`,
   `INSERT INTO registry.tag (repository_id, name, manifest_id)
    SELECT repository_id, 'tag' || id, id FROM registry.manifest WHERE subject_digest IS DISTINCT FROM '${SUBJECT}'`,
+  `INSERT INTO registry.untagged_review (repository_id) SELECT id FROM registry.repository`,
   `INSERT INTO registry.repository_pulls (repository_id, pulls) SELECT id, 1 FROM registry.repository`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
    SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
-  `INSERT INTO registry.object_deletion (object_key, size, not_before)
-   SELECT 'gone' || n, 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
+  `INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+   SELECT 'gone' || n, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 1000, now() + random() * interval '1 hour' - interval '1 second' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO storage.upload_session (id, repository, expires_at)
    SELECT gen_random_uuid(), 'org1/app', now() + random() * interval '1 day' - interval '10 seconds' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO auth.access_change (subject, transaction_id, changed_at)
@@ -125,7 +133,8 @@ const SHARE = `UPDATE manage.repository_share SET deadline = now()
   WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1)`;
 const ENABLING = 'UPDATE auth."user" SET disabled_at = CASE WHEN disabled_at IS NULL THEN now() END WHERE id = $1';
 
-const WHOLE_TABLE = /Seq Scan on /;
+/** One of them has a row for each of its two tasks, the other one row, whatever happens. */
+const WHOLE_TABLE = /Seq Scan on (?!reconciliation |untagged_default)/;
 
 describe('the statements of the stores', () => {
   const on = onDatabase();
@@ -224,6 +233,7 @@ describe('the statements of the stores', () => {
     const readable = new ReadableRepositoryStore(database);
     const tags = new TagStore(database);
     const garbage = new GarbageStore(database, { graceSeconds: 0, pullWindowSeconds: 900 });
+    const policies = new UntaggedPolicyStore(database, 3_600);
     const outbox = new OutboxStore(database);
     const repositories = new RepositoryStore(database);
     const organisations = new OrganisationStore(database);
@@ -433,15 +443,80 @@ describe('the statements of the stores', () => {
         await registry.setReview(repository, digest, -1);
         for (const link of await garbage.dueLinks(10)) await garbage.reviewLink(link);
       },
-      'the review of manifests': () => garbage.settleManifests(100),
+      'the review of manifests': async () => {
+        await policies.setDefault(0);
+        for (const tags of [[], [`kept${n++}`]]) {
+          const image = await registry.push(repository, imageOf([await registry.blob(repository)]), tags);
+          await registry.setManifestReview(repository, image.digest, -1);
+          await registry.manifests.findAndLease(repository, image.digest, []);
+          await registry.setManifestReview(repository, image.digest, -1);
+          for (const due of await garbage.dueManifests(10)) {
+            await garbage.reviewManifest(due, () => EVENT);
+            await garbage.postponeManifest(due, 10);
+          }
+        }
+      },
+      'why something is kept': async () => {
+        const explanation = new GarbageExplanationStore(database, 0);
+        for (const where of [repository, null]) {
+          await explanation.links(digest, where, 20);
+          const [manifest] = await test.rows<{ digest: Digest }>(
+            'SELECT digest FROM registry.manifest ORDER BY id LIMIT 1',
+          );
+          await explanation.manifests(await explanation.manifestIds(manifest!.digest, where));
+        }
+        await explanation.manifests(['1', '2']);
+        await explanation.blobSize(digest);
+        await explanation.queuedObjects(digest, 5);
+      },
+      'a policy for untagged manifests': async () => {
+        const policy = 1_000 + n++;
+        for (const owner of [{ repository }, { organisation: 'org78' }]) {
+          await policies.set(owner, policy);
+          await policies.show(owner);
+          for (let step = 0; step < 3; step++) await policies.reviewStep();
+        }
+        await policies.set({ repository }, null);
+        await policies.set({ organisation: 'org78' }, null);
+        await policies.setDefault(policy);
+        // Of each kind one that is next.
+        for (const [id, organisation] of [
+          [-1, 5],
+          [-2, null],
+        ] as const) {
+          await test.rows('INSERT INTO registry.untagged_review (id, organisation_id) VALUES ($1, $2)', [
+            id,
+            organisation,
+          ]);
+          await policies.reviewStep();
+          await test.rows('DELETE FROM registry.untagged_review WHERE id = $1', [id]);
+        }
+      },
       'the deletion of objects': async () => {
         const objects = await garbage.takeObjectDeletions(10);
         await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
         await garbage.finishObjectDeletions(objects.map(({ objectKey }) => objectKey));
       },
+      'the comparison of rows and objects': async () => {
+        const [store, holder] = [new ReconciliationStore(database), randomUUID()];
+        const objects = Array.from({ length: 100 }, (_, i) => ({ key: `key${i}`, size: 1, modifiedAt: new Date(0) }));
+        const { range, holes } = await store.compare({ after: 'key1', last: 'key2', objects });
+        await store.suspect(holes.slice(0, 100).map((hole) => ({ ...hole, reason: 'missing' as const })));
+        for (const hole of holes.slice(0, 10)) {
+          await store.seenAgain(hole, 'missing', { needed: 3, seconds: 0 });
+          await store.clear(hole.digest);
+          await store.rotten(hole);
+        }
+        await store.dueSuspects(0, 10);
+        await store.nextBlob(digest);
+        await store.acquire('objects', holder, 60);
+        await store.recordRange(holder, range, [], {});
+        await store.recordUploads(holder, range, {});
+        await store.release(holder);
+      },
       'when something is due, and how much': async () => {
         await garbage.secondsUntilDue();
-        await garbage.backlog();
+        for (const queue of ['policies', 'manifests', 'links', 'objects'] as const) await garbage.backlog(queue);
       },
     };
     for (const [what, call] of Object.entries(calls)) {

@@ -27,14 +27,24 @@ export interface BlobTiming {
 
 export type CommitOutcome = 'committed' | 'repository-unknown' | 'session-unknown';
 
+/** Of a link `rb`. Whose object is not what its row says is as good as not there, until somebody uploads it again. */
+export const NOT_IN_QUARANTINE = `NOT EXISTS (
+  SELECT FROM registry.blob_quarantine q WHERE q.digest = rb.digest AND q.quarantined_at IS NOT NULL)`;
+
 const COMMIT = {
   name: 'blob-commit-upload',
   text: `WITH repo AS (SELECT id FROM registry.repository WHERE path = $1),
     ended AS (DELETE FROM storage.upload_session WHERE id = $2 AND claim = $3 AND EXISTS (SELECT FROM repo) RETURNING id),
     made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
-    redundant AS (INSERT INTO registry.object_deletion (object_key, size, not_before)
-                  SELECT $5, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made)),
+    cured AS (DELETE FROM registry.blob_quarantine q USING ended
+              WHERE q.digest = $4 RETURNING q.digest, q.object_key),
+    repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
+                 WHERE b.digest = cured.digest RETURNING b.digest),
+    damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+                SELECT cured.object_key, $4, $6, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
+    redundant AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+                  SELECT $5, $4, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM repaired)),
     link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
              SELECT repo.id, $4, $6, now() + make_interval(secs => $7) FROM repo, ended
              ON CONFLICT (repository_id, digest)
@@ -45,7 +55,7 @@ const FIND = {
   name: 'blob-find',
   text: `SELECT b.digest, b.size, b.object_key FROM registry.repository r
          JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
-         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1`,
+         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1 AND ${NOT_IN_QUARANTINE}`,
 };
 const FIND_FOR_PUSH = {
   name: 'blob-find-for-push',
@@ -54,7 +64,7 @@ const FIND_FOR_PUSH = {
              SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = r.id AND mb.digest = rb.digest) AS wants_lease
          FROM registry.repository r
          JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $2
-         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1`,
+         JOIN registry.blob b ON b.digest = rb.digest WHERE r.path = $1 AND ${NOT_IN_QUARANTINE}`,
 };
 const LEASE = {
   name: 'blob-lease',
@@ -65,7 +75,7 @@ const MOUNT = {
   name: 'blob-mount',
   text: `WITH source AS (
       SELECT rb.digest, rb.size FROM registry.repository r
-      JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $3 WHERE r.path = $2)
+      JOIN registry.repository_blob rb ON rb.repository_id = r.id AND rb.digest = $3 WHERE r.path = $2 AND ${NOT_IN_QUARANTINE})
     INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
     SELECT r.id, source.digest, source.size, now() + make_interval(secs => $4) FROM registry.repository r, source WHERE r.path = $1
     ON CONFLICT (repository_id, digest)
@@ -95,11 +105,21 @@ export class RepositoryBlobStore {
 
   /**
    * One transaction: the session ends, the blob becomes true, the repository gets its link and the link a lease. Bytes
-   * that are there already under another key make the new object redundant: it is queued for deletion.
+   * that are there already under another key make the new object redundant: it is queued for deletion. A blob in
+   * quarantine, or suspected, gets the new object, and is out of it.
    */
   async commitUpload(upload: CompletedUpload): Promise<CommitOutcome> {
     const { repository, sessionId, claim, digest, objectKey, size } = upload;
-    const values = [repository, sessionId, claim, digest, objectKey, size, this.timing.leaseSeconds];
+    const values = [
+      repository,
+      sessionId,
+      claim,
+      digest,
+      objectKey,
+      size,
+      this.timing.leaseSeconds,
+      this.timing.pullWindowSeconds,
+    ];
     const [row] = await this.withoutVanishedBlob(() =>
       this.database.rows<{ repositories: number; sessions: number }>(COMMIT, values),
     );
@@ -196,9 +216,9 @@ const DELETE_LINKS = {
 const DELETE_UNLINKED = {
   name: 'blob-delete-unlinked',
   text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
-           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, size)
-         INSERT INTO registry.object_deletion (object_key, size, not_before)
-         SELECT object_key, size, now() + make_interval(secs => $2) FROM gone`,
+           AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
+         INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
+         SELECT object_key, digest, size, now() + make_interval(secs => $2) FROM gone`,
 };
 
 /**

@@ -6,7 +6,7 @@ import {
   NatsLink,
   type NatsSettings,
 } from '@berth/messaging';
-import { MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
+import { GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HealthChecks } from './health/health-checks.js';
@@ -36,7 +36,9 @@ export interface Service {
 }
 
 const STREAM = 'BERTH_EVENTS';
-const EVENT_SUBJECTS = [MANIFEST_PUSHED, MANIFEST_DELETED, TAG_DELETED].map((contract) => contract.subject);
+const EVENT_SUBJECTS = [GARBAGE_QUEUED, MANIFEST_PUSHED, MANIFEST_DELETED, TAG_DELETED].map(
+  (contract) => contract.subject,
+);
 const BASE64_OVERHEAD = 4 / 3;
 const PACKET_OVERHEAD = 64 * 1024;
 

@@ -33,7 +33,8 @@ export class DecideAccess {
     const { actor, credential } = await this.authenticated(request);
     const facts = await this.factsOf(request, actor);
     const levels = request.everything ? everythingThatIsThere(facts) : accessLevels(principalOf(actor), facts);
-    return { actor, ...(credential !== undefined && { credential }), ...levels };
+    const operator = request.operator ? { isOperator: await this.isOperator(actor) } : {};
+    return { actor, ...(credential !== undefined && { credential }), ...levels, ...operator };
   }
 
   private async authenticated(request: DecideAccessV1): Promise<Authenticated> {
@@ -61,6 +62,10 @@ export class DecideAccess {
     const { secretKey, tokenService } = this.settings;
     if (!(await isOperatorToken(secretKey!, tokenService, token))) throw registryError('UNAUTHORIZED');
     return this.firstAdministrator();
+  }
+
+  private async isOperator({ isAdministrator, accountId }: UserOfAccount): Promise<boolean> {
+    return isAdministrator && (await this.accounts.findFirst())?.id === accountId;
   }
 
   private async firstAdministrator(): Promise<UserOfAccount> {

@@ -15,6 +15,8 @@ import { BasicVerifier } from './basic-verifier.js';
 export interface AccessTarget {
   organisation?: string;
   repository?: RepositoryName;
+  /** It matters whether they are an operator. */
+  operator?: boolean;
 }
 
 const LONGEST_TOKEN = 4096;

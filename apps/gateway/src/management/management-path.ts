@@ -17,12 +17,19 @@ export type ManagementPath =
   | { kind: 'tag'; organisation: string; repository: RepositoryName; tag: string }
   | { kind: 'shares'; organisation: string; repository: RepositoryName }
   | { kind: 'share'; organisation: string; repository: RepositoryName; account: string }
+  | { kind: 'organisationUntaggedPolicy'; organisation: string }
+  | { kind: 'repositoryUntaggedPolicy'; organisation: string; repository: RepositoryName }
+  | { kind: 'explanation' }
+  | { kind: 'repositoryExplanation'; organisation: string; repository: RepositoryName }
+  | { kind: 'collectionPlan' }
   | { kind: 'quotas'; project: string }
   | { kind: 'dockerLogin' }
   | { kind: 'accelerator'; account: string }
   | { kind: 'officialImages' }
   | { kind: 'officialImage'; organisation: string; repository: RepositoryName }
-  | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName };
+  | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName }
+  | { kind: 'reconciliation' }
+  | { kind: 'reconciliationConfirmation' };
 
 /** No organisation, and no message between the services, has a longer name. */
 export const LONGEST_ORGANISATION = 255;
@@ -52,14 +59,23 @@ export function parseManagementPath(path: string): ManagementPath | null {
     return { kind: 'accelerator', account: organisation! };
   }
   if (first === 'dockerhub') return amongOfficialImages(segments.slice(1) as string[]);
+  if (first === 'garbage') return amongGarbage(segments.slice(1).join('/'));
   if (first !== 'namespaces') return null;
   if (organisation === undefined) return { kind: 'organisations' };
   if (organisation.length > LONGEST_ORGANISATION || !STORABLE.test(organisation))
     throw new SwrError('ORGANISATION_UNKNOWN');
   if (below === undefined) return { kind: 'organisation', organisation };
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
+  if (below === 'untagged-policy' && rest.length === 0) return { kind: 'organisationUntaggedPolicy', organisation };
   if (!REPOSITORIES.includes(below)) return null;
   return rest.length === 0 ? { kind: 'organisationRepositories', organisation } : inRepository(organisation, rest);
+}
+
+function amongGarbage(rest: string): ManagementPath | null {
+  if (rest === 'explain') return { kind: 'explanation' };
+  if (rest === 'plan') return { kind: 'collectionPlan' };
+  if (rest === 'reconcile') return { kind: 'reconciliation' };
+  return rest === 'reconcile/confirm' ? { kind: 'reconciliationConfirmation' } : null;
 }
 
 function amongOfficialImages([first, organisation, below, ...rest]: string[]): ManagementPath | null {
@@ -77,9 +93,11 @@ function inRepository(organisation: string, rest: string[]): ManagementPath {
   });
   const [before, last] = [rest.at(-2), rest.at(-1)!];
   if (rest.length > 2 && before === 'tags') return { kind: 'tag', ...of(2), tag: last };
+  if (rest.length > 2 && before === 'garbage' && last === 'explain') return { kind: 'repositoryExplanation', ...of(2) };
   if (rest.length > 2 && before === 'access-domains') return { kind: 'share', ...of(2), account: last };
   if (rest.length > 1 && last === 'tags') return { kind: 'tags', ...of(1) };
   if (rest.length > 1 && last === 'access') return { kind: 'repositoryAccess', ...of(1) };
+  if (rest.length > 1 && last === 'untagged-policy') return { kind: 'repositoryUntaggedPolicy', ...of(1) };
   if (rest.length > 1 && last === 'access-domains') return { kind: 'shares', ...of(1) };
   return { kind: 'repository', ...of(0) };
 }

@@ -3,8 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { AcceleratorRoutes } from './accelerator.routes.js';
 import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OfficialImageRoutes } from './official-image.routes.js';
+import { GarbageRoutes } from './garbage.routes.js';
 import { OrganisationAccessRoutes } from './organisation-access.routes.js';
 import { OrganisationRoutes } from './organisation.routes.js';
+import { ReconciliationRoutes } from './reconciliation.routes.js';
 import { RepositoryListRoutes } from './repository-list.routes.js';
 import { TagListRoutes } from './tag-list.routes.js';
 import { RepositoryTagRoutes } from './repository-tag.routes.js';
@@ -12,11 +14,13 @@ import { RepositoryRoutes } from './repository.routes.js';
 import { QuotaRoutes } from './quota.routes.js';
 import { RepositoryAccessRoutes } from './repository-access.routes.js';
 import { ShareRoutes } from './share.routes.js';
+import { UntaggedPolicyRoutes } from './untagged-policy.routes.js';
 import type { ManagementPath } from './management-path.js';
 import type { ManagementRequest } from './management-request.js';
 
-/** What an endpoint needs: to be somebody, or a right on what its path names. */
-export type Needs = 'user' | { organisation: Exclude<AccessLevel, 0> } | { repository: Exclude<AccessLevel, 0> };
+/** What an endpoint needs: to be somebody, or to operate the installation, or a right on what its path names. */
+export type Needs =
+  'user' | 'operator' | { organisation: Exclude<AccessLevel, 0> } | { repository: Exclude<AccessLevel, 0> };
 
 /** One endpoint: what the SDKs call it, the right that it needs, and what it does. */
 export interface ManagementRoute<Path extends ManagementPath = ManagementPath> {
@@ -40,12 +44,19 @@ export interface ManagementMethods {
   repositoryAccess: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   shares: 'GET' | 'POST';
   share: 'GET' | 'PATCH' | 'DELETE';
+  organisationUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  repositoryUntaggedPolicy: 'GET' | 'PUT' | 'DELETE';
+  explanation: 'GET';
+  repositoryExplanation: 'GET';
+  collectionPlan: 'GET';
   quotas: 'GET';
   dockerLogin: 'POST';
   accelerator: 'GET';
   officialImages: 'GET';
   officialImage: 'GET';
   officialImageTags: 'GET';
+  reconciliation: 'GET';
+  reconciliationConfirmation: 'POST';
 }
 
 type PathOf<Kind extends ManagementPath['kind']> = Extract<ManagementPath, { kind: Kind }>;
@@ -78,6 +89,9 @@ export class ManagementRoutes {
     dockerLogins: DockerLoginRoutes,
     accelerators: AcceleratorRoutes,
     officialImages: OfficialImageRoutes,
+    reconciliation: ReconciliationRoutes,
+    untagged: UntaggedPolicyRoutes,
+    garbage: GarbageRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -191,6 +205,53 @@ export class ManagementRoutes {
           handle: (request, path) => shares.remove(request, path),
         },
       },
+      organisationUntaggedPolicy: {
+        GET: {
+          id: 'showNamespaceUntaggedPolicy',
+          needs: READ,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteNamespaceUntaggedPolicy',
+          needs: MANAGE,
+          handle: (request, path) => untagged.inherit(request, path),
+        },
+      },
+      repositoryUntaggedPolicy: {
+        GET: {
+          id: 'showRepositoryUntaggedPolicy',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => untagged.show(request, path),
+        },
+        PUT: {
+          id: 'setRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.set(request, path),
+        },
+        DELETE: {
+          id: 'deleteRepositoryUntaggedPolicy',
+          needs: MANAGE_REPOSITORY,
+          handle: (request, path) => untagged.inherit(request, path),
+        },
+      },
+      explanation: {
+        GET: { id: 'explainDigest', needs: 'operator', handle: (request) => garbage.explain(request) },
+      },
+      repositoryExplanation: {
+        GET: {
+          id: 'explainRepositoryDigest',
+          needs: READ_REPOSITORY,
+          handle: (request, path) => garbage.explain(request, path),
+        },
+      },
+      collectionPlan: {
+        GET: { id: 'planCollection', needs: 'operator', handle: (request) => garbage.plan(request) },
+      },
       quotas: {
         GET: { id: 'listQuotas', needs: 'user', handle: (request, path) => quotas.list(request, path) },
       },
@@ -215,6 +276,12 @@ export class ManagementRoutes {
           needs: 'user',
           handle: (request, path) => officialImages.tags(request, path),
         },
+      },
+      reconciliation: {
+        GET: { id: 'showReconciliation', needs: 'operator', handle: (request) => reconciliation.show(request) },
+      },
+      reconciliationConfirmation: {
+        POST: { id: 'confirmReconciliation', needs: 'operator', handle: (request) => reconciliation.confirm(request) },
       },
     };
     this.table = new Map(

@@ -33,16 +33,17 @@ export class ManagementController {
   }
 
   private async dispatch({ raw, method }: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const target = raw.url ?? '';
-    const end = target.indexOf('?');
-    const path = parseManagementPath(target.slice(BASE.length, end < 0 ? undefined : end));
-    if (path === null) throw nothingAt(target.slice('/v2/'.length, end < 0 ? undefined : end));
+    const url = raw.url ?? '';
+    const end = url.indexOf('?');
+    const path = parseManagementPath(url.slice(BASE.length, end < 0 ? undefined : end));
+    if (path === null) throw nothingAt(url.slice('/v2/'.length, end < 0 ? undefined : end));
     const route = this.routeOf(path, method, reply);
     reply.registryRoute = route.id;
     const body = await readBody(raw, LARGEST_BODY, () => new SwrError('BODY_TOO_LARGE'));
-    const held = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'), targetOf(path));
+    const target = { ...targetOf(path), ...(route.needs === 'operator' && { operator: true }) };
+    const held = await this.actors.authenticate(raw, createHash('sha256').update(body).digest('hex'), target);
     demand(route.needs, held);
-    const query = new URLSearchParams(end < 0 ? '' : target.slice(end + 1));
+    const query = new URLSearchParams(end < 0 ? '' : url.slice(end + 1));
     const { actor, credential, organisation: organisationAuth, repository: repositoryAuth } = held;
     const by = credential === undefined ? {} : { credential };
     await route.handle({ actor, ...by, organisationAuth, repositoryAuth, query, body, reply }, path);
@@ -81,6 +82,10 @@ function targetOf(path: ManagementPath): AccessTarget {
 /** What somebody may not even read is as good as not there: no answer tells the two apart. */
 function demand(needs: Needs, held: DecidedAccessV1): void {
   if (needs === 'user') return;
+  if (needs === 'operator') {
+    if (!held.isOperator) throw new SwrError('PERMISSION_DENIED');
+    return;
+  }
   if ('organisation' in needs) {
     if (held.organisation === 0) throw new SwrError('ORGANISATION_UNKNOWN');
     if (held.organisation < needs.organisation) throw new SwrError('ORGANISATION_DENIED');

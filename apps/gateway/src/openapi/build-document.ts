@@ -144,7 +144,7 @@ const dockyardFrame = (path: string, method: string): OperationFrame<SwrErrorNam
 
 /** Also where a path names an organisation that none can have the name of. */
 function refusalsOf(needs: Needs): SwrErrorName[] {
-  if (needs === 'user') return [];
+  if (needs === 'user' || needs === 'operator') return [];
   if ('organisation' in needs) return ['ORGANISATION_UNKNOWN', 'ORGANISATION_DENIED'];
   return ['ORGANISATION_UNKNOWN', 'REPOSITORY_UNKNOWN', 'REPOSITORY_DENIED'];
 }

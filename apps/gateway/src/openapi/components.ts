@@ -69,6 +69,19 @@ export const PATH_PARAMETERS = {
   sessionId: inPath('sessionId', 'The upload session of a Location.', { format: 'uuid' }),
 } satisfies Record<string, Parameter>;
 
+/** What a run of a task has counted. */
+const RECONCILIATION_COUNTS = [
+  'objects',
+  'blobs',
+  'bytes',
+  'others',
+  'orphans',
+  'holes',
+  'removed',
+  'quarantined',
+  'skipped',
+];
+
 /** Of a repository, wherever it is shown. */
 const COUNTED_NAMESPACE_FIELDS = {
   id: { type: 'integer' },
@@ -276,6 +289,133 @@ export const SCHEMAS: Record<string, Schema> = {
       others_auths: { type: 'array', items: { $ref: '#/components/schemas/UserAuth' } },
     },
     ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
+  ),
+  Reconciliation: object(
+    {
+      tasks: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            task: { enum: ['objects', 'scrub'] },
+            phase: { enum: ['idle', 'listing', 'uploads', 'checking', 'removing', 'hashing'] },
+            position: { type: 'string', description: 'The key, or the digest, behind which it goes on.' },
+            active: { type: 'boolean', description: 'A gc-worker is at it now.' },
+            held: { type: ['string', 'null'], description: 'Why it waits for an operator.' },
+            started_at: { type: ['string', 'null'], format: 'date-time' },
+            finished_at: { type: ['string', 'null'], format: 'date-time' },
+            ...Object.fromEntries(RECONCILIATION_COUNTS.map((count) => [count, { type: 'integer' }])),
+          },
+          required: [
+            ...['task', 'phase', 'position', 'active', 'held', 'started_at', 'finished_at'],
+            ...RECONCILIATION_COUNTS,
+          ],
+        },
+      },
+      suspects: { type: 'integer', description: 'Blobs that are looked at again.' },
+      quarantined: { type: 'integer', description: 'Blobs whose object is not what their row says.' },
+      orphans: { type: 'integer', description: 'Objects and uploads that no row knows, whatever their age.' },
+      blobs: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            digest: { type: 'string' },
+            object_key: { type: 'string' },
+            size: { type: 'integer' },
+            reason: { enum: ['missing', 'size', 'rot'] },
+            first_seen: { type: 'string', format: 'date-time' },
+            quarantined_at: { type: 'string', format: 'date-time' },
+            repositories: { type: 'array', items: { type: 'string' }, description: 'Three of those that have it.' },
+          },
+          required: ['digest', 'object_key', 'size', 'reason', 'first_seen', 'quarantined_at', 'repositories'],
+        },
+      },
+    },
+    ['tasks', 'suspects', 'quarantined', 'orphans', 'blobs'],
+  ),
+  ConfirmedReconciliation: object({ tasks: { type: 'array', items: { enum: ['objects', 'scrub'] } } }, ['tasks']),
+  Reason: object(
+    {
+      kind: { enum: ['tag', 'index', 'subject', 'manifest', 'lease', 'grace', 'policy', 'due', 'unqueued'] },
+      digest: { type: 'string' },
+      tags: { type: 'array', items: { type: 'string' } },
+      until: { type: 'string', format: 'date-time' },
+      policy: { $ref: '#/components/schemas/UntaggedRule' },
+      from: { enum: ['repository', 'organisation', 'installation'], description: 'Whose the policy is.' },
+      more: { type: 'integer', description: 'Of the same kind that are not shown; counted up to 1000.' },
+      because: { type: 'array', items: { $ref: '#/components/schemas/Reason' } },
+    },
+    ['kind'],
+  ),
+  ExplainedDigest: object(
+    {
+      digest: { type: 'string' },
+      size: { type: ['integer', 'null'], description: 'Bytes of the blob; null where there is none.' },
+      places: {
+        type: 'array',
+        items: object(
+          {
+            repository: { type: 'string' },
+            kind: { enum: ['blob', 'manifest'] },
+            kept: { type: 'boolean' },
+            goes_after: { type: ['string', 'null'], description: 'Where it is not kept; null for now.' },
+            because: { type: 'array', items: { $ref: '#/components/schemas/Reason' } },
+          },
+          ['repository', 'kind', 'kept', 'goes_after', 'because'],
+        ),
+      },
+      more: { type: 'integer', description: 'Places that are not shown; counted up to 1000.' },
+      objects: {
+        type: 'array',
+        description: 'Objects that held these bytes and wait to be deleted.',
+        items: object(
+          {
+            not_before: { type: 'string', format: 'date-time' },
+            attempts: { type: 'integer' },
+            last_error: { type: ['string', 'null'] },
+          },
+          ['not_before', 'attempts', 'last_error'],
+        ),
+      },
+    },
+    ['digest', 'size', 'places', 'more', 'objects'],
+  ),
+  Going: object({ repository: { type: 'string' }, digest: { type: 'string' } }, ['repository', 'digest']),
+  CollectionPlan: object(
+    {
+      manifests: object(
+        {
+          count: { type: 'integer' },
+          bytes: { type: 'integer' },
+          shown: { type: 'array', items: { $ref: '#/components/schemas/Going' } },
+        },
+        ['count', 'bytes', 'shown'],
+      ),
+      links: object(
+        { count: { type: 'integer' }, shown: { type: 'array', items: { $ref: '#/components/schemas/Going' } } },
+        ['count', 'shown'],
+      ),
+      blobs: object({ count: { type: 'integer' }, bytes: { type: 'integer' } }, ['count', 'bytes']),
+      objects: object({ count: { type: 'integer' }, bytes: { type: 'integer' } }, ['count', 'bytes']),
+      complete: { type: 'boolean', description: 'False where more is due than the plan looks at.' },
+    },
+    ['manifests', 'links', 'blobs', 'objects', 'complete'],
+  ),
+  UntaggedRule: object(
+    { keep: { type: 'boolean' }, after_seconds: { type: 'integer', description: 'Absent where they are kept.' } },
+    ['keep'],
+  ),
+  UntaggedPolicy: object(
+    {
+      own: {
+        anyOf: [{ $ref: '#/components/schemas/UntaggedRule' }, { type: 'null' }],
+        description: 'Null: that of what it belongs to.',
+      },
+      effective: { $ref: '#/components/schemas/UntaggedRule' },
+      from: { enum: ['repository', 'organisation', 'installation'], description: 'Whose the effective one is.' },
+    },
+    ['own', 'effective', 'from'],
   ),
   Overview: object(
     {

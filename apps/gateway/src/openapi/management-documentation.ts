@@ -1,3 +1,4 @@
+import { LONGEST_UNTAGGED_SECONDS } from '@berth/contracts';
 import { CATEGORIES, type SwrErrorName } from '@berth/swr';
 import type { ManagementMethods } from '../management/management-routes.js';
 import { TAG } from './components.js';
@@ -19,12 +20,19 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   repositoryAccess: '/v2/manage/namespaces/{namespace}/repos/{repository}/access',
   shares: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains',
   share: '/v2/manage/namespaces/{namespace}/repositories/{repository}/access-domains/{account}',
+  organisationUntaggedPolicy: '/v2/manage/namespaces/{namespace}/untagged-policy',
+  repositoryUntaggedPolicy: '/v2/manage/namespaces/{namespace}/repos/{repository}/untagged-policy',
+  explanation: '/v2/manage/garbage/explain',
+  repositoryExplanation: '/v2/manage/namespaces/{namespace}/repos/{repository}/garbage/explain',
+  collectionPlan: '/v2/manage/garbage/plan',
   quotas: '/v2/manage/projects/{project}/quotas',
   dockerLogin: '/v2/manage/utils/secret',
   accelerator: '/v2/manage/domain/{domain_id}/accelerator',
   officialImages: '/v2/manage/dockerhub/repos',
   officialImage: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}',
   officialImageTags: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}/tags',
+  reconciliation: '/v2/manage/garbage/reconcile',
+  reconciliationConfirmation: '/v2/manage/garbage/reconcile/confirm',
 };
 
 /** Of every endpoint of the management API. */
@@ -81,6 +89,37 @@ const USER_AUTHS: RequestBody = body({
   maxItems: 500,
   items: { $ref: '#/components/schemas/UserAuth' },
 });
+
+const UNTAGGED_POLICY: Answer = { description: 'Its own, and the one that counts.', content: json('UntaggedPolicy') };
+/** Berth's own: the API that this is compatible with has nothing like it. */
+const untaggedPolicyOf = (what: string): ManagementDocumentation['repositoryUntaggedPolicy'] => ({
+  GET: {
+    summary: `Shows what becomes of untagged manifests in ${what}. An endpoint of Berth's own.`,
+    answers: { 200: UNTAGGED_POLICY },
+    errors: [],
+  },
+  PUT: {
+    summary: `Sets what becomes of untagged manifests in ${what}. An endpoint of Berth's own.`,
+    body: body({
+      type: 'object',
+      description: 'One of the two.',
+      properties: {
+        keep: { type: 'boolean', description: 'True: they are kept.' },
+        after_seconds: { type: 'integer', minimum: 0, maximum: LONGEST_UNTAGGED_SECONDS },
+      },
+    }),
+    answers: { 200: UNTAGGED_POLICY },
+    errors: ['FIELD_MISSING', 'FIELD_INVALID'],
+  },
+  DELETE: {
+    summary: `Takes the policy of ${what} away: that of what it belongs to counts. An endpoint of Berth's own.`,
+    answers: { 204: GONE },
+    errors: [],
+  },
+});
+
+const EXPLAINED: Answer = { description: 'Each place, with what keeps it there.', content: json('ExplainedDigest') };
+const DIGEST_QUERY = { ...query('digest', 'Of a blob or a manifest.', { maxLength: 135 }), required: true };
 
 /** What the document says about each endpoint of the management API. One that a path has and this has not does not compile. */
 export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
@@ -338,6 +377,31 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       errors: ['SHARE_UNKNOWN'],
     },
   },
+  organisationUntaggedPolicy: untaggedPolicyOf('an organisation'),
+  repositoryUntaggedPolicy: untaggedPolicyOf('a repository'),
+  explanation: {
+    GET: {
+      summary: "Explains, to an operator, why a digest is kept anywhere, or when it goes. An endpoint of Berth's own.",
+      parameters: [DIGEST_QUERY],
+      answers: { 200: EXPLAINED },
+      errors: ['QUERY_INVALID', { code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
+  repositoryExplanation: {
+    GET: {
+      summary: "Explains why a digest is kept in a repository, or when it goes. An endpoint of Berth's own.",
+      parameters: [DIGEST_QUERY],
+      answers: { 200: EXPLAINED },
+      errors: ['QUERY_INVALID'],
+    },
+  },
+  collectionPlan: {
+    GET: {
+      summary: "Shows, to an operator, what a collection would remove now. An endpoint of Berth's own.",
+      answers: { 200: { description: 'What would go; nothing is changed.', content: json('CollectionPlan') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
   quotas: {
     GET: {
       summary: 'Shows what the account of the user may have at most.',
@@ -402,6 +466,22 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       parameters: [...PAGE_QUERIES, FILTER_QUERY],
       answers: { 200: officialPage('OfficialImageTagList') },
       errors: ['REPOSITORY_UNKNOWN', 'FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  reconciliation: {
+    GET: {
+      summary: 'Shows how far rows and objects are compared, and what was found. For operators.',
+      description:
+        'Up to 1,000 blobs in quarantine are named. The counts of a task are of its run, or of the last one.',
+      answers: { 200: { description: 'The state.', content: json('Reconciliation') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+    },
+  },
+  reconciliationConfirmation: {
+    POST: {
+      summary: 'Lets tasks that are held go on, to the end of their run. For operators.',
+      answers: { 200: { description: 'The tasks that were held.', content: json('ConfirmedReconciliation') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
     },
   },
 };

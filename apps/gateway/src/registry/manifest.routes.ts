@@ -89,10 +89,13 @@ export class ManifestRoutes {
   }
 
   /** One question: whether the repository has it now. The bytes come along only where they are not known by their digest. */
-  private async find({ name, raw }: RegistryRequest, reference: Reference): Promise<ManifestAtHand> {
+  private async find({ name, caller, raw }: RegistryRequest, reference: Reference): Promise<ManifestAtHand> {
     const { repository } = name;
     const known = this.cache.knownFor(repository, reference);
-    const found = await this.bus.request(GET_MANIFEST, { repository, reference: text(reference), known });
+    // Who may push may go on to push an index of it, or a tag: by a tag it is in use anyway.
+    const lease = reference.kind === 'digest' && (await caller.may('push', repository));
+    const question = { repository, reference: text(reference), known, ...(lease && { lease }) };
+    const found = await this.bus.request(GET_MANIFEST, question);
     const payload = found.payload === null ? this.cache.get(found.digest) : Buffer.from(found.payload, 'base64');
     if (payload) this.cache.remember(repository, reference, found.digest, payload);
     if (payload || raw.method === 'HEAD') return { ...found, payload };

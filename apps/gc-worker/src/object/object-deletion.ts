@@ -30,8 +30,10 @@ export class ObjectDeletion {
       await this.garbage.finishObjectDeletions(deleted.map((object) => object.objectKey));
       for (const { objectKey, reason } of failed) {
         this.logger.warn({ msg: 'object not deleted, it is tried again', objectKey, reason });
+        this.metrics.garbageErrors.inc({ kind: 'object' });
         await this.garbage.failObjectDeletion(objectKey, reason);
       }
+      this.metrics.deletedObjects.inc(deleted.length);
       this.metrics.freedBytes.inc(deleted.reduce((sum, object) => sum + object.size, 0));
     }
   }

@@ -1,12 +1,13 @@
 import { GarbageStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
-import { Injectable } from '@nestjs/common';
-
-const BATCH = 200;
+import { Injectable, Logger } from '@nestjs/common';
+import { workOff } from './review-queue.js';
 
 /** Reviews what may be unreferenced: rows go here, in the transaction that finds them to be garbage. */
 @Injectable()
 export class LinkReview {
+  private readonly logger = new Logger(LinkReview.name);
+
   constructor(
     private readonly garbage: GarbageStore,
     private readonly metrics: Metrics,
@@ -14,18 +15,13 @@ export class LinkReview {
 
   /** Until nothing is due, or `stopped`. */
   async run(stopped: () => boolean): Promise<void> {
-    await this.settleManifests(stopped);
-    for (;;) {
-      const due = await this.garbage.dueLinks(BATCH);
-      for (const link of due) {
-        if (stopped()) return;
-        this.metrics.garbage.inc({ verdict: await this.garbage.reviewLink(link) });
-      }
-      if (due.length < BATCH) return;
-    }
-  }
-
-  private async settleManifests(stopped: () => boolean): Promise<void> {
-    while (!stopped() && (await this.garbage.settleManifests(BATCH)) === BATCH);
+    const { garbage } = this;
+    const reviews = {
+      kind: 'link' as const,
+      due: garbage.dueLinks.bind(garbage),
+      review: garbage.reviewLink.bind(garbage),
+      postpone: garbage.postponeLink.bind(garbage),
+    };
+    await workOff(reviews, this.metrics, this.logger, stopped);
   }
 }

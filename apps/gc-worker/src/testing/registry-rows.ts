@@ -14,9 +14,11 @@ import {
   parseManifest,
   parseRepositoryName,
   type RepositoryName,
+  type Tag,
 } from '@berth/oci';
 
 export interface StoredBlob {
+  bytes: Buffer;
   digest: Digest;
   size: number;
   mediaType: string;
@@ -32,7 +34,7 @@ export class RegistryRows {
     private readonly database: Database,
     timing: { leaseSeconds: number; pullWindowSeconds: number },
   ) {
-    this.manifests = new ManifestStore(database);
+    this.manifests = new ManifestStore(database, 0, timing.leaseSeconds);
     this.blobs = new RepositoryBlobStore(database, timing);
   }
 
@@ -48,23 +50,31 @@ export class RegistryRows {
     return path;
   }
 
-  async blob(repository: RepositoryName): Promise<StoredBlob> {
-    const bytes = randomBytes(10);
+  async blob(repository: RepositoryName, bytes = randomBytes(10)): Promise<StoredBlob> {
     const sessions = new UploadSessionStore(this.database, 60);
     const sessionId = await sessions.create(repository, 'sha256');
     const claim = crypto.randomUUID();
     await sessions.claim({ sessionId, repository }, claim, null);
     const [digest, size, objectKey] = [digestOf(bytes), bytes.length, `objects/00/${sessionId}`];
     await this.blobs.commitUpload({ repository, sessionId, claim, digest, objectKey, size });
-    return { digest, size, mediaType: 'application/octet-stream', objectKey };
+    return { bytes, digest, size, mediaType: 'application/octet-stream', objectKey };
   }
 
-  async manifest(repository: RepositoryName, { bytes, mediaType }: { bytes: Buffer; mediaType: string }) {
+  /** With a tag, or without. */
+  async manifest(
+    repository: RepositoryName,
+    { bytes, mediaType }: { bytes: Buffer; mediaType: string },
+    tags: Tag[] = [],
+  ): Promise<Digest> {
     const manifest = parseManifest(bytes, mediaType);
     const event = { subject: 'test', payload: {} };
-    const outcome = await this.manifests.put({ repository, manifest, payload: bytes, tags: [], event });
+    const outcome = await this.manifests.put({ repository, manifest, payload: bytes, tags, event });
     if (outcome !== 'stored') throw new Error(`not stored: ${JSON.stringify(outcome)}`);
     return manifest.digest;
+  }
+
+  async hasManifest(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await this.manifests.find(repository, { kind: 'digest', digest }, [])) !== null;
   }
 
   async has(table: 'blob' | 'object_deletion', objectKey: string): Promise<boolean> {

@@ -2,10 +2,14 @@ import type { DeleteBlobV1, FindBlobV1, FoundBlobV1 } from '@berth/contracts';
 import { RepositoryBlobStore } from '@berth/metadata';
 import { type Digest, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
+import { Events } from '../event/events.js';
 
 @Injectable()
 export class BlobService {
-  constructor(private readonly blobs: RepositoryBlobStore) {}
+  constructor(
+    private readonly blobs: RepositoryBlobStore,
+    private readonly events: Events,
+  ) {}
 
   async find({ repository, digest, lease }: FindBlobV1): Promise<FoundBlobV1> {
     const blob = lease ? await this.blobs.findAndLease(repository, digest) : await this.blobs.find(repository, digest);
@@ -24,6 +28,7 @@ export class BlobService {
         { message: 'a manifest references the blob: delete that first', headers: { allow: 'GET, HEAD' } },
       );
     }
+    this.events.garbageQueued();
     return { digest };
   }
 }

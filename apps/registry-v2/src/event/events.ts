@@ -1,3 +1,4 @@
+import { GARBAGE_QUEUED } from '@berth/contracts';
 import { EventStream, OutboxRelay } from '@berth/messaging';
 import { OutboxStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
@@ -9,7 +10,11 @@ export class Events implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Events.name);
   private readonly relay: OutboxRelay;
 
-  constructor(outbox: OutboxStore, stream: EventStream, metrics: Metrics) {
+  constructor(
+    outbox: OutboxStore,
+    private readonly stream: EventStream,
+    metrics: Metrics,
+  ) {
     this.relay = new OutboxRelay(outbox, stream, (error) =>
       this.logger.warn({ msg: 'events could not be published, they wait', err: error }),
     );
@@ -23,6 +28,13 @@ export class Events implements OnApplicationBootstrap, OnApplicationShutdown {
   /** An event was written. */
   nudge(): void {
     this.relay.nudge();
+  }
+
+  /** gc-worker finds it in its queue without this, within seconds: an event that cannot be published is let go. */
+  garbageQueued(): void {
+    this.stream.publish(GARBAGE_QUEUED.subject, crypto.randomUUID(), {}).catch((error: unknown) => {
+      this.logger.debug({ msg: 'gc-worker was not told of garbage', err: error });
+    });
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -34,9 +34,13 @@ export class ManifestService {
     private readonly events: Events,
   ) {}
 
-  async get({ repository, reference, known }: GetManifestV1): Promise<FoundManifestV1> {
-    const found = await this.manifests.find(repository, parseReference(reference), known);
-    if (!found) throw await this.unknown(repository, reference);
+  async get({ repository, reference: given, known, lease }: GetManifestV1): Promise<FoundManifestV1> {
+    const reference = parseReference(given);
+    const found =
+      lease && reference.kind === 'digest'
+        ? await this.manifests.findAndLease(repository, reference.digest, known)
+        : await this.manifests.find(repository, reference, known);
+    if (!found) throw await this.unknown(repository, given);
     const { digest, mediaType, size, payload } = found;
     return { digest, mediaType, size, payload: payload?.toString('base64') ?? null };
   }

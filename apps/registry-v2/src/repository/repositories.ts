@@ -38,6 +38,7 @@ export class Repositories {
       payload: { repository, digest },
     }));
     this.events.nudge();
+    this.events.garbageQueued();
     if (outcome === 'unknown') throw new SwrError('REPOSITORY_UNKNOWN');
     if (outcome === 'not-empty') throw new SwrError('REPOSITORY_NOT_EMPTY');
     if (outcome === 'busy') throw new SwrError('BUSY');

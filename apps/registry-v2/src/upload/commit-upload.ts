@@ -3,6 +3,7 @@ import { askAgain, MessageBus } from '@berth/messaging';
 import { type CompletedUpload, RepositoryBlobStore } from '@berth/metadata';
 import { RegistryError, registryError } from '@berth/oci';
 import { Injectable, Logger } from '@nestjs/common';
+import { Events } from '../event/events.js';
 import { EnsureRepository } from '../repository/ensure-repository.js';
 
 /**
@@ -23,6 +24,7 @@ export class CommitUpload {
     private readonly bus: MessageBus,
     private readonly blobs: RepositoryBlobStore,
     private readonly ensureRepository: EnsureRepository,
+    private readonly events: Events,
   ) {}
 
   async run(request: CommitUploadV1): Promise<CommittedUploadV1> {
@@ -68,7 +70,11 @@ export class CommitUpload {
    * not refused it may have happened unanswered, or be asked for again: then all that is safe is to name the object.
    */
   private async discard(upload: CompletedUpload, code: string | null, error: unknown): Promise<void> {
-    if (code === 'BLOB_UPLOAD_UNKNOWN') return this.blobs.discard(upload);
+    if (code === 'BLOB_UPLOAD_UNKNOWN') {
+      await this.blobs.discard(upload);
+      this.events.garbageQueued();
+      return;
+    }
     const { objectKey, digest } = upload;
     this.logger.warn({ msg: 'commit failed: its object leaked unless a blob has it', objectKey, digest, err: error });
   }

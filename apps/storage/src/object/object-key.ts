@@ -12,3 +12,11 @@ export function freshObjectKey(): string {
   const id = randomUUID();
   return `objects/${id.slice(0, 2)}/${id}`;
 }
+
+const UUID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** Below it lies all that storage writes. */
+export const OBJECTS = 'objects/';
+const OURS = new RegExp(`^${OBJECTS}[0-9a-f]{2}/${UUID}(\\.tail\\.${UUID})?$`);
+
+/** Whether storage, or its driver beside such a key, could have written it: anything else in the bucket is somebody else's. */
+export const couldBeOurs = (key: string): boolean => OURS.test(key);

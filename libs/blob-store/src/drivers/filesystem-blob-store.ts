@@ -1,7 +1,14 @@
 import { close, fstatSync } from 'node:fs';
 import { access, chmod, constants, mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  ByteRange,
+  HiddenUpload,
+  ObjectStat,
+  UnfinishedObject,
+} from '../blob-store.js';
 import { BlobStore, StoreUnavailable, UnfinishedObjectLost } from '../blob-store.js';
 import type { ObjectBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
@@ -97,6 +104,8 @@ export class FilesystemBlobStore extends BlobStore {
       throw fileFault('list', prefix, error);
     }
   }
+
+  async *listHidden(): AsyncGenerator<HiddenUpload> {}
 
   async presignRead(): Promise<null> {
     return null;

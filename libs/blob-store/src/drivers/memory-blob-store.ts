@@ -1,4 +1,11 @@
-import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  ByteRange,
+  HiddenUpload,
+  ObjectStat,
+  UnfinishedObject,
+} from '../blob-store.js';
 import { BlobStore, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
 import { BytesBody, type ObjectBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
@@ -67,6 +74,8 @@ export class MemoryBlobStore extends BlobStore {
       if (stored) yield statOf(key, stored);
     }
   }
+
+  async *listHidden(): AsyncGenerator<HiddenUpload> {}
 
   async presignRead(): Promise<null> {
     return null;

@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { AppendOptions, AppendResult, ByteRange, ObjectStat, UnfinishedObject } from '../blob-store.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  ByteRange,
+  HiddenUpload,
+  ObjectStat,
+  UnfinishedObject,
+} from '../blob-store.js';
 import { BlobStore, ObjectEnded, ObjectNotFound, UnfinishedObjectLost } from '../blob-store.js';
 import { BytesBody, type ObjectBody, StreamBody } from '../object-body.js';
 import { assertObjectKey } from '../object-key.js';
@@ -97,6 +104,13 @@ export class S3BlobStore extends BlobStore {
   async *list(prefix: string, after = ''): AsyncGenerator<ObjectStat> {
     for await (const { name, size, lastModified } of this.s3.list(prefix, after)) {
       if (name !== undefined) yield { key: name, size, lastModified };
+    }
+  }
+
+  /** MinIO knows only whole keys as prefixes here, and without one the uploads since its start; it ends older ones itself. */
+  async *listHidden(prefix: string, after = ''): AsyncGenerator<HiddenUpload> {
+    for await (const { key, initiated } of this.s3.uploads('', after)) {
+      if (key.startsWith(prefix)) yield { key, startedAt: initiated };
     }
   }
 

@@ -20,6 +20,13 @@ const SERVED_AS = {
 const MISSING = new Set(['NoSuchKey', 'NotFound']);
 const LOST = new Set(['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall']);
 
+/** As the minio client gives it; its type leaves out when it was begun. */
+interface IncompleteUpload {
+  key: string;
+  uploadId: string;
+  initiated: string | Date;
+}
+
 /** Where the objects are and how to get in. */
 export interface S3Address {
   /** `http://host:port` or `https://host`, without a path. */
@@ -97,12 +104,20 @@ export class S3Connection {
   /** Ids of all multipart uploads under exactly `key`. */
   async uploadIds(key: string): Promise<string[]> {
     const ids: string[] = [];
-    let [keyMarker, idMarker] = ['', ''];
+    for await (const upload of this.uploads(key)) if (upload.key === key) ids.push(upload.id);
+    return ids;
+  }
+
+  /** Multipart uploads under way, by key, behind the key `after`. */
+  async *uploads(prefix: string, after = ''): AsyncGenerator<{ key: string; id: string; initiated: Date }> {
+    let [keyMarker, idMarker] = [after, ''];
     for (;;) {
-      const list = () => this.client.listIncompleteUploadsQuery(this.bucket, key, keyMarker, idMarker, '');
-      const page = await this.call('list uploads', key, list);
-      ids.push(...page.uploads.filter((upload) => upload.key === key).map((upload) => upload.uploadId));
-      if (!page.isTruncated) return ids;
+      const list = () => this.client.listIncompleteUploadsQuery(this.bucket, prefix, keyMarker, idMarker, '');
+      const page = await this.call('list uploads', prefix, list);
+      for (const { key, uploadId, initiated } of page.uploads as IncompleteUpload[]) {
+        if (key > after) yield { key, id: uploadId, initiated: new Date(initiated) };
+      }
+      if (!page.isTruncated) return;
       [keyMarker, idMarker] = [page.nextKeyMarker, page.nextUploadIdMarker];
     }
   }

@@ -74,6 +74,11 @@ export class DecideAccessV1 {
   @IsOptional()
   @IsRepositoryName()
   repository?: RepositoryName;
+
+  /** Whether the actor operates the installation is asked too. */
+  @IsOptional()
+  @IsBoolean()
+  operator?: boolean;
 }
 
 /** 7 manage, 3 edit, 1 read, 0 nothing. */
@@ -88,6 +93,8 @@ export interface DecidedAccessV1 {
   organisation: AccessLevel;
   /** 0 where no repository was asked about. */
   repository: AccessLevel;
+  /** Absent where that was not asked. */
+  isOperator?: boolean;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Digest, RepositoryName } from '@berth/oci';
-import { ArrayMaxSize, IsArray } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsOptional } from 'class-validator';
 import { defineRequest } from '../contract.js';
 import { IsDigest, IsReference, IsRepositoryName } from '../field-validators.js';
 
@@ -16,6 +16,11 @@ export class GetManifestV1 {
   @ArrayMaxSize(8)
   @IsDigest({ each: true })
   known!: Digest[];
+
+  /** Who may push, and asks by digest, may refer to the manifest for the length of a lease. */
+  @IsOptional()
+  @IsBoolean()
+  lease?: boolean;
 }
 
 export interface FoundManifestV1 {

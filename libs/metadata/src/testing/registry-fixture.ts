@@ -42,7 +42,7 @@ export class RegistryFixture {
       leaseSeconds: LEASE_SECONDS,
       pullWindowSeconds: PULL_WINDOW_SECONDS,
     });
-    this.manifests = new ManifestStore(database);
+    this.manifests = new ManifestStore(database, 0, LEASE_SECONDS);
     this.sessions = new UploadSessionStore(database, 3_600);
   }
 
@@ -133,6 +133,20 @@ export class RegistryFixture {
       `UPDATE registry.repository_blob SET review_after = now() + make_interval(secs => $3)
        WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1) AND digest = $2`,
       [repository, digest, seconds],
+    );
+  }
+
+  /** As setReview, of a manifest; what let go of it did so `released` seconds ago. */
+  async setManifestReview(
+    repository: RepositoryName,
+    digest: Digest,
+    seconds: number | null,
+    released = 0,
+  ): Promise<void> {
+    await this.test.rows(
+      `UPDATE registry.manifest SET review_after = now() + make_interval(secs => $3), released_at = now() - make_interval(secs => $4)
+       WHERE repository_id = (SELECT id FROM registry.repository WHERE path = $1) AND digest = $2`,
+      [repository, digest, seconds, released],
     );
   }
 

@@ -32,13 +32,45 @@ export class Metrics {
   readonly garbage = new Counter({
     name: 'berth_garbage_reviews_total',
     help: 'Reviews of what may be garbage, by verdict',
-    labelNames: ['verdict'],
+    labelNames: ['kind', 'verdict'],
+    registers: [this.registry],
+  });
+
+  readonly garbageErrors = new Counter({
+    name: 'berth_garbage_errors_total',
+    help: 'What went wrong with garbage, by what it was about',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+
+  readonly deletedObjects = new Counter({
+    name: 'berth_garbage_deleted_objects_total',
+    help: 'Objects deleted from the object store',
     registers: [this.registry],
   });
 
   readonly freedBytes = new Counter({
     name: 'berth_garbage_freed_bytes_total',
     help: 'Bytes of objects deleted from the object store',
+    registers: [this.registry],
+  });
+
+  readonly damagedBlobs = new Counter({
+    name: 'berth_damaged_blobs_total',
+    help: 'Blobs put into quarantine, by what is wrong with their object',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
+  readonly scrubbedBytes = new Counter({
+    name: 'berth_scrubbed_bytes_total',
+    help: 'Bytes of stored objects that were hashed again',
+    registers: [this.registry],
+  });
+
+  readonly orphansRemoved = new Counter({
+    name: 'berth_orphans_removed_total',
+    help: 'Objects and unfinished uploads without a row that were removed',
     registers: [this.registry],
   });
 

@@ -471,6 +471,84 @@ export class Settings {
   @Max(TEN_YEARS)
   gcGraceSeconds!: number;
 
+  @Setting('BERTH_GC_RECONCILE_SECONDS', {
+    type: 'integer',
+    default: String(DAY),
+    doc: 'How often gc-worker compares all rows with all objects, from one beginning to the next; 0: never. Set it to 0 before a backup of the database is restored.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(TEN_YEARS)
+  gcReconcileSeconds!: number;
+
+  @Setting('BERTH_GC_ORPHAN_SECONDS', {
+    type: 'integer',
+    default: String(7 * DAY),
+    doc: 'An object that no row knows is removed when it is so old, and has been known for so long to be one.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(TEN_YEARS)
+  gcOrphanSeconds!: number;
+
+  @Setting('BERTH_GC_ABSENCE_CHECKS', {
+    type: 'integer',
+    default: '3',
+    doc: 'How often a blob must be found without its object, or with one of another size, before it is in quarantine.',
+  })
+  @IsInt()
+  @Min(2)
+  @Max(100)
+  gcAbsenceChecks!: number;
+
+  @Setting('BERTH_GC_ABSENCE_SECONDS', {
+    type: 'integer',
+    default: '600',
+    doc: 'How long between these checks.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(DAY)
+  gcAbsenceSeconds!: number;
+
+  @Setting('BERTH_GC_BRAKE_COUNT', {
+    type: 'integer',
+    default: '100',
+    doc: 'So many objects without a row, or blobs without their object, are taken as they are; more of them only within BERTH_GC_BRAKE_PERCENT. Beyond both gc-worker stops until an operator confirms.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(MOST_COUNTED)
+  gcBrakeCount!: number;
+
+  @Setting('BERTH_GC_BRAKE_PERCENT', {
+    type: 'integer',
+    default: '10',
+    doc: 'Which share of all objects, or of all blobs, may be such before gc-worker stops.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(100)
+  gcBrakePercent!: number;
+
+  @Setting('BERTH_GC_SCRUB_BYTES_PER_SECOND', {
+    type: 'integer',
+    default: '0',
+    doc: 'How fast gc-worker lets stored objects be hashed again, all of them in turn; 0: not at all.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  gcScrubBytesPerSecond!: number;
+
+  @Setting('BERTH_GC_UNTAGGED', {
+    type: 'text',
+    default: 'keep',
+    doc: 'Manifests that no tag, index or subject keeps: `keep`, or the seconds after which they are collected. Organisations and repositories may have it otherwise.',
+  })
+  @Matches(/^(keep|0|[1-9]\d{0,7}|[12]\d{8})$/, { message: 'must be keep, or a number of seconds below 300000000' })
+  gcUntagged!: string;
+
   @Setting('BERTH_URL', {
     type: 'text',
     doc: 'The command berth alone: where the registry is. Without it: what runs on BERTH_DATA_DIR.',

@@ -2,12 +2,14 @@ import { type EventStream, InProcessBus } from '@berth/messaging';
 import type { Database } from '@berth/metadata';
 import type { INestMicroservice, Type } from '@nestjs/common';
 import { createInProcessHost, startInProcessService } from '../in-process.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { loadSettings } from '../settings/load-settings.js';
 
 export interface InProcessService {
   bus: InProcessBus;
   events: EventStream;
   database: Database;
+  metrics: Metrics;
   app: INestMicroservice;
   stop(): Promise<void>;
 }
@@ -21,7 +23,7 @@ export async function startInProcess(
 ): Promise<InProcessService> {
   const settings = loadSettings({ BERTH_DATABASE_URL: databaseUrl, BERTH_LOG_LEVEL: 'silent', ...env });
   const host = createInProcessHost(module.name, settings, bus);
-  const { events } = host;
+  const { events, metrics } = host;
   const database = host.database!;
   try {
     const app = await startInProcessService(host, module.name, module);
@@ -30,7 +32,7 @@ export async function startInProcess(
       await events.close();
       await database.close();
     };
-    return { bus, events, database, app, stop };
+    return { bus, events, database, metrics, app, stop };
   } catch (error) {
     await database.close();
     throw error;

@@ -1,0 +1,179 @@
+import { CliError } from './cli-error.js';
+import type { CommandContext, CommandSpec } from './command-spec.js';
+import type { Fields } from './output.js';
+
+const PATH = '/v2/manage';
+const RECONCILE = `${PATH}/garbage/reconcile`;
+
+/** As the management API has them. */
+interface Task extends Fields {
+  task: string;
+}
+
+interface Blob extends Omit<Fields, 'repositories'> {
+  digest: string;
+}
+
+interface State {
+  tasks: Task[];
+  suspects: number;
+  quarantined: number;
+  orphans: number;
+  blobs: (Blob & { repositories: string[] })[];
+}
+
+interface Policy {
+  keep: boolean;
+  after_seconds?: number;
+}
+interface Reason {
+  kind: string;
+  digest?: string;
+  tags?: string[];
+  until?: string;
+  policy?: Policy;
+  from?: string;
+  more?: number;
+  because?: Reason[];
+}
+interface Place {
+  repository: string;
+  kind: string;
+  kept: boolean;
+  goes_after: string | null;
+  because: Reason[];
+}
+interface Explanation {
+  places: Place[];
+  more: number;
+  objects: { not_before: string; attempts: number; last_error: string | null }[];
+}
+interface Going {
+  repository: string;
+  digest: string;
+}
+interface Plan {
+  manifests: { count: number; bytes: number; shown: Going[] };
+  links: { count: number; shown: Going[] };
+  blobs: { count: number; bytes: number };
+  objects: { count: number; bytes: number };
+  complete: boolean;
+}
+
+/** Garbage collection, as an operator sees it; and why something is kept, as whoever may read it does. */
+export const GARBAGE_COMMANDS: CommandSpec[] = [
+  {
+    noun: 'gc',
+    verb: 'status',
+    summary: 'how far rows and objects are compared and objects hashed, and whether that waits for you',
+    options: {},
+    run: async ({ directory }) => (await directory.client.request<State>('GET', RECONCILE)).tasks,
+  },
+  {
+    noun: 'gc',
+    verb: 'quarantine',
+    summary: 'lists the blobs whose object is missing or damaged: push them again',
+    options: {},
+    run: async ({ directory }) => {
+      const { blobs } = await directory.client.request<State>('GET', RECONCILE);
+      return blobs.map(({ repositories, ...blob }) => ({ ...blob, repositories: repositories.join(' ') }));
+    },
+  },
+  {
+    noun: 'gc',
+    verb: 'confirm',
+    summary: 'lets what is held go on, after gc status has shown why',
+    options: {},
+    run: async ({ directory }) => {
+      const { tasks } = await directory.client.request<{ tasks: string[] }>('POST', `${RECONCILE}/confirm`, {});
+      return tasks.map((task) => ({ task, confirmed: true }));
+    },
+  },
+  {
+    noun: 'gc',
+    verb: 'explain',
+    summary: 'says why a blob or a manifest is kept, or when it goes',
+    subject: 'DIGEST',
+    options: { repository: { value: 'ORGANISATION/NAME', summary: 'in this one only; in all is for the operator' } },
+    run: explain,
+  },
+  {
+    noun: 'gc',
+    verb: 'plan',
+    summary: 'says what a collection would remove now; nothing is changed',
+    options: {},
+    run: async ({ directory }) => planned(await directory.client.request<Plan>('GET', `${PATH}/garbage/plan`)),
+  },
+];
+
+async function explain({ subject, text, directory }: CommandContext): Promise<Fields[]> {
+  const repository = text('repository');
+  const base = repository === undefined ? PATH : `${PATH}/${repositoryPath(repository)}`;
+  const path = `${base}/garbage/explain?digest=${encodeURIComponent(subject)}`;
+  const { places, more, objects } = await directory.client.request<Explanation>('GET', path);
+  const rows = [
+    ...places.flatMap((place) => linesOf(place.because).map((why) => row(place, why))),
+    ...(more > 0 ? [{ where: 'elsewhere', what: null, state: null, why: `and ${more} more places` }] : []),
+    ...objects.map(({ not_before: since, attempts, last_error: error }) => ({
+      where: 'object store',
+      what: 'object',
+      state: 'goes',
+      why: `is deleted after ${since}${attempts > 0 ? `, tried ${attempts} times: ${error ?? 'unanswered'}` : ''}`,
+    })),
+  ];
+  if (rows.length === 0) throw new CliError(`there is nothing of the digest ${subject} here`);
+  return rows;
+}
+
+const row = ({ repository, kind, kept, goes_after: after }: Place, why: string): Fields => ({
+  where: repository,
+  what: kind,
+  state: kept ? 'kept' : after ? `goes after ${after}` : 'goes',
+  why,
+});
+
+function repositoryPath(repository: string): string {
+  const slash = repository.indexOf('/');
+  if (slash < 1) throw new CliError('--repository must be ORGANISATION/NAME');
+  const name = repository.slice(slash + 1).replaceAll('/', '$');
+  return `namespaces/${encodeURIComponent(repository.slice(0, slash))}/repos/${encodeURIComponent(name)}`;
+}
+
+/** What something hangs on stands further in. */
+const linesOf = (reasons: Reason[], depth = 0): string[] =>
+  reasons.flatMap((reason) => ['  '.repeat(depth) + sentence(reason), ...linesOf(reason.because ?? [], depth + 1)]);
+
+function sentence({ kind, digest, tags = [], until, policy, from, more }: Reason): string {
+  const others = more ? `, and ${more} more` : '';
+  switch (kind) {
+    case 'tag':
+      return `tag ${tags.join(', ')}${others}`;
+    case 'lease':
+    case 'grace':
+      return `${kind} until ${until}`;
+    case 'policy':
+      return policy?.keep
+        ? `policy of the ${from}: untagged manifests are kept`
+        : `policy of the ${from}: untagged manifests go after ${policy?.after_seconds} seconds, this one after ${until}`;
+    case 'due':
+      return 'nothing needs it: its review is next';
+    case 'unqueued':
+      return 'nothing needs it, and it is in no queue';
+    default:
+      return `${kind} ${digest}${others}`;
+  }
+}
+
+function planned({ manifests, links, blobs, objects, complete }: Plan): Fields[] {
+  const named = (what: string, going: Going[]) =>
+    going.map(({ repository, digest }) => ({ what, count: null, bytes: null, which: `${repository}@${digest}` }));
+  return [
+    { what: 'manifests', count: manifests.count, bytes: manifests.bytes, which: null },
+    { what: 'links', count: links.count, bytes: null, which: null },
+    { what: 'blobs', count: blobs.count, bytes: blobs.bytes, which: null },
+    { what: 'objects queued', count: objects.count, bytes: objects.bytes, which: null },
+    ...(complete ? [] : [{ what: 'more is due', count: null, bytes: null, which: null }]),
+    ...named('manifest', manifests.shown),
+    ...named('link', links.shown),
+  ];
+}

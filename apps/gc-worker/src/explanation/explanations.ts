@@ -1,0 +1,124 @@
+import type {
+  ExplainDigestV1,
+  ExplainedDigestV1,
+  ExplainedPlaceV1,
+  PlannedCollectionV1,
+  ReasonV1,
+} from '@berth/contracts';
+import { type ExplainedLink, type ExplainedManifest, GarbageExplanationStore } from '@berth/metadata';
+import { Injectable } from '@nestjs/common';
+
+const MOST_PLACES = 20;
+const MOST_OBJECTS = 5;
+const MOST_LISTED = 100;
+/** Manifests that one place's chain names at most, and how far up it goes. */
+const MOST_MANIFESTS = 30;
+const DEEPEST = 6;
+
+/** Why something is kept, and what would go. */
+@Injectable()
+export class Explanations {
+  constructor(private readonly store: GarbageExplanationStore) {}
+
+  async explain({ digest, ...where }: ExplainDigestV1): Promise<ExplainedDigestV1> {
+    const repository = where.repository ?? null;
+    const ids = await this.store.manifestIds(digest, repository);
+    const manifests = await this.store.manifests(ids.slice(0, MOST_PLACES));
+    const links = await this.store.links(digest, repository, MOST_PLACES);
+    const places: ExplainedPlaceV1[] = [];
+    for (const manifest of manifests) places.push(await new Chain(this.store).ofManifest(manifest));
+    for (const link of links.shown.slice(0, MOST_PLACES - places.length)) {
+      places.push(await new Chain(this.store).ofLink(link));
+    }
+    // What is to be deleted was perhaps another repository's alone.
+    const objects = repository === null ? await this.store.queuedObjects(digest, MOST_OBJECTS) : [];
+    return {
+      digest,
+      size: links.count > 0 ? await this.store.blobSize(digest) : null,
+      places,
+      more: ids.length + links.count - places.length,
+      objects: objects.map(({ notBefore, ...object }) => ({ ...object, notBefore: notBefore.toISOString() })),
+    };
+  }
+
+  plan(): Promise<PlannedCollectionV1> {
+    return this.store.plan(MOST_LISTED);
+  }
+}
+
+/** Goes from one thing up to what keeps it. What it has named before it names again, without its reasons. */
+class Chain {
+  private readonly named = new Set<string>();
+
+  constructor(private readonly store: GarbageExplanationStore) {}
+
+  async ofManifest(manifest: ExplainedManifest): Promise<ExplainedPlaceV1> {
+    this.named.add(manifest.id);
+    const { repository, policyEnds, reviewAfter } = manifest;
+    const kept = isKept(manifest);
+    const goes = reviewAfter && reviewAfter > policyEnds ? reviewAfter : policyEnds;
+    return {
+      repository,
+      kind: 'manifest',
+      isKept: kept,
+      goesAfter: kept ? null : inFuture(goes),
+      because: await this.reasonsOf(manifest, 0),
+    };
+  }
+
+  async ofLink({ repository, reviewAfter, leasedUntil, manifests }: ExplainedLink): Promise<ExplainedPlaceV1> {
+    if (manifests.count > 0) {
+      const because = await this.needing('manifest', manifests.shown, manifests.count, 0);
+      return { repository, kind: 'blob', isKept: true, goesAfter: null, because };
+    }
+    const [lease, grace] = [inFuture(leasedUntil), inFuture(reviewAfter)];
+    const because: ReasonV1[] = [
+      ...(lease ? [{ kind: 'lease' as const, until: lease }] : []),
+      ...(grace ? [{ kind: 'grace' as const, until: grace }] : []),
+    ];
+    if (because.length === 0) because.push({ kind: reviewAfter ? 'due' : 'unqueued' });
+    return { repository, kind: 'blob', isKept: false, goesAfter: grace, because };
+  }
+
+  private async reasonsOf(manifest: ExplainedManifest, depth: number): Promise<ReasonV1[]> {
+    const { tags, indexes, subject, policy, policyFrom: from, policyEnds, reviewAfter } = manifest;
+    const reasons: ReasonV1[] = [];
+    if (tags.count > 0) reasons.push({ kind: 'tag', tags: tags.shown, ...more(tags.count - tags.shown.length) });
+    if (indexes.count > 0) reasons.push(...(await this.needing('index', indexes.shown, indexes.count, depth)));
+    if (subject !== null) reasons.push(...(await this.needing('subject', [subject], 1, depth)));
+    if (reasons.length > 0) return reasons;
+    if (policy === 'keep') return [{ kind: 'policy', policy, from }];
+    const [lease, ends] = [inFuture(reviewAfter), inFuture(policyEnds)];
+    if (lease && reviewAfter!.getTime() !== policyEnds.getTime()) reasons.push({ kind: 'lease', until: lease });
+    if (ends) reasons.push({ kind: 'policy', policy, from, until: ends });
+    if (reasons.length === 0) reasons.push({ kind: reviewAfter ? 'due' : 'unqueued' });
+    return reasons;
+  }
+
+  /** Other manifests that need it, each with why it is there. */
+  private async needing(
+    kind: 'index' | 'subject' | 'manifest',
+    ids: string[],
+    count: number,
+    depth: number,
+  ): Promise<ReasonV1[]> {
+    const reasons: ReasonV1[] = [];
+    for (const manifest of await this.store.manifests(ids)) {
+      const isNew = !this.named.has(manifest.id) && this.named.size < MOST_MANIFESTS && depth < DEEPEST;
+      this.named.add(manifest.id);
+      const because = isNew ? { because: await this.reasonsOf(manifest, depth + 1) } : {};
+      reasons.push({ kind, digest: manifest.digest, ...because });
+    }
+    const last = reasons.at(-1);
+    if (last) Object.assign(last, more(count - ids.length));
+    return reasons;
+  }
+}
+
+const isKept = ({ tags, indexes, subject, policy }: ExplainedManifest): boolean =>
+  tags.count > 0 || indexes.count > 0 || subject !== null || policy === 'keep';
+
+const inFuture = (time: Date | null): string | null =>
+  time && time.getTime() > Date.now() ? time.toISOString() : null;
+
+const more = (count: number): { more?: number } => (count > 0 ? { more: count } : {});

@@ -1,0 +1,155 @@
+import { ABORT_OBJECTS, LIST_OBJECTS } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { type ObjectRange, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
+import { Metrics, Settings } from '@berth/platform';
+import { Injectable, Logger } from '@nestjs/common';
+import { Brake } from './brake.js';
+import { SuspectCheck } from './suspect-check.js';
+
+const PAGE = 1_000;
+const REMOVED_AT_ONCE = 500;
+const ABORTED_AT_ONCE = 100;
+export const NOTHING_TO_DO_MS = 5_000;
+const LEASE_SECONDS = 300;
+
+/**
+ * Rows and objects, both ways, in runs: objects are listed page by page and compared with the rows of the same keys, then
+ * uploads that the store keeps beside them; what was missing is looked for again until that is judged; and what no row
+ * knows, and is old enough, is queued for deletion. A step does one page, and writes what it found and how far it is in
+ * one transaction: any worker goes on behind it.
+ */
+@Injectable()
+export class ObjectComparison {
+  private readonly logger = new Logger(ObjectComparison.name);
+
+  constructor(
+    private readonly store: ReconciliationStore,
+    private readonly bus: MessageBus,
+    private readonly suspects: SuspectCheck,
+    private readonly brake: Brake,
+    private readonly metrics: Metrics,
+    private readonly settings: Settings,
+  ) {}
+
+  /** Does one step; gives the milliseconds until the next one. */
+  async step(holder: string): Promise<number> {
+    const every = this.settings.gcReconcileSeconds;
+    if (every === 0) return NOTHING_TO_DO_MS;
+    const progress = await this.store.acquire('objects', holder, LEASE_SECONDS);
+    if (!progress) return NOTHING_TO_DO_MS;
+    const isDue = progress.age === null || progress.age >= every;
+    if (isDue && (progress.phase === 'idle' || progress.held !== null)) {
+      await this.store.begin('objects', holder, 'listing');
+      return 0;
+    }
+    if (progress.held !== null) return NOTHING_TO_DO_MS;
+    switch (progress.phase) {
+      case 'listing':
+        return this.compareObjects(progress, holder);
+      case 'uploads':
+        return this.noteUploads(progress, holder);
+      case 'removing':
+        return this.remove(progress, holder);
+      default:
+        return this.check(progress, holder);
+    }
+  }
+
+  private async compareObjects(progress: ReconciliationProgress, holder: string): Promise<number> {
+    const { listed, others } = await this.list(progress.position, false);
+    const { range, blobs, holes } = await this.store.compare(listed);
+    const damaged = await this.suspects.damaged(holes);
+    const total = progress.blobs + blobs;
+    const missing = progress.holes + damaged.length;
+    const isEnd = range.last === null;
+    const isTooMuch = isEnd ? this.brake.isTooMuchMissing(missing, total) : this.brake.isTooMuch(missing, total);
+    if (isTooMuch && !progress.confirmed) {
+      return this.hold(holder, `${missing} of ${total} blobs have no object: is this the right bucket or folder?`);
+    }
+    await this.store.recordRange(holder, range, damaged, {
+      ...(isEnd ? { phase: 'uploads', position: '' } : { position: range.last! }),
+      objects: range.objects.length,
+      blobs,
+      bytes: range.objects.reduce((sum, object) => sum + object.size, 0),
+      others,
+      holes: damaged.length,
+    });
+    return 0;
+  }
+
+  private async noteUploads({ position }: ReconciliationProgress, holder: string): Promise<number> {
+    const { listed } = await this.list(position, true);
+    const { last } = listed;
+    await this.store.recordUploads(
+      holder,
+      listed,
+      last === null ? { phase: 'checking', position: '' } : { position: last },
+    );
+    return 0;
+  }
+
+  /** In a run and behind it: the scrub may find that something is missing too. */
+  private async check(progress: ReconciliationProgress, holder: string): Promise<number> {
+    const pending = await this.store.pendingSuspects();
+    if (pending > 0) {
+      if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed) {
+        return this.hold(
+          holder,
+          `${pending} of ${progress.blobs} blobs have no object: is this the right bucket or folder?`,
+        );
+      }
+      const quarantined = await this.suspects.run();
+      if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
+      return Math.min(NOTHING_TO_DO_MS, this.settings.gcAbsenceSeconds * 1000);
+    }
+    if (progress.phase === 'idle') return NOTHING_TO_DO_MS;
+    const orphans = await this.store.dueOrphans(this.settings.gcOrphanSeconds);
+    if (this.brake.isTooMuch(orphans, progress.objects) && !progress.confirmed) {
+      return this.hold(holder, `${orphans} of ${progress.objects} objects are in no row and would be removed`);
+    }
+    await this.store.step('objects', holder, { phase: 'removing', orphans });
+    return 0;
+  }
+
+  private async remove(progress: ReconciliationProgress, holder: string): Promise<number> {
+    const age = this.settings.gcOrphanSeconds;
+    const queued = await this.store.queueOrphans(holder, age, REMOVED_AT_ONCE);
+    const removed = queued + (await this.abortUploads(holder));
+    this.metrics.orphansRemoved.inc(removed);
+    if (removed > 0) return 0;
+    await this.store.step('objects', holder, { phase: 'idle', finished: true });
+    const { objects, blobs, holes, removed: before } = progress;
+    this.logger.log({ msg: 'rows and objects were compared', objects, blobs, holes, removed: before });
+    return 0;
+  }
+
+  private async abortUploads(holder: string): Promise<number> {
+    const due = await this.store.dueUploads(this.settings.gcOrphanSeconds, ABORTED_AT_ONCE);
+    if (due.length === 0) return 0;
+    const { failed } = await this.bus.request(ABORT_OBJECTS, { objectKeys: due });
+    for (const { objectKey, reason } of failed) {
+      this.logger.warn({ msg: 'upload not aborted, it is tried again in the next run', objectKey, reason });
+    }
+    const kept = new Set(failed.map((failure) => failure.objectKey));
+    const gone = due.filter((key) => !kept.has(key));
+    await this.store.forgetUploads(holder, gone);
+    return gone.length;
+  }
+
+  private async list(after: string, hidden: boolean): Promise<{ listed: ObjectRange; others: number }> {
+    const { objects, isEnd } = await this.bus.request(LIST_OBJECTS, { after, limit: PAGE, hidden });
+    const ours = objects.filter(({ isOurs }) => isOurs);
+    const listed = {
+      after,
+      last: isEnd ? null : objects.at(-1)!.key,
+      objects: ours.map(({ key, size, modified }) => ({ key, size, modifiedAt: new Date(modified) })),
+    };
+    return { listed, others: objects.length - ours.length };
+  }
+
+  private async hold(holder: string, reason: string): Promise<number> {
+    await this.store.hold('objects', holder, reason);
+    this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm)', reason });
+    return NOTHING_TO_DO_MS;
+  }
+}

@@ -1,0 +1,123 @@
+import { HASH_OBJECT, type HashedObjectV1, STAT_OBJECTS } from '@berth/contracts';
+import { MessageBus } from '@berth/messaging';
+import { type BlobObject, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
+import { digestAlgorithm, digestHex } from '@berth/oci';
+import { Metrics, Settings } from '@berth/platform';
+import { Injectable, Logger } from '@nestjs/common';
+import { Brake } from './brake.js';
+import { NOTHING_TO_DO_MS } from './object-comparison.js';
+import { SuspectCheck } from './suspect-check.js';
+
+const LEASE_SECONDS = 120;
+const SMALLEST_PIECE = 64 * 1024;
+const LARGEST_PIECE = 16 * 1024 * 1024;
+/** So often an object may fail to be read, while the store answers, before the scrub goes on behind it. */
+const TRIES = 3;
+/** At most one run a day where the comparison has no rhythm. */
+const DAY = 86_400;
+
+/**
+ * Lets every object be hashed again, in the order of the digests, so that the one that was hashed longest ago is next. Goes
+ * on within an object, after a crash too. What hashes to something else is hashed once more before it is in quarantine.
+ */
+@Injectable()
+export class Scrub {
+  private readonly logger = new Logger(Scrub.name);
+  private failing = { objectKey: '', tries: 0 };
+
+  constructor(
+    private readonly store: ReconciliationStore,
+    private readonly bus: MessageBus,
+    private readonly suspects: SuspectCheck,
+    private readonly brake: Brake,
+    private readonly metrics: Metrics,
+    private readonly settings: Settings,
+  ) {}
+
+  /** Hashes one piece; gives the milliseconds until the next one. */
+  async step(holder: string): Promise<number> {
+    if (this.settings.gcScrubBytesPerSecond === 0) return NOTHING_TO_DO_MS;
+    const progress = await this.store.acquire('scrub', holder, LEASE_SECONDS);
+    if (!progress || progress.held !== null) return NOTHING_TO_DO_MS;
+    if (progress.phase === 'idle') return this.begin(progress, holder);
+    const blob = await this.store.nextBlob(progress.position);
+    if (blob) return this.hash(blob, progress, holder);
+    await this.store.step('scrub', holder, { phase: 'idle', finished: true });
+    const { blobs, bytes, quarantined, skipped } = progress;
+    this.logger.log({ msg: 'every object was hashed', blobs, bytes, quarantined, skipped });
+    return 0;
+  }
+
+  private async begin({ age }: ReconciliationProgress, holder: string): Promise<number> {
+    const every = this.settings.gcReconcileSeconds || DAY;
+    if (age !== null && age < every) return NOTHING_TO_DO_MS;
+    await this.store.begin('scrub', holder, 'hashing');
+    return 0;
+  }
+
+  private async hash(blob: BlobObject, progress: ReconciliationProgress, holder: string): Promise<number> {
+    const rate = this.settings.gcScrubBytesPerSecond;
+    const { digest, objectKey, size } = blob;
+    const algorithm = digestAlgorithm(digest);
+    const goesOn = progress.hashedKey === objectKey && progress.hashState !== null;
+    const offset = goesOn ? progress.hashedBytes : 0;
+    const length = Math.min(LARGEST_PIECE, Math.max(SMALLEST_PIECE, rate));
+    const state = goesOn ? { state: progress.hashState!.toString('base64') } : {};
+    const began = performance.now();
+    let answer: HashedObjectV1;
+    try {
+      answer = await this.bus.request(HASH_OBJECT, { objectKey, algorithm, size, offset, length, ...state });
+    } catch (error) {
+      return this.failed(blob, holder, error);
+    }
+    const bytes = 'hex' in answer || 'state' in answer ? Math.min(length, size - offset) : 0;
+    this.metrics.scrubbedBytes.inc(bytes);
+    if ('restart' in answer) await this.store.step('scrub', holder, {});
+    else if ('found' in answer) {
+      await this.store.suspect([{ ...blob, reason: answer.found }]);
+      await this.store.step('scrub', holder, { position: digest, blobs: 1 });
+    } else if ('state' in answer) {
+      const hashed = { key: objectKey, bytes: offset + bytes, state: Buffer.from(answer.state, 'base64') };
+      await this.store.step('scrub', holder, { bytes, hashed });
+    } else if (answer.hex === digestHex(digest)) {
+      if (await this.store.clear(digest)) this.logger.log({ msg: 'blob is right again', digest, objectKey });
+      await this.store.step('scrub', holder, { position: digest, blobs: 1, bytes });
+    } else {
+      await this.judgeRot(blob, progress, holder, bytes);
+    }
+    return Math.max(0, (bytes / rate) * 1000 - (performance.now() - began));
+  }
+
+  /** Forgets the hash first: the second one is of all bytes again. */
+  private async judgeRot(
+    blob: BlobObject,
+    progress: ReconciliationProgress,
+    holder: string,
+    bytes: number,
+  ): Promise<void> {
+    const { quarantined, blobs } = progress;
+    if (this.brake.isTooMuch(quarantined + 1, blobs) && !progress.confirmed) {
+      const reason = `${quarantined + 1} of ${blobs} objects hash to something else than they did`;
+      await this.store.hold('scrub', holder, reason);
+      this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm)', reason });
+      return;
+    }
+    await this.store.step('scrub', holder, { bytes });
+    const verdict = await this.store.rotten(blob);
+    if (verdict === 'suspected') return;
+    if (verdict === 'quarantined') this.suspects.report({ ...blob, reason: 'rot' });
+    const found = verdict === 'quarantined' ? 1 : 0;
+    await this.store.step('scrub', holder, { position: blob.digest, blobs: 1, quarantined: found });
+  }
+
+  /** An object that cannot be read does not stop the others; a store that does not answer does. */
+  private async failed({ digest, objectKey }: BlobObject, holder: string, error: unknown): Promise<number> {
+    const tries = this.failing.objectKey === objectKey ? this.failing.tries + 1 : 1;
+    this.failing = { objectKey, tries };
+    if (tries < TRIES) throw error;
+    await this.bus.request(STAT_OBJECTS, { objectKeys: [objectKey] });
+    this.logger.error({ msg: 'object cannot be read: look at the disk that it is on', digest, objectKey, err: error });
+    await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1 });
+    return 0;
+  }
+}

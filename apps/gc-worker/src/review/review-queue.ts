@@ -1,0 +1,44 @@
+import { Metrics } from '@berth/platform';
+import { RegistryError } from '@berth/oci';
+import { Logger } from '@nestjs/common';
+
+/** How long something is left alone whose review failed, in seconds. */
+const AFTER_FAILURE_SECONDS = 3_600;
+const BATCH = 200;
+
+/** One queue of reviews, as the store has it. */
+export interface Reviews<Due extends object> {
+  kind: 'manifest' | 'link';
+  due: (limit: number) => Promise<Due[]>;
+  review: (due: Due) => Promise<string>;
+  postpone: (due: Due, seconds: number) => Promise<void>;
+}
+
+/**
+ * Works off a queue until nothing is due, or `stopped`. A review that fails is put off, and the next one goes on; where the
+ * database is away, it throws UNAVAILABLE.
+ */
+export async function workOff<Due extends object>(
+  { kind, due, review, postpone }: Reviews<Due>,
+  metrics: Metrics,
+  logger: Logger,
+  stopped: () => boolean,
+): Promise<void> {
+  for (;;) {
+    const batch = await due(BATCH);
+    for (const each of batch) {
+      if (stopped()) return;
+      try {
+        metrics.garbage.inc({ kind, verdict: await review(each) });
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        metrics.garbageErrors.inc({ kind });
+        logger.error({ msg: `the review of a ${kind} failed, it is tried again in an hour`, ...each, err: error });
+        await postpone(each, AFTER_FAILURE_SECONDS);
+      }
+    }
+    if (batch.length < BATCH) return;
+  }
+}
+
+const isOutage = (error: unknown): boolean => error instanceof RegistryError && error.code === 'UNAVAILABLE';

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import {
+  ABORT_OBJECTS,
+  DELETE_OBJECTS,
+  HASH_OBJECT,
+  type HashObjectV1,
+  LIST_OBJECTS,
+  type ListObjectsV1,
+  STAT_OBJECTS,
+} from '@berth/contracts';
+import type { InProcessBus } from '@berth/messaging';
+import { registryError } from '@berth/oci';
+import { answering } from '@berth/platform/testing';
+
+interface StoredObject {
+  bytes: Buffer;
+  modified: number;
+  hidden: boolean;
+}
+
+/** Answers what gc-worker asks storage, over objects that a test can damage. */
+export class StoredObjects {
+  readonly objects = new Map<string, StoredObject>();
+  readonly asked: string[] = [];
+  /** Called before each answer, with the contract's subject and a key: throws where the store is in trouble. */
+  trouble: (subject: string, key: string) => void | Promise<void> = () => undefined;
+
+  constructor(bus: InProcessBus) {
+    answering(bus, LIST_OBJECTS, async (question) => {
+      await this.answerTo(LIST_OBJECTS.subject, question.after);
+      return this.list(question);
+    });
+    answering(bus, STAT_OBJECTS, async ({ objectKeys }) => {
+      for (const key of objectKeys) await this.answerTo(STAT_OBJECTS.subject, key);
+      return { sizes: objectKeys.map((key) => this.objects.get(key)?.bytes.length ?? null) };
+    });
+    answering(bus, HASH_OBJECT, async (question) => {
+      await this.answerTo(HASH_OBJECT.subject, question.objectKey);
+      return this.hash(question);
+    });
+    for (const contract of [DELETE_OBJECTS, ABORT_OBJECTS]) {
+      answering(bus, contract, async ({ objectKeys }) => {
+        for (const key of objectKeys) {
+          await this.answerTo(contract.subject, key);
+          this.objects.delete(key);
+        }
+        return { failed: [] };
+      });
+    }
+  }
+
+  put(key: string, bytes: Buffer, { ageSeconds = 0, hidden = false } = {}): void {
+    this.objects.set(key, { bytes, modified: Date.now() - ageSeconds * 1000, hidden });
+  }
+
+  /** The same size, other bytes. */
+  rot(key: string): void {
+    const { bytes } = this.objects.get(key)!;
+    bytes[0] = bytes[0]! ^ 1;
+  }
+
+  away(): void {
+    this.trouble = () => {
+      throw registryError('UNAVAILABLE');
+    };
+  }
+
+  back(): void {
+    this.trouble = () => undefined;
+  }
+
+  private async answerTo(subject: string, key: string): Promise<void> {
+    this.asked.push(`${subject} ${key}`);
+    await this.trouble(subject, key);
+  }
+
+  private list({ after, limit, hidden }: ListObjectsV1) {
+    const keys = [...this.objects.keys()]
+      .filter((key) => key > after && this.objects.get(key)!.hidden === hidden)
+      .sort();
+    const objects = keys.slice(0, limit).map((key) => {
+      const { bytes, modified } = this.objects.get(key)!;
+      return { key, size: bytes.length, modified, isOurs: !key.includes('foreign') };
+    });
+    return { objects, isEnd: keys.length <= limit };
+  }
+
+  /** Its state is the bytes so far. */
+  private hash({ objectKey, size, algorithm, offset, length, state }: HashObjectV1) {
+    const found = this.objects.get(objectKey)?.bytes;
+    if (found?.length !== size) return { found: found ? ('size' as const) : ('missing' as const) };
+    const soFar = Buffer.concat([Buffer.from(state ?? '', 'base64'), found.subarray(offset, offset + length)]);
+    if (soFar.length < size) return { state: soFar.toString('base64') };
+    return { hex: createHash(algorithm).update(soFar).digest('hex') };
+  }
+}

@@ -1,0 +1,169 @@
+import { anImage, anIndex } from '@berth/testing';
+import { codeOf, ManagementClient } from './testing/management-client.js';
+import { ADMIN, BOB, startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
+
+jest.setTimeout(60_000);
+
+const HERE = 'namespaces/team/repos/app';
+const UNKNOWN = `sha256:${'0'.repeat(64)}`;
+
+interface Reason {
+  kind: string;
+  digest?: string;
+  because?: Reason[];
+  [more: string]: unknown;
+}
+interface Explained {
+  size: number | null;
+  more: number;
+  places: { repository: string; kind: string; kept: boolean; goes_after: string | null; because: Reason[] }[];
+  objects: { not_before: string }[];
+}
+
+/** Over real HTTP, with real rows: what an operator, and a user, is told of garbage. */
+describe('garbage', () => {
+  let whole: WholeRegistry;
+  let admin: ManagementClient;
+  let bob: ManagementClient;
+  const index = anIndex();
+  const lone = anImage();
+
+  beforeAll(async () => {
+    whole = await startWholeRegistry();
+    const logIn = (account: string, { user, password }: typeof ADMIN) =>
+      ManagementClient.logIn(whole.registry.address, { account, user, password });
+    [admin, bob] = await Promise.all([logIn('admin', ADMIN), logIn('admin', BOB)]);
+    await whole.admin.push('team/app', index, 'v1');
+    await whole.admin.push('team/app', lone, lone.manifest.digest);
+    await whole.admin.push('other/app', lone, 'kept');
+  });
+  afterAll(() => whole?.stop());
+
+  const prisma = () => whole.registry.host.database!.prisma;
+  const explain = async (digest: string, client = admin, where = HERE): Promise<Explained> =>
+    (await client.get(`${where}/garbage/explain?digest=${digest}`.replace(/^\//, ''))).expect(200).json();
+  const inAll = (digest: string) => explain(digest, admin, '');
+  const layer = index.images[0]!.layers[0]!.digest;
+  const near = (time: string | null, seconds: number) => {
+    const until = (new Date(time!).getTime() - Date.now()) / 1_000;
+    expect([until > seconds - 60, until <= seconds]).toEqual([true, true]);
+  };
+
+  it('is explained by the chain from a blob to its tag', async () => {
+    const { places, size } = await explain(layer, bob);
+    expect(size).toBe(index.images[0]!.layers[0]!.bytes.length);
+    expect(places).toEqual([
+      {
+        repository: 'team/app',
+        kind: 'blob',
+        kept: true,
+        goes_after: null,
+        because: expect.arrayContaining([
+          {
+            kind: 'manifest',
+            digest: index.images[0]!.manifest.digest,
+            because: [{ kind: 'index', digest: index.manifest.digest, because: [{ kind: 'tag', tags: ['v1'] }] }],
+          },
+        ]) as Reason[],
+      },
+    ]);
+  });
+
+  it('is explained in every repository to an operator', async () => {
+    const { digest } = lone.manifest;
+    const { places, more } = await inAll(digest);
+    expect(more).toBe(0);
+    expect(places).toEqual([
+      {
+        repository: 'other/app',
+        kind: 'manifest',
+        kept: true,
+        goes_after: null,
+        because: [{ kind: 'tag', tags: ['kept'] }],
+      },
+      {
+        repository: 'team/app',
+        kind: 'manifest',
+        kept: true,
+        goes_after: null,
+        because: [{ kind: 'policy', policy: { keep: true }, from: 'installation' }],
+      },
+    ]);
+  });
+
+  it('has a date where only time keeps it', async () => {
+    const { digest } = lone.manifest;
+    (await admin.ask('PUT', 'namespaces/team/untagged-policy', { after_seconds: 7_200 })).expect(200);
+    const [place] = (await explain(digest)).places;
+    expect(place).toMatchObject({
+      kept: false,
+      because: [
+        { kind: 'lease' },
+        { kind: 'policy', policy: { keep: false, after_seconds: 7_200 }, from: 'organisation' },
+      ],
+    });
+    near(place!.goes_after, 7_200);
+    near(place!.because[0]!['until'] as string, 3_600);
+  });
+
+  it('of an upload without a manifest has a lease and then its grace', async () => {
+    const blob = anImage().layers[0]!;
+    await whole.admin.pushBlob('team/app', blob);
+    const [place] = (await explain(blob.digest)).places;
+    expect(place).toMatchObject({ kind: 'blob', kept: false, because: [{ kind: 'lease' }, { kind: 'grace' }] });
+    near(place!.because[0]!['until'] as string, 3_600);
+    near(place!.goes_after, 7_200);
+    await prisma().repositoryBlob.updateMany({ where: { digest: blob.digest }, data: { reviewAfter: null } });
+    expect((await explain(blob.digest)).places[0]).toMatchObject({ because: [{ kind: 'unqueued' }] });
+    (await whole.admin.deleteBlob('team/app', blob.digest)).expect(202);
+    const { places, objects } = await inAll(blob.digest);
+    expect(places).toEqual([]);
+    near(objects[0]!.not_before, 900);
+  });
+
+  it('is bounded, and says how much more there is', async () => {
+    const [manifest] = await prisma().manifest.findMany({ where: { digest: index.manifest.digest } });
+    const tags = Array.from({ length: 50 }, (_, n) => ({
+      repositoryId: manifest!.repositoryId,
+      name: `w${n}`,
+      manifestId: manifest!.id,
+    }));
+    await prisma().tag.createMany({ data: tags });
+    const [place] = (await explain(index.manifest.digest)).places;
+    expect(place!.because).toEqual([{ kind: 'tag', tags: ['v1', 'w0', 'w1', 'w10'], more: 47 }]);
+  });
+
+  it('is told to nobody who may not read', async () => {
+    const refusal = async (path: string, client = bob) => {
+      const answer = await client.get(path);
+      return `${answer.status} ${codeOf(answer)}`;
+    };
+    expect(await refusal(`garbage/explain?digest=${layer}`)).toBe('403 SVCSTG.SWR.4039002');
+    expect(await refusal('garbage/plan')).toBe('403 SVCSTG.SWR.4039002');
+    expect(await refusal(`namespaces/other/repos/app/garbage/explain?digest=${layer}`)).toBe('404 SVCSTG.SWR.4040010');
+    for (const query of ['', '?digest=', '?digest=v1', '?digest=sha256:12']) {
+      expect(await refusal(`garbage/explain${query}`, admin)).toBe('400 SVCSTG.SWR.4001025');
+    }
+    // One that is there in another repository alone is not here.
+    expect((await explain(layer, admin, 'namespaces/other/repos/app')).places).toEqual([]);
+    expect(await inAll(UNKNOWN)).toEqual({ digest: UNKNOWN, size: null, places: [], more: 0, objects: [] });
+  });
+
+  it('is planned for an operator', async () => {
+    await prisma().objectDeletion.deleteMany();
+    const nothing = { count: 0, bytes: 0 };
+    expect((await admin.get('garbage/plan')).expect(200).json()).toEqual({
+      manifests: { ...nothing, shown: [] },
+      links: { count: 0, shown: [] },
+      blobs: nothing,
+      objects: nothing,
+      complete: true,
+    });
+    const blob = anImage().layers[0]!;
+    await whole.admin.pushBlob('team/app', blob);
+    (await whole.admin.deleteBlob('team/app', blob.digest)).expect(202);
+    expect((await admin.get('garbage/plan')).json()).toMatchObject({
+      objects: { count: 1, bytes: blob.bytes.length },
+    });
+  });
+});
