@@ -336,12 +336,13 @@ describe(Authorizer, () => {
     expect(asked).toEqual([{ identity: U1, scopes: [{ type: 'repository', name: 'a/b', actions: ['pull'] }] }]);
     expect((await refusal(gate.authorize(await over(), named('a/b'), ['push'], { overToo: true }))).status).toBe(401);
     expect((await refusal(gate.authorize(await over(), named('a/c'), ['pull'], { overToo: true }))).status).toBe(401);
+    const sent = await over();
     for (const attempt of [
-      gate.authorize(await over(), named('a/b'), ['pull']),
-      gate.authenticate(await over()),
-      gate.authorizeCatalog(await over()),
+      () => gate.authorize(sent, named('a/b'), ['pull']),
+      () => gate.authenticate(sent),
+      () => gate.authorizeCatalog(sent),
     ]) {
-      expect(challengeOf(await refusal(attempt))).toContain('error="invalid_token"');
+      expect(challengeOf(await refusal(attempt()))).toContain('error="invalid_token"');
     }
   });
 
