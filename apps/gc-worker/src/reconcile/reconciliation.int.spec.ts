@@ -31,7 +31,7 @@ const HASTY = {
 const ONCE = { BERTH_GC_RECONCILE_SECONDS: '3600', BERTH_GC_ORPHAN_SECONDS: '3600' };
 const SCRUBBING = { ...HASTY, BERTH_GC_SCRUB_BYTES_PER_SECOND: '100000000' };
 const uuid = () => crypto.randomUUID();
-const key = (name = uuid()) => `objects/00/${name}`;
+const key = (name: string = uuid()) => `objects/00/${name}`;
 
 describe('the comparison of rows and objects', () => {
   let postgres: TestPostgres;
