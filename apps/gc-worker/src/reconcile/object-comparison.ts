@@ -3,12 +3,14 @@ import { MessageBus } from '@berth/messaging';
 import { type ObjectRange, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import { GarbageCollector } from '../garbage-collector.js';
 import { Brake } from './brake.js';
 import { SuspectCheck } from './suspect-check.js';
 
 const PAGE = 1_000;
 const REMOVED_AT_ONCE = 500;
 const ABORTED_AT_ONCE = 100;
+/** So late it is noticed at most that another process has said or found something. */
 export const NOTHING_TO_DO_MS = 5_000;
 const LEASE_SECONDS = 300;
 
@@ -27,6 +29,7 @@ export class ObjectComparison {
     private readonly bus: MessageBus,
     private readonly suspects: SuspectCheck,
     private readonly brake: Brake,
+    private readonly collector: GarbageCollector,
     private readonly metrics: Metrics,
     private readonly settings: Settings,
   ) {}
@@ -42,7 +45,7 @@ export class ObjectComparison {
       await this.store.begin('objects', holder, 'listing');
       return 0;
     }
-    if (progress.held !== null) return NOTHING_TO_DO_MS;
+    if (progress.held !== null) return untilDue(progress, every);
     switch (progress.phase) {
       case 'listing':
         return this.compareObjects(progress, holder);
@@ -102,7 +105,7 @@ export class ObjectComparison {
       if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
       return Math.min(NOTHING_TO_DO_MS, this.settings.gcAbsenceSeconds * 1000);
     }
-    if (progress.phase === 'idle') return NOTHING_TO_DO_MS;
+    if (progress.phase === 'idle') return untilDue(progress, this.settings.gcReconcileSeconds);
     const orphans = await this.store.dueOrphans(this.settings.gcOrphanSeconds);
     if (this.brake.isTooMuch(orphans, progress.objects) && !progress.confirmed) {
       return this.hold(holder, `${orphans} of ${progress.objects} objects are in no row and would be removed`);
@@ -114,6 +117,7 @@ export class ObjectComparison {
   private async remove(progress: ReconciliationProgress, holder: string): Promise<number> {
     const age = this.settings.gcOrphanSeconds;
     const queued = await this.store.queueOrphans(holder, age, REMOVED_AT_ONCE);
+    if (queued > 0) this.collector.wake();
     const removed = queued + (await this.abortUploads(holder));
     this.metrics.orphansRemoved.inc(removed);
     if (removed > 0) return 0;
@@ -150,6 +154,10 @@ export class ObjectComparison {
   private async hold(holder: string, reason: string): Promise<number> {
     await this.store.hold('objects', holder, reason);
     this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm)', reason });
-    return NOTHING_TO_DO_MS;
+    return 0;
   }
 }
+
+/** Milliseconds until a run is due again that begins every so many seconds. */
+export const untilDue = ({ age }: ReconciliationProgress, everySeconds: number): number =>
+  Math.min(NOTHING_TO_DO_MS, Math.max(0, everySeconds - (age ?? 0)) * 1000);

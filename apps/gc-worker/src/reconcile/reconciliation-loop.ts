@@ -55,9 +55,14 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
     ]);
   }
 
+  /** An operator has said that something may go on. In other processes that is noticed within seconds. */
+  wake(): void {
+    for (const wake of this.sleepers) wake();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    for (const wake of this.sleepers) wake();
+    this.wake();
     await this.running;
     // Another worker goes on at once; where the database is away, when the lease is over.
     await this.store.release(this.holder).catch(() => undefined);

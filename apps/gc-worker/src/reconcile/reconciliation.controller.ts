@@ -9,11 +9,15 @@ import { Answers } from '@berth/messaging';
 import { type ReconciliationProgress, ReconciliationStore, type ReconciliationTask } from '@berth/metadata';
 import { Controller } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { ReconciliationLoop } from './reconciliation-loop.js';
 
 /** What operators see of the comparison and the scrub, and what they say to it. */
 @Controller()
 export class ReconciliationController {
-  constructor(private readonly store: ReconciliationStore) {}
+  constructor(
+    private readonly store: ReconciliationStore,
+    private readonly loop: ReconciliationLoop,
+  ) {}
 
   @Answers(SHOW_RECONCILIATION)
   async show(@Payload() { limit }: ShowReconciliationV1): Promise<ReconciliationV1> {
@@ -32,7 +36,9 @@ export class ReconciliationController {
 
   @Answers(CONFIRM_RECONCILIATION)
   async confirm(): Promise<{ tasks: ReconciliationTask[] }> {
-    return { tasks: await this.store.confirm() };
+    const tasks = await this.store.confirm();
+    this.loop.wake();
+    return { tasks };
   }
 }
 

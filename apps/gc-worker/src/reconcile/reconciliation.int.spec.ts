@@ -130,6 +130,19 @@ describe('the comparison of rows and objects', () => {
     expect((await taskOf('objects')).others).toBe(1);
   });
 
+  it('begins a run when it is time, and wakes the collector for what it queues', async () => {
+    const [rounds, longestPauseMs] = [8, 5_000];
+    await image(2);
+    await start(HASTY);
+    const began = performance.now();
+    for (let round = 0; round < rounds; round++) {
+      const orphan = key();
+      stored.put(orphan, Buffer.from('left by a crash'), { ageSeconds: 10 });
+      await eventually(() => !stored.objects.has(orphan), { what: `orphan ${round} is gone`, within: 15_000 });
+    }
+    expect(performance.now() - began).toBeLessThan((rounds - 1) * longestPauseMs);
+  }, 150_000);
+
   it('removes nothing that is not old enough, by either clock (R28)', async () => {
     await image(2);
     stored.put(key(), Buffer.from('newer than the database'), { ageSeconds: 30 * 86_400 });

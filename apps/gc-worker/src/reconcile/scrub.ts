@@ -5,7 +5,7 @@ import { digestAlgorithm, digestHex } from '@berth/oci';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import { Brake } from './brake.js';
-import { NOTHING_TO_DO_MS } from './object-comparison.js';
+import { NOTHING_TO_DO_MS, untilDue } from './object-comparison.js';
 import { SuspectCheck } from './suspect-check.js';
 
 const LEASE_SECONDS = 120;
@@ -48,9 +48,9 @@ export class Scrub {
     return 0;
   }
 
-  private async begin({ age }: ReconciliationProgress, holder: string): Promise<number> {
+  private async begin(progress: ReconciliationProgress, holder: string): Promise<number> {
     const every = this.settings.gcReconcileSeconds || DAY;
-    if (age !== null && age < every) return NOTHING_TO_DO_MS;
+    if (progress.age !== null && progress.age < every) return untilDue(progress, every);
     await this.store.begin('scrub', holder, 'hashing');
     return 0;
   }
