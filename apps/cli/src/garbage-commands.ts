@@ -44,9 +44,11 @@ interface Place {
   because: Reason[];
 }
 interface Explanation {
+  size: number | null;
+  damage: { state: string; first_seen: string; advice: string } | null;
   places: Place[];
   more: number;
-  objects: { not_before: string; attempts: number; last_error: string | null }[];
+  objects: { not_before: string; attempts: number; last_error: string | null; advice: string | null }[];
 }
 interface Going {
   repository: string;
@@ -110,20 +112,24 @@ async function explain({ subject, text, directory }: CommandContext): Promise<Fi
   const repository = text('repository');
   const base = repository === undefined ? PATH : `${PATH}/${repositoryPath(repository)}`;
   const path = `${base}/garbage/explain?digest=${encodeURIComponent(subject)}`;
-  const { places, more, objects } = await directory.client.request<Explanation>('GET', path);
+  const { size, damage, places, more, objects } = await directory.client.request<Explanation>('GET', path);
   const rows = [
     ...places.flatMap((place) => linesOf(place.because).map((why) => row(place, why))),
     ...(more > 0 ? [{ where: 'elsewhere', what: null, state: null, why: `and ${more} more places` }] : []),
-    ...objects.map(({ not_before: since, attempts, last_error: error }) => ({
-      where: 'object store',
-      what: 'object',
-      state: 'goes',
-      why: `is deleted after ${since}${attempts > 0 ? `, tried ${attempts} times: ${error ?? 'unanswered'}` : ''}`,
-    })),
+    ...(damage ? [stored(damage.state, `since ${damage.first_seen}: ${damage.advice}`)] : []),
+    ...objects.map(({ not_before: since, attempts, last_error: error, advice }) => {
+      const former = size === null ? '' : 'a former object, the blob has another: ';
+      const tried = attempts > 0 ? `, tried ${attempts} times: ${error ?? 'unanswered'}` : '';
+      return stored('goes', `${former}is deleted after ${since}${tried}${advice === null ? '' : `: ${advice}`}`);
+    }),
   ];
-  if (rows.length === 0) throw new CliError(`there is nothing of the digest ${subject} here`);
+  if (rows.length === 0) {
+    throw new CliError(`there is nothing of the digest ${subject} here: it was never pushed here, or it is gone`);
+  }
   return rows;
 }
+
+const stored = (state: string, why: string): Fields => ({ where: 'object store', what: 'object', state, why });
 
 const row = ({ repository, kind, kept, goes_after: after }: Place, why: string): Fields => ({
   where: repository,

@@ -1,7 +1,7 @@
 import { GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import { EventStream } from '@berth/messaging';
 import { GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
-import { Settings } from '@berth/platform';
+import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ObjectDeletion } from './object/object-deletion.js';
 import { LinkReview } from './review/link-review.js';
@@ -35,6 +35,7 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
     private readonly manifests: ManifestReview,
     private readonly links: LinkReview,
     private readonly objects: ObjectDeletion,
+    private readonly metrics: Metrics,
     private readonly settings: Settings,
   ) {}
 
@@ -72,6 +73,7 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
       if (seconds === null) return LONGEST_SLEEP_MS;
       return Math.min(LONGEST_SLEEP_MS, Math.max(SHORTEST_SLEEP_MS, seconds * 1000));
     } catch (error) {
+      this.metrics.garbageErrors.inc({ kind: 'collection' });
       this.logger.warn({ msg: 'collection was interrupted, it goes on later', err: error });
       return AFTER_FAILURE_MS;
     }

@@ -1,10 +1,13 @@
-import { anImage, anIndex } from '@berth/testing';
+import { ReconciliationStore } from '@berth/metadata';
+import type { Digest } from '@berth/oci';
+import { aManifest, anImage, anIndex, blobsOf } from '@berth/testing';
 import { codeOf, ManagementClient } from './testing/management-client.js';
 import { ADMIN, BOB, startWholeRegistry, type WholeRegistry } from './testing/whole-registry.js';
 
 jest.setTimeout(60_000);
 
 const HERE = 'namespaces/team/repos/app';
+const PATIENCE = { timeout: 30_000 };
 const UNKNOWN = `sha256:${'0'.repeat(64)}`;
 
 interface Reason {
@@ -15,9 +18,10 @@ interface Reason {
 }
 interface Explained {
   size: number | null;
+  damage: { state: string; reason: string; first_seen: string; advice: string } | null;
   more: number;
   places: { repository: string; kind: string; kept: boolean; goes_after: string | null; because: Reason[] }[];
-  objects: { not_before: string }[];
+  objects: { not_before: string; attempts: number; last_error: string | null; advice: string | null }[];
 }
 
 /** Over real HTTP, with real rows: what an operator, and a user, is told of garbage. */
@@ -121,6 +125,88 @@ describe('garbage', () => {
     near(objects[0]!.not_before, 900);
   });
 
+  it('of a referrer has its subject, and what keeps that', async () => {
+    const subject = anImage();
+    const layer = anImage().layers[0]!;
+    await whole.admin.push('team/app', subject, 'signed');
+    await whole.admin.pushBlob('team/app', layer);
+    const { bytes, mediaType, digest } = aManifest({ config: layer, subject: subject.manifest });
+    (await whole.admin.putManifest('team/app', digest, { bytes, mediaType })).expect(201);
+    const chain = [{ kind: 'subject', digest: subject.manifest.digest, because: [{ kind: 'tag', tags: ['signed'] }] }];
+    expect((await explain(digest)).places).toMatchObject([{ kept: true, because: chain }]);
+    expect((await explain(layer.digest)).places).toMatchObject([
+      { kept: true, because: [{ kind: 'manifest', digest, because: chain }] },
+    ]);
+  });
+
+  it('that nothing protects any more is due, of either kind', async () => {
+    const image = anImage();
+    const { digest } = image.manifest;
+    const stray = anImage().layers[0]!;
+    await whole.admin.push('due/app', image, digest);
+    await whole.admin.pushBlob('due/app', stray);
+    (await admin.ask('PUT', 'namespaces/due/repos/app/untagged-policy', { after_seconds: 0 })).expect(200);
+    const longAgo = new Date(0);
+    await prisma().$transaction(async (locking) => {
+      // The collector waits here, and so is seen to be about to judge.
+      await locking.$queryRaw`SELECT FROM registry.repository WHERE path = 'due/app' FOR UPDATE`;
+      await locking.$queryRaw`SELECT FROM registry.blob WHERE digest = ${stray.digest} FOR UPDATE`;
+      const { manifest, repositoryBlob } = prisma();
+      await manifest.updateMany({ where: { digest }, data: { reviewAfter: longAgo, releasedAt: longAgo } });
+      await repositoryBlob.updateMany({ where: { digest: stray.digest }, data: { reviewAfter: longAgo } });
+      for (const due of [digest, stray.digest]) {
+        const { places } = await inAll(due);
+        expect(places).toMatchObject([{ kept: false, goes_after: null, because: [{ kind: 'due' }] }]);
+      }
+    }, PATIENCE);
+  });
+
+  it('says of a blob that its object is suspected, and in quarantine, and what to do', async () => {
+    const image = anImage();
+    await whole.admin.push('team/app', image, 'damaged');
+    const digest = blobsOf(image)[1]!.digest as Digest;
+    const { objectKey, size } = await prisma().blob.findUniqueOrThrow({ where: { digest } });
+    const blob = { digest, objectKey, size: Number(size) };
+    const store = new ReconciliationStore(whole.registry.host.database!);
+    expect((await inAll(digest)).damage).toBeNull();
+    await store.suspect([{ ...blob, reason: 'missing' }]);
+    const suspected = await inAll(digest);
+    expect(suspected).toMatchObject({ size: blob.size, damage: { state: 'suspected', reason: 'missing' } });
+    expect(suspected.damage!.advice).toContain('looked at again');
+    await store.seenAgain(blob, 'size', { needed: 2, seconds: 0 });
+    const quarantined = await inAll(digest);
+    expect(quarantined).toMatchObject({
+      damage: { state: 'quarantined', reason: 'size' },
+      // What is damaged is kept as ever.
+      places: [{ kept: true, because: [{ kind: 'manifest' }] }],
+    });
+    expect(quarantined.damage!.advice).toContain('push an image that has it again');
+    expect(new Date(quarantined.damage!.first_seen).getTime()).toBeLessThanOrEqual(Date.now());
+    // Who may read the repository is told, of a repository that has not got it nobody is.
+    expect((await explain(digest, bob)).damage).toEqual(quarantined.damage);
+    expect((await explain(digest, admin, 'namespaces/other/repos/app')).damage).toBeNull();
+    await whole.admin.push('team/app', image, 'damaged');
+    const repaired = await inAll(digest);
+    expect(repaired.damage).toBeNull();
+    // The object that was damaged waits for reads that began before.
+    expect(repaired.objects).toMatchObject([{ attempts: 0, last_error: null, advice: null }]);
+    near(repaired.objects[0]!.not_before, 900);
+  });
+
+  it('says of an object that cannot be deleted why, and what to do', async () => {
+    const blob = anImage().layers[0]!;
+    await whole.admin.pushBlob('team/app', blob);
+    (await whole.admin.deleteBlob('team/app', blob.digest)).expect(202);
+    await prisma().objectDeletion.updateMany({
+      where: { digest: blob.digest },
+      data: { attempts: 3, lastError: 'EACCES: permission denied' },
+    });
+    const { size, places, objects } = await inAll(blob.digest);
+    expect([size, places]).toEqual([null, []]);
+    expect(objects).toMatchObject([{ attempts: 3, last_error: 'EACCES: permission denied' }]);
+    expect(objects[0]!.advice).toContain('look at the object store');
+  });
+
   it('is bounded, and says how much more there is', async () => {
     const [manifest] = await prisma().manifest.findMany({ where: { digest: index.manifest.digest } });
     const tags = Array.from({ length: 50 }, (_, n) => ({
@@ -146,7 +232,8 @@ describe('garbage', () => {
     }
     // One that is there in another repository alone is not here.
     expect((await explain(layer, admin, 'namespaces/other/repos/app')).places).toEqual([]);
-    expect(await inAll(UNKNOWN)).toEqual({ digest: UNKNOWN, size: null, places: [], more: 0, objects: [] });
+    const nothing = { size: null, damage: null, places: [], more: 0, objects: [] };
+    expect(await inAll(UNKNOWN)).toEqual({ digest: UNKNOWN, ...nothing });
   });
 
   it('is planned for an operator', async () => {

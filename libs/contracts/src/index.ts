@@ -81,6 +81,7 @@ export { MAX_KEYS_COUNTED, REQUESTS_COUNTED, RequestsCountedV1 } from './gateway
 export {
   EXPLAIN_DIGEST,
   ExplainDigestV1,
+  type ExplainedDamageV1,
   type ExplainedDigestV1,
   type ExplainedPlaceV1,
   type ReasonV1,

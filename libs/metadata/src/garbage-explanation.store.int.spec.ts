@@ -1,7 +1,8 @@
 import type { Digest, RepositoryName } from '@berth/oci';
 import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
-import { EVENT, imageOf, onDatabase, type RegistryFixture } from './testing/registry-fixture.js';
+import { ReconciliationStore } from './reconciliation.store.js';
+import { anyDigest, EVENT, imageOf, onDatabase, type RegistryFixture } from './testing/registry-fixture.js';
 import type { TestDatabase } from './testing/test-databases.js';
 import { UntaggedPolicyStore } from './untagged-policy.store.js';
 
@@ -90,6 +91,21 @@ describe(GarbageExplanationStore.name, () => {
     );
     const { manifests, isComplete } = await store.plan(10);
     expect([manifests.count, manifests.bytes, manifests.shown.length, isComplete]).toEqual([2_000, 4_000, 10, false]);
+  });
+
+  it('tells of a blob whether its object is suspected, or in quarantine', async () => {
+    const digest = await registry.blob(repository);
+    const [row] = await test.rows<{ object_key: string }>('SELECT object_key FROM registry.blob WHERE digest = $1', [
+      digest,
+    ]);
+    const blob = { digest, objectKey: row!.object_key, size: SIZE };
+    expect(await store.blob(digest)).toEqual({ size: SIZE, damage: null });
+    const reconciliation = new ReconciliationStore(test.database);
+    await reconciliation.rotten(blob);
+    expect(await store.blob(digest)).toMatchObject({ damage: { reason: 'rot', isQuarantined: false } });
+    await reconciliation.rotten(blob);
+    expect(await store.blob(digest)).toMatchObject({ damage: { reason: 'rot', isQuarantined: true } });
+    expect(await store.blob(anyDigest())).toBeNull();
   });
 
   it('counts the places of a blob up to a thousand, and shows a few', async () => {

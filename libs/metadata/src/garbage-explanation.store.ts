@@ -8,6 +8,7 @@ import {
   POLICY_ENDS,
   UNTAGGED_POLICY,
 } from './garbage-conditions.js';
+import type { Damage } from './reconciliation.store.js';
 import { policyOf, type UntaggedPolicy } from './untagged-policy.store.js';
 
 /** Up to a few of many, and how many there are, counted up to 1000. */
@@ -42,6 +43,12 @@ export interface ExplainedManifest {
   policyEnds: Date;
 }
 
+export interface ExplainedBlob {
+  size: number;
+  /** Null where nothing wrong is known of its object; suspected until it is in quarantine. */
+  damage: { reason: Damage; firstSeen: Date; isQuarantined: boolean } | null;
+}
+
 export interface QueuedObject {
   notBefore: Date;
   attempts: number;
@@ -67,7 +74,11 @@ const MOST_OBJECTS = 10_000;
 const some = (column: string, from: string, most: number) => `(SELECT jsonb_build_object(
     'shown', coalesce((SELECT jsonb_agg(${column}::text) FROM (SELECT ${column} ${from} ORDER BY ${column} LIMIT ${most}) AS shown), '[]'),
     'count', (SELECT count(*) FROM (SELECT ${from} LIMIT ${MOST_COUNTED}) AS counted)))`;
-const BLOB = { name: 'explain-blob', text: `SELECT size FROM registry.blob WHERE digest = $1` };
+const BLOB = {
+  name: 'explain-blob',
+  text: `SELECT b.size, q.reason, q.first_seen, q.quarantined_at FROM registry.blob b
+         LEFT JOIN registry.blob_quarantine q ON q.digest = b.digest WHERE b.digest = $1`,
+};
 const OBJECTS = {
   name: 'explain-objects',
   text: `SELECT not_before AS "notBefore", attempts, last_error AS "lastError" FROM registry.object_deletion WHERE digest = $1 LIMIT $2`,
@@ -151,10 +162,13 @@ export class GarbageExplanationStore {
     private readonly graceSeconds: number,
   ) {}
 
-  /** The size of a blob; null where there is none. */
-  async blobSize(digest: Digest): Promise<number | null> {
-    const [blob] = await this.database.rows<{ size: string }>(BLOB, [digest]);
-    return blob ? Number(blob.size) : null;
+  /** A blob, wherever it is; null where there is none. */
+  async blob(digest: Digest): Promise<ExplainedBlob | null> {
+    const [row] = await this.database.rows<BlobRow>(BLOB, [digest]);
+    if (!row) return null;
+    const { reason, first_seen: firstSeen, quarantined_at: quarantinedAt } = row;
+    const damage = reason === null ? null : { reason, firstSeen: firstSeen!, isQuarantined: quarantinedAt !== null };
+    return { size: Number(row.size), damage };
   }
 
   /** Objects that held these bytes, and are to be deleted. */
@@ -209,6 +223,13 @@ export class GarbageExplanationStore {
         (manifests[0]?.looked ?? 0) < MOST_PLANNED && links!.looked < MOST_PLANNED && objects!.count < MOST_OBJECTS,
     };
   }
+}
+
+interface BlobRow {
+  size: string;
+  reason: Damage | null;
+  first_seen: Date | null;
+  quarantined_at: Date | null;
 }
 
 interface PlannedManifest {

@@ -43,7 +43,10 @@ export type ManifestVerdict = 'removed' | 'in-use' | 'kept' | 'postponed' | 'not
 /** Written to the outbox in the transaction that removes the manifest. */
 export type CollectedEvent = (repository: RepositoryName, digest: Digest) => { subject: string; payload: object };
 
-/** How much of a queue is due: entries, counted up to 10,000, and for how many seconds the oldest has been. */
+/**
+ * How much of a queue is due: entries, counted up to 10,000, and for how many seconds the oldest has been. An object that could
+ * not be deleted is due until it is, though its next try comes later.
+ */
 export interface QueueBacklog {
   length: number;
   oldestSeconds: number;
@@ -114,14 +117,15 @@ const COLLECT_MANIFEST = {
 };
 const TAKE_OBJECTS = {
   name: 'garbage-take-objects',
-  text: `UPDATE registry.object_deletion SET attempts = attempts + 1,
+  text: `UPDATE registry.object_deletion SET attempts = attempts + 1, due_since = coalesce(due_since, not_before),
            not_before = now() + make_interval(secs => least(3600, 30 * power(2, least(attempts, 10))))
          WHERE object_key IN (SELECT object_key FROM registry.object_deletion WHERE not_before <= now()
            ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING object_key, size`,
 };
 const FINISH_OBJECTS = {
   name: 'garbage-finish-objects',
-  text: `DELETE FROM registry.object_deletion WHERE object_key = ANY($1)`,
+  text: `WITH finished AS (DELETE FROM registry.object_deletion WHERE object_key = ANY($1) RETURNING size)
+         SELECT count(*)::int AS objects, coalesce(sum(size), 0)::text AS bytes FROM finished`,
 };
 const FAIL_OBJECT = {
   name: 'garbage-fail-object',
@@ -135,9 +139,8 @@ const NEXT_DUE = {
       (SELECT min(not_before) FROM registry.object_deletion)) - now())::float8 AS seconds`,
 };
 /** Of each queue a bounded number of rows at the due end of its index. */
-const due = (table: string, column: string, where: string) => `SELECT count(*)::int AS length,
-    coalesce(extract(epoch FROM now() - min(${column})), 0)::float8 AS "oldestSeconds"
-  FROM (SELECT ${column} FROM ${table} WHERE ${where} ORDER BY ${column} LIMIT 10000) AS due`;
+const due = (rows: string) => `SELECT count(*)::int AS length,
+    coalesce(extract(epoch FROM now() - min(since)), 0)::float8 AS "oldestSeconds" FROM (${rows} LIMIT 10000) AS due`;
 const BACKLOGS = {
   policies: {
     name: 'garbage-backlog-policies',
@@ -145,15 +148,18 @@ const BACKLOGS = {
   },
   manifests: {
     name: 'garbage-backlog-manifests',
-    text: due('registry.manifest', 'review_after', MANIFEST_IS_DUE),
+    text: due(`SELECT review_after AS since FROM registry.manifest WHERE ${MANIFEST_IS_DUE} ORDER BY review_after`),
   },
   links: {
     name: 'garbage-backlog-links',
-    text: due('registry.repository_blob', 'review_after', linkIsDue('$1')),
+    text: due(`SELECT review_after + make_interval(secs => $1) AS since FROM registry.repository_blob
+      WHERE ${linkIsDue('$1')} ORDER BY review_after`),
   },
   objects: {
     name: 'garbage-backlog-objects',
-    text: due('registry.object_deletion', 'not_before', 'not_before <= now()'),
+    text: due(`(SELECT due_since AS since FROM registry.object_deletion WHERE due_since IS NOT NULL ORDER BY due_since LIMIT 10000)
+      UNION ALL (SELECT not_before FROM registry.object_deletion WHERE not_before <= now() AND due_since IS NULL
+        ORDER BY not_before LIMIT 10000)`),
   },
 } satisfies Record<Queue, { name: string; text: string }>;
 
@@ -235,8 +241,10 @@ export class GarbageStore {
     return rows.map((row) => ({ objectKey: row.object_key, size: Number(row.size) }));
   }
 
-  async finishObjectDeletions(objectKeys: string[]): Promise<void> {
-    await this.database.rows(FINISH_OBJECTS, [objectKeys]);
+  /** Gives how many were still queued, and their bytes: what two workers delete counts for one of them. */
+  async finishObjectDeletions(objectKeys: string[]): Promise<{ objects: number; bytes: number }> {
+    const [row] = await this.database.rows<{ objects: number; bytes: string }>(FINISH_OBJECTS, [objectKeys]);
+    return { objects: row!.objects, bytes: Number(row!.bytes) };
   }
 
   async failObjectDeletion(objectKey: string, reason: string): Promise<void> {

@@ -124,6 +124,7 @@ export {
   UntaggedPolicyStore,
 } from './untagged-policy.store.js';
 export {
+  type ExplainedBlob,
   type ExplainedLink,
   type ExplainedManifest,
   GarbageExplanationStore,

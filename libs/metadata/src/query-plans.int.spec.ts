@@ -466,7 +466,7 @@ describe('the statements of the stores', () => {
           await explanation.manifests(await explanation.manifestIds(manifest!.digest, where));
         }
         await explanation.manifests(['1', '2']);
-        await explanation.blobSize(digest);
+        await explanation.blob(digest);
         await explanation.queuedObjects(digest, 5);
       },
       'a policy for untagged manifests': async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Digest, parseRepositoryName, type RepositoryName } from '@berth/oci';
 import { type BlobObject, ReconciliationLost, ReconciliationStore } from './reconciliation.store.js';
+import { GarbageStore } from './garbage.store.js';
 import { anyDigest, imageOf, objectKeyOf, onDatabase } from './testing/registry-fixture.js';
 
 const OLD = new Date(0);
@@ -137,7 +138,24 @@ describe(ReconciliationStore, () => {
       expect(await blobOf(digest)).toMatchObject({ objectKey: upload.objectKey });
       expect(await on.registry.blobs.find(repository, digest)).toMatchObject({ objectKey: upload.objectKey });
       expect(await queued()).toEqual([damaged.objectKey]);
+      // There is nothing at its key: no byte will be freed.
+      expect(await on.registry.deletions()).toMatchObject([{ digest, size: 0 }]);
       expect(await store.show()).toMatchObject({ quarantined: 0, suspects: 0 });
+    });
+
+    it('frees no byte when it goes, of what is missing', async () => {
+      const rotten = await blobOf(await on.registry.blob(repository));
+      for (let hash = 0; hash < 2; hash++) await store.rotten(rotten);
+      await on.test.rows('DELETE FROM registry.tag');
+      await on.test.rows('DELETE FROM registry.manifest');
+      const garbage = new GarbageStore(on.test.database, { graceSeconds: 0, pullWindowSeconds: 0 });
+      for (const one of [digest, rotten.digest]) {
+        await on.registry.setReview(repository, one, -1);
+        const repositoryId = await on.registry.repositoryId(repository);
+        expect(await garbage.reviewLink({ repositoryId, digest: one })).toBe('removed');
+      }
+      const sizes = new Map((await on.registry.deletions()).map((row) => [row.digest, row.size]));
+      expect([sizes.get(digest), sizes.get(rotten.digest)]).toEqual([0, rotten.size]);
     });
 
     it('is repaired once by two pushes at once: the other object is redundant', async () => {
@@ -175,7 +193,8 @@ describe(ReconciliationStore, () => {
     const upload = await on.registry.completedUpload(repository, blob.digest);
     expect(await on.registry.blobs.commitUpload(upload)).toBe('committed');
     expect(await blobOf(blob.digest)).toMatchObject({ objectKey: upload.objectKey });
-    expect(await queued()).toEqual([blob.objectKey]);
+    // It was found missing once, and may be there.
+    expect(await on.registry.deletions()).toMatchObject([{ object_key: blob.objectKey, size: blob.size }]);
     expect(await store.show()).toMatchObject({ quarantined: 0, suspects: 0 });
   });
 

@@ -112,6 +112,17 @@ describe(RepositoryBlobStore.name, () => {
     });
   });
 
+  it('discards an object with what it held, but none that a blob has', async () => {
+    const [upload, committed] = [
+      await registry.completedUpload(repository),
+      await registry.completedUpload(repository),
+    ];
+    await store.commitUpload(committed);
+    for (const each of [upload, committed]) await store.discard(each);
+    const { objectKey, digest, size } = upload;
+    expect(await registry.deletions()).toMatchObject([{ object_key: objectKey, digest, size }]);
+  });
+
   describe('find', () => {
     it('does not give a blob to a repository that has no link to it, though another repository has', async () => {
       const digest = await registry.blob(repository);

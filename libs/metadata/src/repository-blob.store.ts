@@ -31,6 +31,10 @@ export type CommitOutcome = 'committed' | 'repository-unknown' | 'session-unknow
 export const NOT_IN_QUARANTINE = `NOT EXISTS (
   SELECT FROM registry.blob_quarantine q WHERE q.digest = rb.digest AND q.quarantined_at IS NOT NULL)`;
 
+/** Of a row `q` of the quarantine: what its object takes up, where a whole one takes `size`. What is missing frees nothing. */
+const BYTES_OF_DAMAGED = (size: string) =>
+  `CASE WHEN q.reason = 'missing' AND q.quarantined_at IS NOT NULL THEN 0 ELSE ${size}::bigint END`;
+
 const COMMIT = {
   name: 'blob-commit-upload',
   text: `WITH repo AS (SELECT id FROM registry.repository WHERE path = $1),
@@ -38,11 +42,11 @@ const COMMIT = {
     made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
     cured AS (DELETE FROM registry.blob_quarantine q USING ended
-              WHERE q.digest = $4 RETURNING q.digest, q.object_key),
+              WHERE q.digest = $4 RETURNING q.digest, q.object_key, ${BYTES_OF_DAMAGED('$6')} AS size),
     repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
     damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
-                SELECT cured.object_key, $4, $6, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
+                SELECT cured.object_key, $4, cured.size, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
     redundant AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
                   SELECT $5, $4, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM repaired)),
     link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
@@ -91,7 +95,7 @@ const LOCK_LINK = {
 };
 const DISCARD = {
   name: 'blob-discard-object',
-  text: `INSERT INTO registry.object_deletion (object_key, size, not_before) SELECT $1, $2, now()
+  text: `INSERT INTO registry.object_deletion (object_key, digest, size, not_before) SELECT $1, $3, $2, now()
          WHERE NOT EXISTS (SELECT FROM registry.blob WHERE object_key = $1) ON CONFLICT (object_key) DO NOTHING`,
 };
 const ATTEMPTS = 3;
@@ -131,8 +135,8 @@ export class RepositoryBlobStore {
    * Queues an object for deletion whose session ended otherwise than by a commit of it. Harmless where it was committed
    * after all, by the same question asked before: then a blob has its key.
    */
-  async discard({ objectKey, size }: Pick<CompletedUpload, 'objectKey' | 'size'>): Promise<void> {
-    await this.database.rows(DISCARD, [objectKey, size]);
+  async discard({ objectKey, size, digest }: CompletedUpload): Promise<void> {
+    await this.database.rows(DISCARD, [objectKey, size, digest]);
   }
 
   /** For reading: no lease. Null where this repository has no such blob. */
@@ -218,7 +222,8 @@ const DELETE_UNLINKED = {
   text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
            AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
          INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
-         SELECT object_key, digest, size, now() + make_interval(secs => $2) FROM gone`,
+         SELECT gone.object_key, gone.digest, ${BYTES_OF_DAMAGED('gone.size')}, now() + make_interval(secs => $2)
+         FROM gone LEFT JOIN registry.blob_quarantine q ON q.digest = gone.digest`,
 };
 
 /**

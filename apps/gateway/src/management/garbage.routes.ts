@@ -28,9 +28,15 @@ export class GarbageRoutes {
   }
 }
 
-const shown = ({ digest, size, places, more, objects }: ExplainedDigestV1) => ({
+const shown = ({ digest, size, damage, places, more, objects }: ExplainedDigestV1) => ({
   digest,
   size,
+  damage: damage && {
+    state: damage.state,
+    reason: damage.reason,
+    first_seen: damage.firstSeen,
+    advice: damage.advice,
+  },
   places: places.map(({ isKept, goesAfter, because, ...place }) => ({
     ...place,
     kept: isKept,
@@ -38,10 +44,11 @@ const shown = ({ digest, size, places, more, objects }: ExplainedDigestV1) => ({
     because: because.map(shownReason),
   })),
   more,
-  objects: objects.map(({ notBefore, attempts, lastError }) => ({
+  objects: objects.map(({ notBefore, attempts, lastError, advice }) => ({
     not_before: notBefore,
     attempts,
     last_error: lastError,
+    advice,
   })),
 });
 

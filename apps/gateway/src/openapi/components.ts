@@ -352,6 +352,10 @@ export const SCHEMAS: Record<string, Schema> = {
     {
       digest: { type: 'string' },
       size: { type: ['integer', 'null'], description: 'Bytes of the blob; null where there is none.' },
+      damage: {
+        anyOf: [{ $ref: '#/components/schemas/Damage' }, { type: 'null' }],
+        description: 'Null where nothing wrong is known of the object.',
+      },
       places: {
         type: 'array',
         items: object(
@@ -374,12 +378,22 @@ export const SCHEMAS: Record<string, Schema> = {
             not_before: { type: 'string', format: 'date-time' },
             attempts: { type: 'integer' },
             last_error: { type: ['string', 'null'] },
+            advice: { type: ['string', 'null'], description: 'What to do; null where that needs nobody.' },
           },
-          ['not_before', 'attempts', 'last_error'],
+          ['not_before', 'attempts', 'last_error', 'advice'],
         ),
       },
     },
-    ['digest', 'size', 'places', 'more', 'objects'],
+    ['digest', 'size', 'damage', 'places', 'more', 'objects'],
+  ),
+  Damage: object(
+    {
+      state: { enum: ['suspected', 'quarantined'], description: 'In quarantine it is as good as not there.' },
+      reason: { enum: ['missing', 'size', 'rot'], description: 'What is wrong with the object.' },
+      first_seen: { type: 'string', format: 'date-time' },
+      advice: { type: 'string', description: 'What to do.' },
+    },
+    ['state', 'reason', 'first_seen', 'advice'],
   ),
   Going: object({ repository: { type: 'string' }, digest: { type: 'string' } }, ['repository', 'digest']),
   CollectionPlan: object(

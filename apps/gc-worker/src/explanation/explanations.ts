@@ -1,11 +1,18 @@
 import type {
   ExplainDigestV1,
+  ExplainedDamageV1,
   ExplainedDigestV1,
   ExplainedPlaceV1,
   PlannedCollectionV1,
   ReasonV1,
 } from '@berth/contracts';
-import { type ExplainedLink, type ExplainedManifest, GarbageExplanationStore } from '@berth/metadata';
+import {
+  type ExplainedBlob,
+  type ExplainedLink,
+  type ExplainedManifest,
+  GarbageExplanationStore,
+  type QueuedObject,
+} from '@berth/metadata';
 import { Injectable } from '@nestjs/common';
 
 const MOST_PLACES = 20;
@@ -32,12 +39,15 @@ export class Explanations {
     }
     // What is to be deleted was perhaps another repository's alone.
     const objects = repository === null ? await this.store.queuedObjects(digest, MOST_OBJECTS) : [];
+    // Of a blob that is elsewhere, one repository knows nothing.
+    const blob = links.count > 0 ? await this.store.blob(digest) : null;
     return {
       digest,
-      size: links.count > 0 ? await this.store.blobSize(digest) : null,
+      size: blob?.size ?? null,
+      damage: damageOf(blob),
       places,
       more: ids.length + links.count - places.length,
-      objects: objects.map(({ notBefore, ...object }) => ({ ...object, notBefore: notBefore.toISOString() })),
+      objects: objects.map(queued),
     };
   }
 
@@ -114,6 +124,27 @@ class Chain {
     return reasons;
   }
 }
+
+const WRONG = {
+  missing: 'is missing',
+  size: 'has another size',
+  rot: 'has other bytes',
+};
+
+function damageOf(blob: ExplainedBlob | null): ExplainedDamageV1 | null {
+  if (!blob?.damage) return null;
+  const { reason, firstSeen, isQuarantined } = blob.damage;
+  const advice = isQuarantined
+    ? `its object ${WRONG[reason]}, and pulls of it are 404: push an image that has it again, or bring the object back that berth gc quarantine names`
+    : `its object ${WRONG[reason]}, as it seems: it is looked at again before that is believed; a push of an image that has it repairs it now`;
+  return { state: isQuarantined ? 'quarantined' : 'suspected', reason, firstSeen: firstSeen.toISOString(), advice };
+}
+
+const queued = ({ notBefore, ...object }: QueuedObject) => ({
+  ...object,
+  notBefore: notBefore.toISOString(),
+  advice: object.lastError === null ? null : 'storage cannot delete it: look at the object store; it is tried again',
+});
 
 const isKept = ({ tags, indexes, subject, policy }: ExplainedManifest): boolean =>
   tags.count > 0 || indexes.count > 0 || subject !== null || policy === 'keep';

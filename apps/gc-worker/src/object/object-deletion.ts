@@ -26,15 +26,15 @@ export class ObjectDeletion {
       if (due.length === 0 || stopped()) return;
       const { failed } = await this.bus.request(DELETE_OBJECTS, { objectKeys: due.map((object) => object.objectKey) });
       const kept = new Set(failed.map((failure) => failure.objectKey));
-      const deleted = due.filter((object) => !kept.has(object.objectKey));
-      await this.garbage.finishObjectDeletions(deleted.map((object) => object.objectKey));
+      const deleted = due.map(({ objectKey }) => objectKey).filter((objectKey) => !kept.has(objectKey));
+      const { objects, bytes } = await this.garbage.finishObjectDeletions(deleted);
+      this.metrics.deletedObjects.inc(objects);
+      this.metrics.freedBytes.inc(bytes);
       for (const { objectKey, reason } of failed) {
         this.logger.warn({ msg: 'object not deleted, it is tried again', objectKey, reason });
         this.metrics.garbageErrors.inc({ kind: 'object' });
         await this.garbage.failObjectDeletion(objectKey, reason);
       }
-      this.metrics.deletedObjects.inc(deleted.length);
-      this.metrics.freedBytes.inc(deleted.reduce((sum, object) => sum + object.size, 0));
     }
   }
 }

@@ -23,7 +23,7 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
     private readonly comparison: ObjectComparison,
     private readonly scrub: Scrub,
     private readonly store: ReconciliationStore,
-    metrics: Metrics,
+    private readonly metrics: Metrics,
   ) {
     const gauge = (name: string, help: string, read: (state: ReconciliationState) => number) =>
       metrics.gauge(name, help, async () => read(await store.show()));
@@ -77,6 +77,7 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
 
   private interrupted(error: unknown): number {
     if (!(error instanceof ReconciliationLost)) {
+      this.metrics.garbageErrors.inc({ kind: 'reconciliation' });
       this.logger.warn({ msg: 'reconciliation was interrupted, it goes on later', err: error });
     }
     return AFTER_FAILURE_MS;

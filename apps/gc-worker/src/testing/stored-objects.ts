@@ -24,6 +24,8 @@ export class StoredObjects {
   readonly asked: string[] = [];
   /** Called before each answer, with the contract's subject and a key: throws where the store is in trouble. */
   trouble: (subject: string, key: string) => void | Promise<void> = () => undefined;
+  /** Why nothing is deleted, though the store answers. */
+  refusal: string | null = null;
 
   constructor(bus: InProcessBus) {
     answering(bus, LIST_OBJECTS, async (question) => {
@@ -40,10 +42,10 @@ export class StoredObjects {
     });
     for (const contract of [DELETE_OBJECTS, ABORT_OBJECTS]) {
       answering(bus, contract, async ({ objectKeys }) => {
-        for (const key of objectKeys) {
-          await this.answerTo(contract.subject, key);
-          this.objects.delete(key);
-        }
+        for (const key of objectKeys) await this.answerTo(contract.subject, key);
+        const { refusal: reason } = this;
+        if (reason !== null) return { failed: objectKeys.map((objectKey) => ({ objectKey, reason })) };
+        for (const key of objectKeys) this.objects.delete(key);
         return { failed: [] };
       });
     }

@@ -43,15 +43,27 @@ export interface ExplainedPlaceV1 {
   because: ReasonV1[];
 }
 
+/** A blob whose object is not what its row says. In quarantine it is as good as not there; a suspected one is looked at again. */
+export interface ExplainedDamageV1 {
+  state: 'suspected' | 'quarantined';
+  reason: 'missing' | 'size' | 'rot';
+  /** ISO 8601. */
+  firstSeen: string;
+  /** What to do, as a sentence. */
+  advice: string;
+}
+
 export interface ExplainedDigestV1 {
   digest: Digest;
   /** Bytes of the blob; null where it is none, or none any more. */
   size: number | null;
+  /** Null where nothing wrong is known of the blob's object. */
+  damage: ExplainedDamageV1 | null;
   places: ExplainedPlaceV1[];
   /** Places that are not shown; counted up to 1000. */
   more: number;
-  /** Objects that held these bytes, and wait to be deleted. */
-  objects: { notBefore: string; attempts: number; lastError: string | null }[];
+  /** Objects that held these bytes, and wait to be deleted. `advice`: null where that needs nobody. */
+  objects: { notBefore: string; attempts: number; lastError: string | null; advice: string | null }[];
 }
 
 export const EXPLAIN_DIGEST = defineRequest<ExplainDigestV1, ExplainedDigestV1>(

@@ -164,9 +164,9 @@ export class RegistryFixture {
   }
 
   /** Objects queued for deletion, with the seconds until they may go. */
-  deletions(): Promise<{ object_key: string; seconds: number; attempts: number; last_error: string | null }[]> {
+  deletions(): Promise<QueuedDeletion[]> {
     return this.test.rows(
-      `SELECT object_key, extract(epoch FROM not_before - now())::float8 AS seconds, attempts, last_error
+      `SELECT object_key, digest, size::int, extract(epoch FROM not_before - now())::float8 AS seconds, attempts, last_error
        FROM registry.object_deletion ORDER BY object_key`,
     );
   }
@@ -174,6 +174,15 @@ export class RegistryFixture {
   count(table: string): Promise<number> {
     return this.test.value(`SELECT count(*)::int FROM ${table}`);
   }
+}
+
+export interface QueuedDeletion {
+  object_key: string;
+  digest: Digest | null;
+  size: number;
+  seconds: number;
+  attempts: number;
+  last_error: string | null;
 }
 
 export interface ManifestOfTest {
