@@ -183,20 +183,23 @@ const FORGET_ORPHANS = {
            OR (SELECT true FROM registry.blob b WHERE b.object_key = o.object_key)
            OR (SELECT true FROM registry.object_deletion d WHERE d.object_key = o.object_key))`,
 };
+/** Locks blobs before what is noted of them, as whoever removes or repairs one does. */
 const SUSPECT = {
   name: 'reconciliation-suspect',
   text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason)
          SELECT b.digest, b.object_key, found.reason FROM unnest($1::text[], $2::text[], $3::text[]) AS found (digest, object_key, reason)
-         JOIN registry.blob b ON b.digest = found.digest AND b.object_key = found.object_key ORDER BY b.digest
+         JOIN registry.blob b ON b.digest = found.digest AND b.object_key = found.object_key ORDER BY b.digest FOR KEY SHARE OF b
          ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, reason = excluded.reason, sightings = 1,
            first_seen = now(), last_seen = now(), quarantined_at = NULL
          WHERE registry.blob_quarantine.object_key <> excluded.object_key`,
 };
-/** What is right again by key and size; whether its bytes are, the scrub says. */
+/** What is right again by key and size; whether its bytes are, the scrub says. What somebody else removes or repairs now is left to them. */
 const LIFT_LISTED = {
   name: 'reconciliation-lift-listed',
-  text: `DELETE FROM registry.blob_quarantine q USING registry.blob b, unnest($1::text[], $2::bigint[]) AS listed (key, size)
-         WHERE b.digest = q.digest AND q.reason <> 'rot' AND listed.key = b.object_key AND listed.size = b.size`,
+  text: `WITH right_again AS (SELECT q.digest FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
+           JOIN unnest($1::text[], $2::bigint[]) AS listed (key, size) ON listed.key = b.object_key AND listed.size = b.size
+           WHERE q.reason <> 'rot' FOR UPDATE OF q SKIP LOCKED)
+         DELETE FROM registry.blob_quarantine q USING right_again WHERE q.digest = right_again.digest`,
 };
 const DUE_SUSPECTS = {
   name: 'reconciliation-due-suspects',
@@ -224,7 +227,7 @@ const SEEN_AGAIN = {
 const ROT = {
   name: 'reconciliation-rot',
   text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason)
-         SELECT digest, object_key, 'rot' FROM registry.blob WHERE digest = $1 AND object_key = $2
+         SELECT digest, object_key, 'rot' FROM registry.blob WHERE digest = $1 AND object_key = $2 FOR KEY SHARE
          ON CONFLICT (digest) DO UPDATE SET reason = 'rot', object_key = excluded.object_key, last_seen = now(),
            sightings = registry.blob_quarantine.sightings + 1, quarantined_at = coalesce(registry.blob_quarantine.quarantined_at, now())
          WHERE registry.blob_quarantine.object_key = excluded.object_key AND registry.blob_quarantine.reason = 'rot'

@@ -41,8 +41,10 @@ const COMMIT = {
     ended AS (DELETE FROM storage.upload_session WHERE id = $2 AND claim = $3 AND EXISTS (SELECT FROM repo) RETURNING id),
     made AS (INSERT INTO registry.blob (digest, object_key, size) SELECT $4, $5, $6 FROM ended
              ON CONFLICT (digest) DO NOTHING RETURNING digest),
-    cured AS (DELETE FROM registry.blob_quarantine q USING ended
-              WHERE q.digest = $4 RETURNING q.digest, q.object_key, ${BYTES_OF_DAMAGED('$6')} AS size),
+    held AS (SELECT b.digest FROM registry.blob b, registry.blob_quarantine q, ended
+             WHERE b.digest = $4 AND q.digest = $4 FOR UPDATE OF b),
+    cured AS (DELETE FROM registry.blob_quarantine q USING held
+              WHERE q.digest = held.digest RETURNING q.digest, q.object_key, ${BYTES_OF_DAMAGED('$6')} AS size),
     repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
     damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
