@@ -19,7 +19,7 @@ import type { INestMicroservice, Type } from '@nestjs/common';
 import { InProcessBlobTransport } from './in-process-blob-transport.js';
 
 /** In the order in which they start; they stop in the reverse one. */
-const SERVICES: Record<string, Type> = {
+export const SERVICES: Record<string, Type> = {
   storage: StorageModule,
   manage: ManageModule,
   auth: AuthModule,
@@ -35,12 +35,13 @@ export interface Standalone {
 }
 
 /** The six services in this process, on an in-process bus. Composition only: what is decided here is who stands on what. */
-export const startStandalone = (settings: Settings): Promise<Standalone> => start(settings, SERVICES);
+export const startStandalone = (settings: Settings): Promise<Standalone> => startServices(settings, SERVICES);
 
 /** Auth and the gateway alone, for accounts, users and keys: nothing collects, reaps or touches a blob. */
-export const startIdentity = (settings: Settings): Promise<Standalone> => start(settings, { auth: AuthModule });
+export const startIdentity = (settings: Settings): Promise<Standalone> => startServices(settings, { auth: AuthModule });
 
-async function start(settings: Settings, modules: Record<string, Type>): Promise<Standalone> {
+/** Those services, and the gateway before them. */
+export async function startServices(settings: Settings, modules: Record<string, Type>): Promise<Standalone> {
   const host = createInProcessHost('standalone', settings);
   const services = new Map<string, INestMicroservice>();
   for (const [name, module] of Object.entries(modules)) {
