@@ -9,7 +9,7 @@ import { freePort } from './free-port.mjs';
 const START_MS = 20_000;
 
 /** On PATH, or where `node tools/clients.mjs` puts what it builds. */
-function find(program) {
+export function findProgram(program) {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'berth/bin');
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), cache, '/usr/sbin']) {
     const path = join(folder, program);
@@ -53,7 +53,7 @@ const answers = (url) =>
 
 /** NATS with JetStream, and messages large enough for manifests. `ports`: its own, and that of its monitor. */
 export async function startNats(folder, ports) {
-  const program = find('nats-server');
+  const program = findProgram('nats-server');
   if (!program) {
     throw new Error(
       'nats-server is not on PATH: install it (Debian: apt install nats-server; or node tools/clients.mjs), or set BERTH_NATS_URL',
@@ -74,7 +74,7 @@ export async function startNats(folder, ports) {
 
 /** Null where there is no minio program. `ports`: its own, and that of its console. */
 export async function startMinio(folder, secretKey, ports) {
-  const program = find('minio');
+  const program = findProgram('minio');
   if (!program) return null;
   mkdirSync(folder, { recursive: true });
   const [port, console_] = ports ?? [await freePort(), await freePort()];

@@ -1,6 +1,6 @@
 // Keeps the services running as Kubernetes would: one that ends is started again, unless it ends again and again.
 import { spawn } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { environment, nodeProgram, ROOT } from '../install.mjs';
@@ -85,9 +85,15 @@ export class Supervisor {
       if (child) (pids[service] ??= []).push(child.pid);
       (addresses[service] ??= []).push(address);
     }
-    writeFileSync(this.pidFile, JSON.stringify(pids));
-    writeFileSync(this.addressFile, JSON.stringify(addresses));
+    replace(this.pidFile, JSON.stringify(pids));
+    replace(this.addressFile, JSON.stringify(addresses));
   }
+}
+
+/** Whoever reads it meanwhile has all of the old text or all of the new. */
+function replace(file, text) {
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
 }
 
 const isReady = (address) =>

@@ -1,34 +1,47 @@
-// One client of the soak. Its tags are its own, so that it knows what each must name; repositories and layers are shared
-// with all others, so that what one deletes another has just found there.
+// One client of the soak. Its tags and manifests are its own, so that it knows what must be there; repositories and layers
+// are shared with all others, so that what one deletes another has just found there.
+import { Holdings } from './holdings.mjs';
+import { anImage, anIndex } from './images.mjs';
 import { sha256, Violation } from './registry-calls.mjs';
+import { FOUND_MANIFEST_MS, LEASED_MS } from './timing.mjs';
 
-const IMAGE = 'application/vnd.oci.image.manifest.v1+json';
-const INDEX = 'application/vnd.oci.image.index.v1+json';
-const CONFIG = 'application/vnd.oci.image.config.v1+json';
-const LAYER = 'application/vnd.oci.image.layer.v1.tar';
-
-const json = (value) => Buffer.from(JSON.stringify(value));
+/** A few, so that they move often. */
+const TAGS = 12;
+const MOST_LAYERS = 5;
+const MOST_CHILDREN = 3;
 
 export class SoakClient {
-  /** What was acknowledged: `repository:tag` to the image, whose parts are all there to be compared. */
-  #tags = new Map();
   #made = 0;
 
-  constructor({ name, calls, repositories, layers, random }) {
-    Object.assign(this, { name, calls, repositories, layers, random });
+  /**
+   * `repositories`: kinds by name. What nothing uses stays in a `kept` one, goes by the policy in a `collected` one, and in a
+   * `shared` one when some client deletes the repository. `own` is this client's, to be deleted by it alone.
+   */
+  constructor({ name, calls, repositories, own, layers, random, report }) {
+    const kinds = new Map([...repositories, [own, 'kept']]);
+    Object.assign(this, { name, calls, own, layers, random, report, kinds, repositories: [...kinds.keys()] });
+    this.holdings = new Holdings(kinds);
   }
 
   /** One thing that clients do, by chance. Resolves with its name. */
   async step() {
     const chances = [
-      [6, 'push', () => this.#push(this.#some(this.repositories), this.#image())],
+      [6, 'push', () => this.#pushAndTag(this.#repository(), this.#image())],
       [4, 'pull', () => this.#pull()],
+      [1, 'pull a leftover', () => this.#pullLeftover()],
       [2, 'tag again', () => this.#tagAgain()],
+      [2, 'HEAD, then PUT', () => this.#findAndTag()],
+      [1, 'HEAD, then PUT index', () => this.#findAndList()],
       [2, 'delete tag', () => this.#deleteTag()],
       [2, 'delete manifest', () => this.#deleteManifest()],
       [1, 'push index', () => this.#pushIndex()],
       [1, 'push referrer', () => this.#pushReferrer()],
-      [1, 'abandon upload', () => this.#abandon()],
+      [1, 'push referrer before its subject', () => this.#pushReferrerFirst()],
+      [0.5, 'leave upload', () => this.#leaveUpload()],
+      [0.5, 'cancel upload', () => this.#cancelUpload()],
+      [0.5, 'cut upload', () => this.calls.cutUpload(this.#repository(), this.#some(this.layers))],
+      [0.3, 'delete own repository', () => this.#deleteRepository(this.own)],
+      [0.3, 'delete shared repository', () => this.#deleteRepository(this.#shared())],
     ];
     let at = this.random() * chances.reduce((sum, [weight]) => sum + weight, 0);
     const [, name, run] = chances.find(([weight]) => (at -= weight) < 0);
@@ -36,157 +49,298 @@ export class SoakClient {
     return name;
   }
 
-  /** Everything that was acknowledged is there, byte for byte. Resolves with how many tags and bytes were compared. */
+  /** One image in each repository, so that it is there. */
+  async begin() {
+    for (const repository of this.repositories) await this.#pushAndTag(repository, this.#image());
+  }
+
+  /** All that was acknowledged is there, byte for byte, and listed where it refers to something. Counts it. */
   async verifyAll() {
-    let bytes = 0;
-    for (const [key, image] of this.#tags) bytes += await this.#compare(...split(key), image);
-    return { tags: this.#tags.size, bytes };
+    const verified = { tags: 0, untagged: 0, referrers: 0, bytes: 0 };
+    const tags = this.holdings.tags();
+    for (const { repository, tag, image } of tags) verified.bytes += await this.#compare(repository, tag, image);
+    verified.tags = tags.length;
+    const tagged = new Set(tags.map(({ repository, image }) => `${repository} ${image.digest}`));
+    for (const { repository, image } of this.holdings.manifests()) {
+      if (!tagged.has(`${repository} ${image.digest}`)) {
+        verified.bytes += await this.#compare(repository, image.digest, image);
+        verified.untagged++;
+      }
+      if (image.subject === null) continue;
+      await this.#expectReferrer(repository, image);
+      verified.referrers++;
+    }
+    return verified;
+  }
+
+  /** What is left over and may be there all the same is whole. */
+  async verifyLeftovers() {
+    for (const { repository, image } of this.holdings.leftovers()) await this.#compareIfThere(repository, image);
   }
 
   /** Deletes all that it has, so that nothing of it should be left after collection. */
   async deleteAll() {
-    for (const key of [...this.#tags.keys()]) {
-      const [repository, tag] = split(key);
-      const image = this.#tags.get(key);
-      await this.calls.remove(repository, tag);
-      this.#tags.delete(key);
-      if (!this.#isTagged(repository, image.digest)) await this.#removeWhole(repository, image);
+    for (const { repository, tag } of this.holdings.tags()) await this.calls.remove(repository, tag);
+    for (const repository of this.repositories.filter((name) => name !== this.own)) {
+      const known = [...this.holdings.manifests(repository), ...this.holdings.leftovers(repository)];
+      let rest = new Map(known.map(({ image }) => [image.digest, image]));
+      while (rest.size > 0) {
+        const listed = new Set([...rest.values()].flatMap(({ images }) => images.map(({ digest }) => digest)));
+        for (const digest of [...rest.keys()].filter((digest) => !listed.has(digest))) {
+          await this.calls.remove(repository, digest);
+          rest.delete(digest);
+        }
+      }
+    }
+    await this.calls.removeRepository(this.own);
+  }
+
+  #image(subject) {
+    const layers = Array.from({ length: 1 + Math.floor(this.random() * MOST_LAYERS) }, () => this.#some(this.layers));
+    return anImage(layers, this.#about(), subject);
+  }
+
+  #about() {
+    return { of: this.name, number: String(this.#made++) };
+  }
+
+  /** What it refers to first, then itself. Refused while all of that is protected is a violation. */
+  async #push(repository, image, reference = image.digest) {
+    for (;;) {
+      let protectedUntil = Infinity;
+      const until = (time) => (protectedUntil = Math.min(protectedUntil, time));
+      for (const part of image.images) until((await this.#push(repository, part)) + LEASED_MS);
+      for (const blob of image.blobs) until(await this.#pushBlob(repository, blob));
+      const { isStored, sentAt } = await this.#put(repository, reference, image, protectedUntil);
+      if (isStored) return sentAt;
     }
   }
 
-  #image() {
-    const layers = Array.from({ length: 1 + Math.floor(this.random() * 5) }, () => this.#some(this.layers));
-    const config = json({ architecture: 'amd64', os: 'linux', of: this.name, number: this.#made++ });
-    const describe = (mediaType) => (bytes) => ({ mediaType, digest: sha256(bytes), size: bytes.length });
-    const manifest = json({
-      schemaVersion: 2,
-      mediaType: IMAGE,
-      config: describe(CONFIG)(config),
-      layers: layers.map(describe(LAYER)),
-    });
-    return { bytes: manifest, mediaType: IMAGE, digest: sha256(manifest), blobs: [config, ...layers], images: [] };
+  async #put(repository, reference, image, protectedUntil) {
+    const answer = await this.calls.putManifest(repository, reference, image);
+    if (answer.isStored) return answer;
+    if (this.kinds.get(repository) === 'shared') this.report.vanished('PUT manifest');
+    else if (performance.now() > protectedUntil) this.report.protectionOver++;
+    else
+      throw new Violation(`${repository}:${reference} was refused while all its parts were protected: ${answer.why}`);
+    return answer;
   }
 
-  async #push(repository, image, reference = this.#tag()) {
-    await this.#pushBlobs(repository, image.blobs);
-    await this.calls.putManifest(repository, reference, image);
-    if (reference !== image.digest) this.#tags.set(`${repository}:${reference}`, image);
-    return reference;
+  /** As clients do: ask first, mount if it is somewhere else, upload if not. Gives until when it is protected. */
+  async #pushBlob(repository, bytes) {
+    const digest = sha256(bytes);
+    const found = await this.calls.findBlob(repository, digest);
+    if (found) return found;
+    const from = this.#repository();
+    const mounted = from !== repository && this.random() < 0.5 && (await this.calls.mount(repository, digest, from));
+    return mounted || this.calls.upload(repository, bytes, { chunked: this.random() < 0.2 });
   }
 
-  /** As clients do: ask first, mount if it is somewhere else, upload if not. */
-  async #pushBlobs(repository, blobs) {
-    for (const bytes of blobs) {
-      const digest = sha256(bytes);
-      if (await this.calls.hasBlob(repository, digest)) continue;
-      const from = this.#some(this.repositories);
-      if (from !== repository && this.random() < 0.5 && (await this.calls.mount(repository, digest, from))) continue;
-      await this.calls.upload(repository, bytes);
-    }
+  async #pushAndTag(repository, image) {
+    const tag = this.#tag();
+    await this.#push(repository, image, tag);
+    this.holdings.tag(repository, tag, image);
   }
 
   async #pull() {
-    const key = this.#some([...this.#tags.keys()]);
-    if (key) await this.#compare(...split(key), this.#tags.get(key));
+    const held = this.#some([...this.holdings.tags(), ...this.holdings.manifests()]);
+    if (held) await this.#compare(held.repository, held.tag ?? held.image.digest, held.image);
+  }
+
+  async #pullLeftover() {
+    const left = this.#some(this.holdings.leftovers());
+    if (left) await this.#compareIfThere(left.repository, left.image);
   }
 
   async #tagAgain() {
-    const key = this.#some([...this.#tags.keys()]);
-    if (!key) return;
-    const [repository] = split(key);
-    const image = this.#tags.get(key);
+    const held = this.#some(this.holdings.tags());
+    if (!held) return;
+    const { repository, image } = held;
     const tag = this.#tag();
-    await this.calls.putManifest(repository, tag, image);
-    this.#tags.set(`${repository}:${tag}`, image);
+    await this.#put(repository, tag, image, Infinity);
+    this.holdings.tag(repository, tag, image);
+  }
+
+  /** A rollback: what was perhaps let go of long ago gets a tag, without a look at its blobs. */
+  async #findAndTag() {
+    const held = this.#some([...this.holdings.manifests(), ...this.holdings.leftovers()]);
+    if (!held) return;
+    const { repository, image } = held;
+    const tag = this.#tag();
+    const found = await this.#find(repository, image);
+    const isTagged = found > 0 && (await this.#put(repository, tag, image, found + FOUND_MANIFEST_MS)).isStored;
+    if (!isTagged) await this.#push(repository, image, tag);
+    this.holdings.tag(repository, tag, image);
+  }
+
+  /** An index of what a HEAD has found, as of images that were built long ago. */
+  async #findAndList() {
+    const repository = this.#repository();
+    const known = [...this.holdings.manifests(repository), ...this.holdings.leftovers(repository)].filter(({ image }) =>
+      image.images.every((part) => part.images.length === 0),
+    );
+    const wanted = new Map();
+    for (let n = 0; n < MOST_CHILDREN && known.length > 0; n++) {
+      const { image } = this.#some(known);
+      wanted.set(image.digest, image);
+    }
+    const images = [];
+    let foundAt = Infinity;
+    for (const image of wanted.values()) {
+      const found = await this.#find(repository, image);
+      if (!found) continue;
+      images.push(image);
+      foundAt = Math.min(foundAt, found);
+    }
+    if (images.length === 0) return;
+    const index = anIndex(images, this.#about());
+    const tag = this.#tag();
+    const { isStored } = await this.#put(repository, tag, index, foundAt + FOUND_MANIFEST_MS);
+    if (isStored) this.holdings.tag(repository, tag, index);
+  }
+
+  /** When the HEAD was sent that found it; 0 where it is gone, which must be allowed. */
+  async #find(repository, image) {
+    const found = await this.calls.findManifest(repository, image.digest);
+    if (!found && this.holdings.isKnown(repository, image.digest))
+      throw new Violation(`lost: ${repository}@${image.digest} is not there`);
+    return found;
   }
 
   async #deleteTag() {
-    const key = this.#some([...this.#tags.keys()]);
-    if (!key) return;
-    const [repository, tag] = split(key);
+    const held = this.#some(this.holdings.tags());
+    if (!held) return;
+    const { repository, tag } = held;
     await this.calls.remove(repository, tag);
-    this.#tags.delete(key);
+    this.holdings.untag(repository, tag);
     if ((await this.calls.manifest(repository, tag)) !== null)
-      throw new Violation(`${key} is there after its deletion`);
+      throw new Violation(`${repository}:${tag} is there after its deletion`);
   }
 
-  /** Its tags go with it. */
+  /** Its tags go with it; refused while an index lists it. */
   async #deleteManifest() {
-    const key = this.#some([...this.#tags.keys()]);
-    if (!key) return;
-    const [repository] = split(key);
-    const image = this.#tags.get(key);
-    for (const [other, named] of this.#tags) {
-      if (named.digest === image.digest && split(other)[0] === repository) this.#tags.delete(other);
-    }
-    await this.#removeWhole(repository, image);
-  }
-
-  async #removeWhole(repository, image) {
-    await this.calls.remove(repository, image.digest);
-    for (const part of image.images) await this.calls.remove(repository, part.digest);
+    const held = this.#some(this.holdings.manifests());
+    if (!held) return;
+    const { repository, image } = held;
+    const listed = this.holdings.isListed(repository, image.digest);
+    const isGone = await this.calls.remove(repository, image.digest, { refused: listed !== 'no' });
+    if (isGone && listed === 'surely')
+      throw new Violation(`${repository}@${image.digest} could be deleted from its index`);
+    if (isGone) this.holdings.remove(repository, image);
   }
 
   async #pushIndex() {
-    const repository = this.#some(this.repositories);
-    const images = [this.#image(), this.#image()];
-    for (const image of images) await this.#push(repository, image, image.digest);
-    const bytes = json({
-      schemaVersion: 2,
-      mediaType: INDEX,
-      manifests: images.map((image) => ({ mediaType: IMAGE, digest: image.digest, size: image.bytes.length })),
-    });
-    await this.#push(repository, { bytes, mediaType: INDEX, digest: sha256(bytes), blobs: [], images });
+    await this.#pushAndTag(this.#repository(), anIndex([this.#image(), this.#image()], this.#about()));
   }
 
   async #pushReferrer() {
-    const key = this.#some([...this.#tags.keys()]);
-    if (!key) return;
-    const [repository] = split(key);
-    const subject = this.#tags.get(key);
-    const plain = this.#image();
-    const bytes = json({
-      ...JSON.parse(plain.bytes),
-      artifactType: 'application/vnd.example.soak',
-      subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.bytes.length },
-    });
-    await this.#push(repository, { ...plain, bytes, digest: sha256(bytes) });
+    const held = this.#some(this.holdings.tags());
+    if (!held) return;
+    const { repository, image: subject } = held;
+    const referrer = this.#image(subject);
+    await this.#push(repository, referrer);
+    this.holdings.add(repository, referrer);
+    await this.#expectReferrer(repository, referrer);
   }
 
-  /** An upload that is begun and left. */
-  async #abandon() {
-    await this.calls.call('start', 'POST', `/v2/${this.#some(this.repositories)}/blobs/uploads/`, [202]);
+  /** Protected until its subject comes, as long as a lease. Should that take longer, it is pushed again. */
+  async #pushReferrerFirst() {
+    const repository = this.#repository();
+    const subject = this.#image();
+    const referrer = this.#image(subject);
+    const sentAt = await this.#push(repository, referrer);
+    await this.#pushAndTag(repository, subject);
+    if ((await this.calls.findManifest(repository, referrer.digest)) === 0) {
+      const isProtected = performance.now() < sentAt + LEASED_MS;
+      if (isProtected && this.kinds.get(repository) !== 'shared')
+        throw new Violation(`lost: the referrer ${repository}@${referrer.digest}, while it was protected`);
+      if (isProtected) this.report.vanished('referrer');
+      else this.report.protectionOver++;
+      await this.#push(repository, referrer);
+    }
+    this.holdings.add(repository, referrer);
+    await this.#expectReferrer(repository, referrer);
+  }
+
+  async #expectReferrer(repository, { digest, subject }) {
+    if (!(await this.calls.referrers(repository, subject)).includes(digest))
+      throw new Violation(`lost: ${repository}@${digest} is not among the referrers of ${subject}`);
+  }
+
+  async #leaveUpload() {
+    const location = await this.calls.startUpload(this.#repository());
+    if (this.random() < 0.5) await this.calls.patch(location, this.#some(this.layers));
+  }
+
+  async #cancelUpload() {
+    const location = await this.calls.startUpload(this.#repository());
+    const next = await this.calls.patch(location, this.#some(this.layers));
+    if (next !== null) await this.calls.cancel(next);
+  }
+
+  /** Only what has no tags goes: one that another client has tags in stays as it is. */
+  async #deleteRepository(repository) {
+    for (const { tag } of this.holdings.tags(repository)) {
+      await this.calls.remove(repository, tag);
+      this.holdings.untag(repository, tag);
+    }
+    const had = [...this.holdings.manifests(repository), ...this.holdings.leftovers(repository)];
+    if (!(await this.calls.removeRepository(repository, { refused: repository !== this.own }))) return;
+    this.holdings.forget(repository);
+    for (const { image } of had) {
+      if ((await this.calls.manifest(repository, image.digest)) !== null)
+        throw new Violation(`${repository}@${image.digest} is there after the deletion of its repository`);
+    }
   }
 
   async #compare(repository, reference, image) {
+    const read = await this.#read(repository, reference, image);
+    if (read.missing) throw new Violation(`lost: ${read.missing} is not there, of ${repository} ${reference}`);
+    return read.bytes;
+  }
+
+  /** What is served is whole, unless it goes meanwhile. */
+  async #compareIfThere(repository, image) {
+    const read = await this.#read(repository, image.digest, image);
+    if (!read.missing || read.missing === image.digest) return;
+    if ((await this.calls.manifest(repository, image.digest)) !== null)
+      throw new Violation(`lost: ${read.missing} is not there, of ${repository} ${image.digest}, which is served`);
+  }
+
+  /** Everything of an image: how many bytes, or which of its parts is `missing`. */
+  async #read(repository, reference, image) {
     const found = await this.calls.manifest(repository, reference);
-    if (found === null) throw new Violation(`lost: ${repository}:${reference} is not there`);
+    if (found === null) return { missing: image.digest };
     if (!found.equals(image.bytes)) throw new Violation(`lost: ${repository}:${reference} is another manifest`);
     let bytes = found.length;
     for (const blob of image.blobs) {
-      const got = await this.calls.blob(repository, sha256(blob));
-      if (!got.equals(blob)) throw new Violation(`lost: ${sha256(blob)} of ${repository}:${reference} is other bytes`);
+      const digest = sha256(blob);
+      const got = await this.calls.blob(repository, digest);
+      if (got === null) return { missing: digest };
+      if (!got.equals(blob)) throw new Violation(`lost: ${digest} of ${repository}:${reference} is other bytes`);
       bytes += got.length;
     }
-    for (const part of image.images) bytes += await this.#compare(repository, part.digest, part);
-    return bytes;
+    for (const part of image.images) {
+      const read = await this.#read(repository, part.digest, part);
+      if (read.missing) return read;
+      bytes += read.bytes;
+    }
+    return { bytes };
   }
 
-  #isTagged(repository, digest) {
-    return [...this.#tags].some(([key, image]) => image.digest === digest && split(key)[0] === repository);
+  #shared() {
+    return this.#some(this.repositories.filter((repository) => this.kinds.get(repository) === 'shared'));
   }
 
-  /** A few, so that they move often. */
+  #repository() {
+    return this.#some(this.repositories);
+  }
+
   #tag() {
-    return `${this.name}-${Math.floor(this.random() * 12)}`;
+    return `${this.name}-${Math.floor(this.random() * TAGS)}`;
   }
 
   #some(choices) {
     return choices[Math.floor(this.random() * choices.length)];
   }
-}
-
-function split(key) {
-  const at = key.lastIndexOf(':');
-  return [key.slice(0, at), key.slice(at + 1)];
 }

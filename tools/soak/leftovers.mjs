@@ -3,11 +3,15 @@ import { Client } from 'minio';
 import pg from 'pg';
 
 const COUNTS = {
+  'upload sessions': 'SELECT count(*) FROM storage.upload_session',
+  manifests: 'SELECT count(*) FROM registry.manifest',
   'links that nothing references': `SELECT count(*) FROM registry.repository_blob rb WHERE NOT EXISTS (
     SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest)`,
   'blobs without a link': `SELECT count(*) FROM registry.blob b WHERE NOT EXISTS (
     SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest)`,
   'objects that wait for their deletion': 'SELECT count(*) FROM registry.object_deletion',
+  'blobs in quarantine, or suspected': 'SELECT count(*) FROM registry.blob_quarantine',
+  'tasks that wait for an operator': 'SELECT count(*) FROM registry.reconciliation WHERE held IS NOT NULL',
   'repositories whose statistics are wrong': `SELECT count(*) FROM registry.repository_statistics s WHERE
     s.tag_count <> (SELECT count(*) FROM registry.tag t WHERE t.repository_id = s.repository_id)
     OR s.size <> (SELECT coalesce(sum(rb.size), 0) FROM registry.repository_blob rb WHERE rb.repository_id = s.repository_id)
@@ -18,25 +22,50 @@ const COUNTS = {
     USING (organisation_id) WHERE (o.tags, o.size) IS DISTINCT FROM (coalesce(r.tags, 0), coalesce(r.size, 0))`,
 };
 
-/** What should be nothing, by name, and the keys of objects without a row and of rows without an object. */
-export async function leftovers(databaseUrl, settings) {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const found = {};
-    for (const [name, text] of Object.entries(COUNTS)) found[name] = Number((await client.query(text)).rows[0].count);
-    const rows = new Set(
-      (await client.query('SELECT object_key FROM registry.blob')).rows.map((row) => row.object_key),
+const STILL_THERE = {
+  text: `SELECT count(*) FROM registry.repository r JOIN registry.manifest m ON m.repository_id = r.id
+    WHERE r.path || '@' || m.digest = ANY($1)`,
+};
+
+/** The database and the bucket behind the registry's back. */
+export class Leftovers {
+  #settings;
+
+  constructor({ databaseUrl, settings }) {
+    this.databaseUrl = databaseUrl;
+    this.#settings = settings;
+  }
+
+  /** How many of these manifests are there, as `{ repository, image }`. A request for one would protect it. */
+  stillThere(manifests) {
+    const names = manifests.map(({ repository, image }) => `${repository}@${image.digest}`);
+    return this.#connected(async (client) =>
+      Number((await client.query({ ...STILL_THERE, values: [names] })).rows[0].count),
     );
-    const objects = await objectKeys(settings);
-    const keysOf = (of, without) => [...of].filter((key) => !without.has(key));
-    return {
-      ...found,
-      'rows without an object': keysOf(rows, objects).length,
-      objectsWithoutRow: keysOf(objects, rows),
-    };
-  } finally {
-    await client.end();
+  }
+
+  /** What should be nothing, by name. */
+  counts() {
+    return this.#connected(async (client) => {
+      const found = {};
+      for (const [name, text] of Object.entries(COUNTS)) found[name] = Number((await client.query(text)).rows[0].count);
+      const { rows } = await client.query('SELECT object_key FROM registry.blob');
+      const known = new Set(rows.map((row) => row.object_key));
+      const objects = await objectKeys(this.#settings);
+      found['rows without an object'] = known.difference(objects).size;
+      found['objects without a row'] = objects.difference(known).size;
+      return found;
+    });
+  }
+
+  async #connected(ask) {
+    const client = new pg.Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    try {
+      return await ask(client);
+    } finally {
+      await client.end();
+    }
   }
 }
 

@@ -1,44 +1,57 @@
-// Clients push, pull, mount, tag, delete and abandon shared layers in shared repositories, while two gc-workers collect without
-// grace and everything is killed in turn. Each client knows what was acknowledged to it, and compares it byte for byte. At
-// the end all of it is compared once more, then deleted, and nothing may be left of it.
-import { spawn } from 'node:child_process';
+// Clients push, pull, mount, tag, delete and abandon shared layers in shared repositories, while two gc-workers collect with
+// little grace, rows and objects are compared without end, and everything is killed in turn. Each client knows what was
+// acknowledged to it, and compares it byte for byte. At the end what must be gone is gone, all else is compared once more,
+// then deleted, and nothing may be left of it.
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { freePort } from '../distributed/free-port.mjs';
-import { environment, nodeProgram, ROOT } from '../install.mjs';
+import { findProgram } from '../distributed/infrastructure.mjs';
+import { startBerth } from './berth.mjs';
 import { Chaos } from './chaos.mjs';
 import { SoakClient } from './client.mjs';
-import { leftovers } from './leftovers.mjs';
+import { CollectionCounters, ServiceLog } from './collection.mjs';
+import { Leftovers } from './leftovers.mjs';
+import { Outages } from './outages.mjs';
 import { RegistryCalls, Violation } from './registry-calls.mjs';
-import { Report } from './report.mjs';
+import { inWords, Report } from './report.mjs';
 import { Servers } from './servers.mjs';
+import { SETTINGS } from './timing.mjs';
 
-/** Longer than any outage, so that a client that found a blob has it still when the registry is back. */
-const LEASE_SECONDS = 30;
-const READ_GRANT_SECONDS = 5;
-const SETTINGS = {
-  BERTH_OPEN: 'true',
-  BERTH_LOG_LEVEL: 'warn',
-  BERTH_LEASE_SECONDS: String(LEASE_SECONDS),
-  BERTH_GC_GRACE_SECONDS: '0',
-  BERTH_READ_GRANT_SECONDS: String(READ_GRANT_SECONDS),
-};
 const REPLICAS = { 'registry-v2': 2, 'gc-worker': 2, storage: 2 };
 const CLIENTS = 6;
-const LAYERS = 40;
-const REPOSITORIES = ['soak/a', 'soak/b', 'soak/c/d', 'other/a'];
-const QUIET_MS = 240_000;
+/** The last ones are so large that the object store gets them in parts. */
+const LAYERS = [...Array.from({ length: 40 }, (_, n) => 1_000 + n * n * 150), 6_000_000];
+const REPOSITORIES = new Map([
+  ['soak/kept', 'kept'],
+  ['soak/deep/kept', 'kept'],
+  ['soak/collected', 'collected'],
+  ['collected/all', 'collected'],
+  ['soak/shared', 'shared'],
+]);
+/** Of a repository, and of an organisation. */
+const POLICIES = {
+  'soak/kept': { keep: true },
+  'soak/collected': { after_seconds: 2 },
+  collected: { after_seconds: 0 },
+};
+const PROGRESS_MS = 300_000;
+/** An object whose deletion has failed a few times waits for minutes. */
+const STALLED_MS = 600_000;
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '2' }, seed: { type: 'string', default: String(Date.now()) } },
+  options: {
+    minutes: { type: 'string', default: '2' },
+    seed: { type: 'string', default: String(Date.now()) },
+    without: { type: 'string' },
+    'may-be-missing': { type: 'boolean', default: false },
+  },
 });
 const minutes = Number(values.minutes);
-if (!(minutes > 0)) {
-  console.error('usage: npm run soak -- [--minutes 2] [--seed TEXT]');
+if (!(minutes > 0) || ![undefined, 'protection'].includes(values.without)) {
+  console.error('usage: npm run soak -- [--minutes 2] [--seed TEXT] [--without protection] [--may-be-missing]');
   process.exit(1);
 }
 
@@ -49,52 +62,15 @@ function randomOf(seed) {
 }
 
 const layersOf = (seed) =>
-  Array.from({ length: LAYERS }, (_, n) => {
-    const block = createHash('sha512').update(`${seed} layer ${n}`).digest();
-    return Buffer.alloc(1_000 + n * n * 150, block);
-  });
-
-async function startBerth(folder, servers) {
-  const [port, log] = [await freePort(), []];
-  const replicas = Object.entries(REPLICAS).flatMap(([service, count]) => ['--replicas', `${service}=${count}`]);
-  const child = spawn(nodeProgram(), ['tools/distributed/main.mjs', ...replicas], {
-    cwd: ROOT,
-    env: { ...environment(), ...SETTINGS, ...servers.settings, BERTH_PORT: String(port), BERTH_DATA_DIR: folder },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => log.push(text) > 2_000 && log.shift());
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  const stop = async () => {
-    child.kill('SIGTERM');
-    await gone;
-  };
-  return {
-    url: `http://127.0.0.1:${port}`,
-    pidFile: join(folder, 'pids.json'),
-    log,
-    stop,
-    hasEnded: () => child.exitCode !== null,
-  };
-}
-
-async function untilReady(berth) {
-  for (const deadline = Date.now() + 120_000; Date.now() < deadline; await delay(250)) {
-    if (berth.hasEnded()) break;
-    const ready = await fetch(`${berth.url}/v2/`).then(
-      ({ status }) => status === 200,
-      () => false,
-    );
-    if (ready) return;
-  }
-  throw new Error(`Berth is not ready:\n${berth.log.join('').slice(-4_000)}`);
-}
+  LAYERS.map((size, n) => Buffer.alloc(size, createHash('sha512').update(`${seed} layer ${n}`).digest()));
 
 /** A client that met a violation stops: what it knows is no longer sure. */
-async function work(client, report, until) {
-  while (Date.now() < until) {
+async function work(client, report, over) {
+  while (!over.aborted) {
     try {
       report.step(await client.step());
     } catch (error) {
+      if (interrupted.signal.aborted) return;
       report.violation(client.name, error);
       if (!(error instanceof Violation)) console.log(error.stack);
       return;
@@ -102,74 +78,117 @@ async function work(client, report, until) {
   }
 }
 
-async function untilNothingIsLeft(servers) {
-  for (const deadline = Date.now() + QUIET_MS; ; await delay(2_000)) {
-    const { objectsWithoutRow, ...left } = await leftovers(servers.databaseUrl, servers.settings);
-    const isQuiet = Object.values(left).every((count) => count === 0);
-    if (isQuiet || Date.now() > deadline) return { ...left, objectsWithoutRow: objectsWithoutRow.length };
+/** As long as something still happens. Gives the last answer. */
+async function untilNothing(look, isNothing) {
+  for (let [last, changedAt] = ['', Date.now()]; ;) {
+    interrupted.signal.throwIfAborted();
+    const found = await look();
+    if (isNothing(found) || Date.now() - changedAt > STALLED_MS) return found;
+    if (JSON.stringify(found) !== last) [last, changedAt] = [JSON.stringify(found), Date.now()];
+    await delay(2_000);
   }
 }
 
 async function soak(folder, report) {
+  const { signal } = interrupted;
+  const log = new ServiceLog();
+  const settings = { ...SETTINGS, ...(values.without && { BERTH_LEASE_SECONDS: 0, BERTH_GC_GRACE_SECONDS: 0 }) };
   const servers = await Servers.start(folder);
-  const berth = await startBerth(folder, servers);
-  const calls = new RegistryCalls(berth.url, report.request);
-  const random = randomOf(values.seed);
+  let [berth, calls, counters] = [];
   try {
-    await untilReady(berth);
+    berth = await startBerth({ folder, servers, settings, log, replicas: REPLICAS });
+    const outages = new Outages(berth.addressFile, signal);
+    const vanishing = new Set([...REPOSITORIES].filter(([, kind]) => kind === 'shared').map(([name]) => name));
+    calls = new RegistryCalls({ url: berth.url, report, wasDown: outages.wasDown, vanishing, signal });
+    counters = new CollectionCounters(berth.addressFile);
     console.log(`seed ${values.seed}: ${CLIENTS} clients for ${minutes} minutes`);
     const layers = layersOf(values.seed);
-    const clients = Array.from(
-      { length: CLIENTS },
-      (_, n) =>
-        new SoakClient({
-          name: `client-${n}`,
-          calls,
-          repositories: REPOSITORIES,
-          layers,
-          random: randomOf(`${values.seed} ${n}`),
-        }),
-    );
-    const chaos = new Chaos({ pidFile: berth.pidFile, servers, random });
-    const killing = chaos.run();
-    const until = Date.now() + minutes * 60_000;
-    await Promise.all(clients.map((client) => work(client, report, until)));
-    chaos.stop();
+    const clients = Array.from({ length: CLIENTS }, (_, n) => {
+      const name = `client-${n}`;
+      const random = randomOf(`${values.seed} ${n}`);
+      return new SoakClient({ name, calls, repositories: REPOSITORIES, own: `own/${name}`, layers, random, report });
+    });
+    for (const client of clients) await client.begin();
+    for (const [owner, policy] of Object.entries(POLICIES)) await calls.setUntaggedPolicy(owner, policy);
+    const chaos = new Chaos({ pidFile: berth.pidFile, servers, random: randomOf(values.seed), outages });
+    const over = AbortSignal.any([AbortSignal.timeout(minutes * 60_000), signal]);
+    const killing = chaos.run(over);
+    const telling = setInterval(() => console.log(report.progress()), PROGRESS_MS);
+    await Promise.all(clients.map((client) => work(client, report, over)));
+    clearInterval(telling);
     await killing;
-    await untilReady(berth);
-    report.print(chaos.kills);
-    await finish(clients, servers, report);
+    signal.throwIfAborted();
+    await outages.untilOver();
+    report.print();
+    console.log(`killed: ${inWords(chaos.kills)}`);
+    await finish(clients, new Leftovers(servers), report);
+    console.log('\ncounted by the collection, at least:');
+    for (const [name, count] of Object.entries(await counters.stop()).sort()) console.log(`  ${name} ${count}`);
   } catch (error) {
     report.violation('soak', error);
-    console.log(berth.log.join('').slice(-4_000));
+    console.log(`${error.stack}\n${log.last()}`);
   } finally {
-    await calls.close();
-    await berth.stop();
+    await counters?.stop();
+    await calls?.close();
+    await berth?.stop();
     await servers.stop();
+    judge(log, report);
   }
 }
 
-async function finish(clients, servers, report) {
-  const compared = { tags: 0, bytes: 0 };
-  for (const client of clients) {
-    const { tags, bytes } = await client.verifyAll().catch((error) => {
-      report.violation(client.name, error);
-      return { tags: 0, bytes: 0 };
-    });
-    compared.tags += tags;
-    compared.bytes += bytes;
-  }
-  console.log(`\ncompared at the end: ${compared.tags} tags, ${compared.bytes} bytes`);
-  for (const client of clients) await client.deleteAll();
-  const { objectsWithoutRow, ...left } = await untilNothingIsLeft(servers);
-  for (const [what, count] of Object.entries(left)) {
-    console.log(`${what}: ${count}`);
+async function finish(clients, leftovers, report) {
+  const doomed = clients.flatMap(({ holdings }) => holdings.doomed());
+  const left = await untilNothing(
+    () => leftovers.stillThere(doomed),
+    (count) => count === 0,
+  );
+  console.log(`untagged manifests that had to go in the end: ${doomed.length}, still there: ${left}`);
+  if (left > 0) report.violation('policy', new Error(`${left} untagged manifests were not collected`));
+  const verified = await Promise.all(clients.map((client) => verify(client, report)));
+  const sum = (name) => verified.reduce((total, counts) => total + (counts[name] ?? 0), 0);
+  console.log(
+    `compared at the end: ${sum('tags')} tags, ${sum('untagged')} manifests that are kept without one, ` +
+      `${sum('referrers')} referrers, ${sum('bytes')} bytes`,
+  );
+  await Promise.all(clients.map((client) => client.deleteAll()));
+  const counts = await untilNothing(
+    () => leftovers.counts(),
+    (found) => Object.values(found).every((count) => count === 0),
+  );
+  console.log('left when all was deleted:');
+  for (const [what, count] of Object.entries(counts)) {
+    console.log(`  ${what}: ${count}`);
     if (count > 0) report.violation('leftovers', new Error(`${what}: ${count}`));
   }
-  console.log(`objects without a row, of what was killed while it uploaded, for the reconciler: ${objectsWithoutRow}`);
 }
 
+async function verify(client, report) {
+  try {
+    await client.verifyLeftovers();
+    return await client.verifyAll();
+  } catch (error) {
+    report.violation(client.name, error);
+    return {};
+  }
+}
+
+function judge({ counts, collectionErrors }, report) {
+  console.log('\nlogs:');
+  for (const [name, count] of Object.entries(counts).sort()) console.log(`${String(count).padStart(8)} ${name}`);
+  console.log(`errors of the collection in them: ${inWords(collectionErrors)}`);
+  for (const [what, count] of Object.entries(collectionErrors))
+    report.violation('collection', new Error(`${what}: ${count}`));
+}
+
+const missing = ['nats-server', 'minio'].filter((program) => findProgram(program) === null);
+if (missing.length > 0) {
+  console.log(`MISSING soak: ${missing.join(' and ')} not found: node tools/clients.mjs installs what is missing`);
+  process.exit(values['may-be-missing'] && !process.env.CI ? 0 : 1);
+}
 const report = new Report();
+/** Ends the work, and cleans up; the verdict is that it did not come to one. */
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interrupted.abort());
 const folder = mkdtempSync(join(process.env.TMPDIR || tmpdir(), 'berth-soak-'));
 chmodSync(folder, 0o755); // the embedded PostgreSQL below it runs as another user
 try {
@@ -178,5 +197,6 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 const clean = report.violations.length === 0;
-console.log(clean ? '\nsoak: clean' : `\nsoak: FAILED, ${report.violations.length} violations`);
+console.log(`\nseed ${values.seed}`);
+console.log(clean ? 'soak: clean' : `soak: FAILED, ${report.violations.length} violations`);
 process.exitCode = clean ? 0 : 1;

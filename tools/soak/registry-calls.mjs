@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
+import { FOUND_BLOB_MS, LEASED_MS } from './timing.mjs';
 
-/** Longer than any outage that the soak makes. */
-const GIVE_UP_MS = 90_000;
+/** Longer than any outage that the soak makes, on a machine that is busy with other things too. */
+const GIVE_UP_MS = 300_000;
 const PAUSE_MS = 200;
 const AWAY = [429, 502, 503];
+const BYTES = { 'content-type': 'application/octet-stream' };
 
 export const sha256 = (bytes) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
@@ -16,105 +18,218 @@ export class Violation extends Error {}
 export class RegistryCalls {
   #dispatcher = new Agent({ connections: 8, headersTimeout: 20_000, bodyTimeout: 20_000 });
 
-  /** `report` hears of each request: its kind, how long it took, and what became of it. */
-  constructor(url, report) {
-    this.url = url;
-    this.report = report;
+  /**
+   * `report` hears of each request, and of what had to be tried again. `wasDown(since)`: whether something has been down
+   * since then. In a repository of `vanishing` an upload may end with its repository. Nothing is tried again after `signal`.
+   */
+  constructor({ url, report, wasDown, vanishing, signal }) {
+    Object.assign(this, { url, report, wasDown, vanishing, signal });
   }
 
   /**
    * The first answer with one of `expected`. What says that the registry is away (503, or a connection that breaks) is tried
-   * again; any other answer is a violation.
+   * again; any other answer is a violation. With `sentAt`, when the request began that was answered.
    */
   async call(kind, method, path, expected, { headers = {}, body } = {}) {
-    for (const deadline = Date.now() + GIVE_UP_MS; ;) {
+    const troubles = [];
+    const end = (outcome) => this.report.troubles(kind, troubles, outcome);
+    for (const began = performance.now(); ;) {
       const answer = await this.#once(kind, method, path, headers, body);
-      if (answer.status !== undefined && expected.includes(answer.status)) return answer;
-      const isAway = answer.status === undefined || AWAY.includes(answer.status);
-      if (!isAway) {
+      if (answer.status !== undefined && expected.includes(answer.status)) {
+        end('answered then');
+        return answer;
+      }
+      troubles.push(this.#trouble(answer));
+      if (!isAway(answer)) {
+        end('refused');
         throw new Violation(
           `${method} ${path}: ${answer.status} where ${expected.join(' or ')} was expected: ${answer.bytes}`,
         );
       }
-      if (Date.now() > deadline)
+      if (performance.now() - began > GIVE_UP_MS) {
+        end('given up');
         throw new Violation(`${method} ${path}: away for ${GIVE_UP_MS / 1000} s: ${answer.why}`);
+      }
       await delay(PAUSE_MS);
     }
   }
 
   async #once(kind, method, path, headers, body) {
-    const began = performance.now();
+    this.signal.throwIfAborted();
+    const sentAt = performance.now();
     try {
       const response = await request(new URL(path, this.url), { method, headers, body, dispatcher: this.#dispatcher });
       const bytes = Buffer.from(await response.body.arrayBuffer());
-      this.report(kind, performance.now() - began, response.statusCode);
-      return { status: response.statusCode, headers: response.headers, bytes, why: `${response.statusCode} ${bytes}` };
+      const { statusCode: status } = response;
+      this.report.request(kind, performance.now() - sentAt, status);
+      return { status, headers: response.headers, bytes, why: `${status} ${bytes}`, sentAt };
     } catch (error) {
-      this.report(kind, performance.now() - began, 'broken');
-      return { why: error.message };
+      this.report.request(kind, performance.now() - sentAt, 'broken');
+      return { why: error.message, sentAt };
     }
   }
 
-  async hasBlob(repository, digest) {
-    const { status } = await this.call('HEAD blob', 'HEAD', `/v2/${repository}/blobs/${digest}`, [200, 404]);
-    return status === 200;
+  #trouble({ status = 'broken', sentAt }) {
+    return { what: status, duringOutage: this.wasDown(sentAt) };
   }
 
-  /** True where it was mounted; otherwise the upload that was begun instead is cancelled. */
+  /** Until when the blob is protected that was found; 0 where there is none. */
+  async findBlob(repository, digest) {
+    const path = `/v2/${repository}/blobs/${digest}`;
+    const { status, sentAt } = await this.call('HEAD blob', 'HEAD', path, [200, 404]);
+    return status === 200 ? sentAt + FOUND_BLOB_MS : 0;
+  }
+
+  /** The same of one that was mounted; the upload that is begun instead is cancelled. */
   async mount(repository, digest, from) {
     const path = `/v2/${repository}/blobs/uploads/?mount=${digest}&from=${from}`;
-    const { status, headers } = await this.call('mount', 'POST', path, [201, 202]);
-    if (status === 202) await this.call('cancel', 'DELETE', pathOf(headers.location), [204, 404]);
-    return status === 201;
+    const { status, headers, sentAt } = await this.call('mount', 'POST', path, [201, 202, ...this.#gone(repository)]);
+    if (status === 202) await this.cancel(pathOf(headers.location));
+    return status === 201 ? sentAt + LEASED_MS : 0;
+  }
+
+  /** Where to send the bytes to. */
+  async startUpload(repository) {
+    for (;;) {
+      const expected = [202, ...this.#gone(repository)];
+      const { status, headers } = await this.call('start', 'POST', `/v2/${repository}/blobs/uploads/`, expected);
+      if (status === 202) return pathOf(headers.location);
+      this.report.vanished('start');
+    }
+  }
+
+  /** Sends one chunk; gives where the next one goes, null where the upload is gone or cut. */
+  async patch(location, bytes) {
+    const answer = await this.#once('PATCH blob', 'PATCH', location, BYTES, bytes);
+    if (answer.status === 202) return pathOf(answer.headers.location);
+    return this.#cut('PATCH', location, answer);
   }
 
   /**
-   * From the start again where it was cut: the session has then what came through of it, and the whole would be behind that.
+   * In one piece or in chunks; from the start again where it was cut: the session has then what came through of it, and the
+   * whole would be behind that. Gives until when the blob is protected.
    */
-  async upload(repository, bytes) {
+  async upload(repository, bytes, { chunked = false } = {}) {
     const digest = sha256(bytes);
-    for (const deadline = Date.now() + GIVE_UP_MS; ;) {
-      const { headers } = await this.call('start', 'POST', `/v2/${repository}/blobs/uploads/`, [202]);
-      const location = new URL(headers.location, this.url);
-      location.searchParams.set('digest', digest);
-      const type = { 'content-type': 'application/octet-stream' };
-      const { status, why } = await this.#once('PUT blob', 'PUT', location, type, bytes);
+    for (const began = performance.now(); performance.now() - began < GIVE_UP_MS;) {
+      let location = await this.startUpload(repository);
+      let rest = bytes;
+      if (chunked) {
+        const half = bytes.length >> 1;
+        location = await this.patch(location, bytes.subarray(0, half));
+        if (location !== null) location = await this.patch(location, bytes.subarray(half));
+        rest = Buffer.alloc(0);
+      }
+      if (location === null) continue;
+      const end = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
+      const answer = await this.#once('PUT blob', 'PUT', end, BYTES, rest);
+      if (answer.status === 201) return answer.sentAt + LEASED_MS;
+      this.#cut('PUT', location, answer);
       // Its answer may be lost, and the blob be there.
-      if (status === 201 || (await this.hasBlob(repository, digest))) return digest;
-      if (status !== undefined && status !== 404 && !AWAY.includes(status))
-        throw new Violation(`PUT ${location}: ${why}`);
-      if (Date.now() > deadline) throw new Violation(`PUT ${location}: away for ${GIVE_UP_MS / 1000} s: ${why}`);
+      const found = await this.findBlob(repository, digest);
+      if (found) return found;
     }
+    throw new Violation(`upload to ${repository}: away for ${GIVE_UP_MS / 1000} s`);
   }
 
+  /** Begins to send and goes away in the middle. */
+  async cutUpload(repository, bytes) {
+    const location = await this.startUpload(repository);
+    const body = (async function* () {
+      yield bytes.subarray(0, bytes.length >> 1);
+      throw new Error('the client goes away');
+    })();
+    const headers = { ...BYTES, 'content-length': String(bytes.length) };
+    await this.#once('cut PATCH', 'PATCH', location, headers, body);
+  }
+
+  async cancel(location) {
+    await this.call('cancel', 'DELETE', location, [204, 404]);
+  }
+
+  /** False where it is refused for what it refers to, with when the request was sent. */
   async putManifest(repository, reference, { bytes, mediaType }) {
     const put = { headers: { 'content-type': mediaType }, body: bytes };
-    await this.call('PUT manifest', 'PUT', `/v2/${repository}/manifests/${reference}`, [201], put);
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const answer = await this.call('PUT manifest', 'PUT', path, [201, 400, ...this.#gone(repository)], put);
+    if (answer.status === 400 && !answer.bytes.includes('"MANIFEST_BLOB_UNKNOWN"'))
+      throw new Violation(`PUT ${path}: 400 ${answer.bytes}`);
+    return { isStored: answer.status === 201, sentAt: answer.sentAt, why: answer.why };
   }
 
   /** The bytes; null where there is none. */
   async manifest(repository, reference) {
-    const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
-    const path = `/v2/${repository}/manifests/${reference}`;
-    const { status, bytes } = await this.call('GET manifest', 'GET', path, [200, 404], { headers: { accept } });
+    const { status, bytes } = await this.#readManifest('GET', repository, reference);
     return status === 200 ? bytes : null;
   }
 
-  async blob(repository, digest) {
-    return (await this.call('GET blob', 'GET', `/v2/${repository}/blobs/${digest}`, [200])).bytes;
+  /** When it was asked for that was found; 0 where it was not. */
+  async findManifest(repository, digest) {
+    const { status, sentAt } = await this.#readManifest('HEAD', repository, digest);
+    return status === 200 ? sentAt : 0;
   }
 
-  /** Gone afterwards, whether this request did it or one before whose answer was lost. */
-  async remove(repository, reference) {
-    await this.call('DELETE manifest', 'DELETE', `/v2/${repository}/manifests/${reference}`, [202, 404]);
+  #readManifest(method, repository, reference) {
+    const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
+    const path = `/v2/${repository}/manifests/${reference}`;
+    return this.call(`${method} manifest`, method, path, [200, 404], { headers: { accept } });
+  }
+
+  /** Null where there is none. */
+  async blob(repository, digest) {
+    const { status, bytes } = await this.call('GET blob', 'GET', `/v2/${repository}/blobs/${digest}`, [200, 404]);
+    return status === 200 ? bytes : null;
+  }
+
+  /** Digests of what refers to this one. */
+  async referrers(repository, digest) {
+    const { bytes } = await this.call('referrers', 'GET', `/v2/${repository}/referrers/${digest}`, [200]);
+    return JSON.parse(bytes).manifests.map((entry) => entry.digest);
+  }
+
+  /** Gone afterwards, whether this request did it or one before whose answer was lost; false where it is `refused` with 405. */
+  async remove(repository, reference, { refused = false } = {}) {
+    const path = `/v2/${repository}/manifests/${reference}`;
+    const { status } = await this.call('DELETE manifest', 'DELETE', path, [202, 404, ...(refused ? [405] : [])]);
+    return status !== 405;
+  }
+
+  /** False where it has tags. */
+  async removeRepository(repository, { refused = false } = {}) {
+    const path = managementPath(repository);
+    const { status } = await this.call('DELETE repository', 'DELETE', path, [204, 404, ...(refused ? [406] : [])]);
+    return status !== 406;
+  }
+
+  /** `owner`: a repository, or an organisation. */
+  async setUntaggedPolicy(owner, policy) {
+    const path = `${owner.includes('/') ? managementPath(owner) : `/v2/manage/namespaces/${owner}`}/untagged-policy`;
+    await this.call('PUT policy', 'PUT', path, [200], { body: JSON.stringify(policy) });
   }
 
   close() {
     return this.#dispatcher.close();
   }
+
+  #gone(repository) {
+    return this.vanishing.has(repository) ? [404] : [];
+  }
+
+  #cut(method, location, answer) {
+    this.report.troubles(`${method} blob`, [this.#trouble(answer)], 'begun again');
+    if (!isAway(answer) && answer.status !== 404) throw new Violation(`${method} ${location}: ${answer.why}`);
+    return null;
+  }
 }
+
+const isAway = ({ status }) => status === undefined || AWAY.includes(status);
 
 const pathOf = (location) => {
   const { pathname, search } = new URL(location, 'http://any');
   return pathname + search;
+};
+
+const managementPath = (repository) => {
+  const [organisation, ...name] = repository.split('/');
+  return `/v2/manage/namespaces/${organisation}/repos/${name.join('$')}`;
 };

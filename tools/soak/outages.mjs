@@ -1,0 +1,64 @@
+// When something was down: from before it is killed until everything is ready again.
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LOOK_MS = 500;
+/** A service asks what it stands on once a second: an answer that is younger than this may be from before. */
+const STALE_MS = 1_500;
+const GIVE_UP_MS = 600_000;
+
+export class Outages {
+  #isDown = false;
+  #endedAt = 0;
+  #brokenAt = 0;
+  #watching = Promise.resolve();
+
+  /** `addressFile`: where each service has its internal port. Nothing is waited for after `signal`. */
+  constructor(addressFile, signal) {
+    Object.assign(this, { addressFile, signal });
+  }
+
+  /** Something is being killed now. */
+  begin() {
+    this.#brokenAt = performance.now();
+    if (this.#isDown) return;
+    this.#isDown = true;
+    this.#watching = this.#watch();
+    // Whoever waits for it hears of it.
+    this.#watching.catch(() => undefined);
+  }
+
+  wasDown = (since) => this.#isDown || this.#endedAt > since;
+
+  /** Until everything is ready, and has been for a moment. */
+  async untilOver() {
+    await this.#watching;
+  }
+
+  async #watch() {
+    do {
+      await delay(LOOK_MS);
+      if (performance.now() - this.#brokenAt > GIVE_UP_MS) throw new Error('the services did not become ready again');
+    } while (!this.signal.aborted && !(await this.#isOver()));
+    this.#isDown = false;
+    this.#endedAt = performance.now();
+  }
+
+  async #isOver() {
+    if (performance.now() - this.#brokenAt < STALE_MS) return false;
+    if (!existsSync(this.addressFile)) return false; // Berth has been stopped
+    return allReady(Object.values(JSON.parse(readFileSync(this.addressFile, 'utf8'))).flat());
+  }
+}
+
+async function allReady(addresses) {
+  const answers = await Promise.all(
+    addresses.map((address) =>
+      fetch(`${address}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+        (response) => response.ok,
+        () => false,
+      ),
+    ),
+  );
+  return answers.every(Boolean);
+}
