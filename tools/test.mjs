@@ -30,6 +30,7 @@ const STEPS = [
   { name: 'int', command: ['nx', 'run-many', '-t', 'int', '--parallel=1', STREAM] },
   { name: 'e2e-standalone', command: ['nx', 'run', '@berth/e2e:e2e', '--configuration=standalone', STREAM] },
   { name: 'e2e-distributed', command: ['nx', 'run', '@berth/e2e:e2e', '--configuration=distributed', STREAM] },
+  { name: 'soak', command: ['node', 'tools/soak/main.mjs', '--minutes', '2', '--may-be-missing'] },
 ];
 
 /** Steps by name; `e2e` means both modes. */
