@@ -2,8 +2,8 @@ import { loadSettings, runUntilStopped } from '@berth/platform';
 import { startOnFolder } from './registry-on-folder.js';
 import { welcome } from './welcome.js';
 
-/** What PostgreSQL gets on top, to end its connections and write a checkpoint. */
-const DATABASE_SECONDS = 15;
+/** On top: to keep what uploads have, and for PostgreSQL to end its connections and write a checkpoint. */
+const DATABASE_SECONDS = 20;
 
 await runUntilStopped('berth', async () => {
   const settings = loadSettings(process.env);
@@ -23,10 +23,12 @@ await runUntilStopped('berth', async () => {
   });
   return {
     logger: host.logger,
-    shutdownSeconds: settings.shutdownSeconds + DATABASE_SECONDS,
-    stop: () => {
+    drain: () => {
       stopping = true;
-      return registry.stop();
+      host.health.stop();
     },
+    drainSeconds: settings.drainSeconds,
+    shutdownSeconds: settings.shutdownSeconds + DATABASE_SECONDS,
+    stop: () => registry.stop(),
   };
 });

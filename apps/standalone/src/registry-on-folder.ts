@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { deployMigrations } from '@berth/metadata';
-import type { Settings } from '@berth/platform';
+import { finishWithin, type Settings } from '@berth/platform';
 import { DataFolder } from './data-folder.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 import { generatePassword, isFirstStart } from './first-start.js';
@@ -48,7 +47,7 @@ export async function startOnFolder(settings: Settings, start = startStandalone)
       throw error;
     });
     const stop = async () => {
-      await Promise.race([standalone.stop(), delay(settings.shutdownSeconds * 1000, undefined, { ref: false })]);
+      await finishWithin(settings.shutdownSeconds, standalone.stop(), () => standalone.cutOff());
       await letGo();
     };
     return { standalone, folder, postgres, firstStart, generatedPassword, stop };

@@ -32,6 +32,8 @@ export interface Standalone {
   address: string;
   internalAddress: string;
   stop(): Promise<void>;
+  /** Ends the uploads under way, of which what has arrived is kept. */
+  cutOff(): void;
 }
 
 /** The six services in this process, on an in-process bus. Composition only: what is decided here is who stands on what. */
@@ -61,5 +63,5 @@ export async function startServices(settings: Settings, modules: Record<string, 
     await host.events.close();
     await host.database?.close();
   };
-  return { host, address, internalAddress, stop };
+  return { host, address, internalAddress, stop, cutOff: () => dataPlane?.cutOff() };
 }

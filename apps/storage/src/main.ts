@@ -1,5 +1,6 @@
 import { runService } from '@berth/platform';
 import { DataPlaneAddress } from './data-plane/data-plane-address.js';
+import { DataPlane } from './data-plane/data-plane.js';
 import { StorageModule } from './storage.module.js';
 
 await runService({
@@ -8,4 +9,5 @@ await runService({
   required: [],
   database: true,
   onListening: (app, settings, address) => app.get(DataPlaneAddress).set(settings.dataPlaneUrl ?? address),
+  onCutOff: (app) => app.get(DataPlane).cutOff(),
 });

@@ -33,6 +33,8 @@ export interface Service {
   public?: boolean;
   /** Called when the address of the internal port is known, before the first message is answered. */
   onListening?(app: NestFastifyApplication, settings: Settings, address: string): void;
+  /** Called when the time to finish is over: what is under way ends in a way that keeps what it has. */
+  onCutOff?(app: NestFastifyApplication): void;
 }
 
 const STREAM = 'BERTH_EVENTS';
@@ -51,13 +53,26 @@ export function runService(service: Service): Promise<void> {
       ...service.required,
     ]);
     const host = await createHost(service, settings);
-    const { apps, addresses } = service.public ? await startPublic(host, service) : await startInternal(host, service);
+    // The internal port is open before anything can be asked of the service.
+    let started = false;
+    host.health.add('service', async () => {
+      if (!started) throw new Error('it is still starting');
+    });
+    const { apps, addresses, leave } = service.public
+      ? await startPublic(host, service)
+      : await startInternal(host, service);
+    started = true;
     host.logger.info({ addresses }, 'service started');
     return {
       logger: host.logger,
+      drainSeconds: settings.drainSeconds,
       shutdownSeconds: settings.shutdownSeconds,
-      stop: async () => {
+      drain: () => {
         host.health.stop();
+        leave?.();
+      },
+      cutOff: () => service.onCutOff?.(apps[0]!),
+      stop: async () => {
         for (const app of apps) await app.close();
         await host.events.close();
         await host.bus.close();
@@ -67,7 +82,11 @@ export function runService(service: Service): Promise<void> {
   });
 }
 
-async function createHost(service: Service, settings: Settings): Promise<ServiceHost> {
+interface DistributedHost extends ServiceHost {
+  transport(service: string): DrainingNatsServer;
+}
+
+async function createHost(service: Service, settings: Settings): Promise<DistributedHost> {
   const logger = createLogger(service.name, settings.logLevel);
   const metrics = new Metrics(service.name);
   const health = new HealthChecks();
@@ -116,16 +135,20 @@ async function openLink(nats: NatsSettings, settings: Settings): Promise<NatsLin
 interface Started {
   apps: NestFastifyApplication[];
   addresses: string[];
+  /** Has new questions go to other replicas. */
+  leave?: () => void;
 }
 
-async function startInternal(host: ServiceHost, service: Service): Promise<Started> {
+async function startInternal(host: DistributedHost, service: Service): Promise<Started> {
   const { settings } = host;
   const app = await createHttpApp(host, ServiceRootModule.of(host, InternalEndpointsModule, service.module));
-  app.connectMicroservice({ strategy: host.transport(service.name) });
+  const server = host.transport(service.name);
+  app.connectMicroservice({ strategy: server });
   const address = await listen(app, internalPortOf(settings), settings.internalHost);
   service.onListening?.(app, settings, address);
   await app.startAllMicroservices();
-  return { apps: [app], addresses: [address] };
+  // A grant of storage must not be given out any more while its data plane closes: first this, then HTTP.
+  return { apps: [app], addresses: [address], leave: () => void server.leave() };
 }
 
 async function startPublic(host: ServiceHost, service: Service): Promise<Started> {

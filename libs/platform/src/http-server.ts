@@ -4,6 +4,7 @@ import { errorEnvelope, registryError } from '@berth/oci';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { endConnectionsOnStop } from './end-connections-on-stop.js';
 import { NestLogger } from './logging/logger.js';
 import type { ServiceHost } from './service-host.js';
 
@@ -40,6 +41,7 @@ export async function createHttpApp(host: ServiceHost, module: DynamicModule): P
     abortOnError: false,
   });
   const fastify = adapter.getInstance();
+  endConnectionsOnStop(fastify, host.health);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (_request: unknown, payload: unknown, done: (error: null, body: unknown) => void) =>
     done(null, payload),

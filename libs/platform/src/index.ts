@@ -8,7 +8,7 @@ export { MeasuredBus } from './metrics/measured-bus.js';
 export { Metrics } from './metrics/metrics.js';
 export { claimsOperator, isOperatorToken, signOperatorToken } from './operator-token.js';
 export { InternalEndpointsModule, PlatformModule, ServiceRootModule } from './platform.module.js';
-export { inOneSentence, type Running, runUntilStopped } from './process-lifetime.js';
+export { finishWithin, inOneSentence, type Running, runUntilStopped } from './process-lifetime.js';
 export { sendBody } from './send-body.js';
 export type { ServiceHost } from './service-host.js';
 export { loadSettings, SettingsError } from './settings/load-settings.js';

@@ -140,6 +140,26 @@ describe('runUntilStopped', () => {
     expect(await it.ended).toEqual({ code: 130, signal: null });
   });
 
+  it('says that it stops, goes on for as long as it is to drain, and finishes then', async () => {
+    const it = run(`${UP} let drained = false;
+      const drain = () => { logger.info('draining'); setTimeout(() => { drained = true; logger.info('served'); }, 100); };
+      return { logger, shutdownSeconds, drain, drainSeconds: 1, stop: async () => { logger.info(drained ? 'finishing' : 'too early'); } };`);
+    await it.until('up');
+    it.signal('SIGTERM');
+    expect(await it.ended).toEqual({ code: 0, signal: null });
+    expect(it.messages()).toEqual(['up', 'stopping', 'draining', 'served', 'finishing', 'stopped']);
+  });
+
+  it('lets what has not finished in time keep what it has', async () => {
+    const it = run(`${UP} let finish; const cutOff = () => { logger.info('cut off'); setTimeout(finish, 100); };
+      const stop = () => new Promise((ok) => { finish = () => { logger.info('kept'); ok(); }; });
+      return { logger, shutdownSeconds: 0.1, stop, cutOff };`);
+    await it.until('up');
+    it.signal('SIGTERM');
+    expect(await it.ended).toMatchObject({ code: 0 });
+    expect(it.messages()).toEqual(['up', 'stopping', 'cut off', 'kept', 'stopped before everything had finished']);
+  });
+
   it('cuts off what has not finished in time, and says so', async () => {
     const it = run(`${UP} return { logger, shutdownSeconds: 0.1, stop: () => new Promise(() => {}) };`);
     await it.until('up');

@@ -4,11 +4,20 @@ import { SettingsError } from './settings/load-settings.js';
 
 export interface Running {
   logger: Logger;
+  /** Says that it stops, and goes on as before. */
+  drain?(): void;
+  /** For so long, until everybody has heard of it. */
+  drainSeconds?: number;
   /** Finishes what has begun, then lets go of everything. */
   stop(): Promise<void>;
   /** What has not finished after so long is cut off. */
   shutdownSeconds: number;
+  /** Ends what is under way so that nothing is lost that can be kept. */
+  cutOff?(): void;
 }
+
+/** What is cut off has so long to keep what it has. */
+const CUT_OFF_SECONDS = 5;
 
 /** A Ctrl-C arrives from the terminal and again from every launcher in between: within this time it is one request. */
 const SAME_REQUEST_MS = 1_000;
@@ -28,12 +37,33 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   }
   const signal = await stopped;
   running.logger.info({ signal }, 'stopping');
-  const inTime = await Promise.race([running.stop().then(() => true), delay(running.shutdownSeconds * 1000, false)]);
+  running.drain?.();
+  await delay((running.drainSeconds ?? 0) * 1000);
+  const inTime = await finishWithin(running.shutdownSeconds, running.stop(), running.cutOff?.bind(running));
   if (inTime) running.logger.info('stopped');
   else running.logger.warn('stopped before everything had finished');
   await new Promise<void>((resolve) => running.logger.flush(() => resolve()));
   // 0, unless the trouble that made it stop has set another one.
   process.exit();
+}
+
+/** Whether `finishing` is done in so many seconds; where it is not, and can be cut off, it has a few more. */
+export async function finishWithin(seconds: number, finishing: Promise<void>, cutOff?: () => void): Promise<boolean> {
+  const inTime = await isDoneWithin(seconds, finishing);
+  if (inTime || !cutOff) return inTime;
+  cutOff();
+  await isDoneWithin(CUT_OFF_SECONDS, finishing);
+  return false;
+}
+
+async function isDoneWithin(seconds: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, seconds * 1000, false)));
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function stopSignal(): Promise<string> {

@@ -17,6 +17,7 @@ import { PublicUrl } from '../http/public-url.js';
 import { answering } from '@berth/platform/testing';
 import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
+import { StorageGone } from '../transfer/storage-gone.js';
 import type { RegistryRequest } from './registry-request.js';
 import { scopesOfMount, UploadRoutes } from './upload.routes.js';
 
@@ -414,6 +415,23 @@ describe(UploadRoutes, () => {
         expect(asked.committed).toHaveLength(1);
       },
     );
+
+    it('asks another storage process where the one of the grant is gone before it had a byte', async () => {
+      const all = routes();
+      jest.spyOn(all.transport, 'append').mockRejectedValueOnce(new StorageGone('killed'));
+      const { request } = aRequest({ query: { digest: DIGEST }, headers: { 'content-length': '1' }, body: 'x' });
+      await all.routes.complete(request, SESSION);
+      expect(all.asked.granted).toHaveLength(2);
+      expect(all.asked.committed).toHaveLength(1);
+    });
+
+    it('asks nobody else where bytes are lost: the client is told, and knows where to go on', async () => {
+      const all = routes();
+      jest.spyOn(all.transport, 'append').mockRejectedValueOnce(registryError('UNAVAILABLE'));
+      const { request } = aRequest({ query: { digest: DIGEST }, headers: { 'content-length': '1' }, body: 'x' });
+      await expect(all.routes.complete(request, SESSION)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(all.asked.granted).toHaveLength(1);
+    });
 
     it('commits nothing where the last chunk was refused', async () => {
       const { routes: uploads, asked, bus } = routes();

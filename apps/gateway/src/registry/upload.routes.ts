@@ -28,6 +28,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
+import { withAnotherGrant } from '../transfer/storage-gone.js';
 import { hasBody, header, readerOf, type RegistryRequest } from './registry-request.js';
 
 /** Above what storage is waited for first, below what it may take at most. */
@@ -102,13 +103,16 @@ export class UploadRoutes {
   private async append(request: RegistryRequest, sessionId: string, digest: Digest | null): Promise<AppendedV1> {
     this.refuseTooLarge(request);
     const chunk = chunkOf(request);
-    const grant = await this.bus.request(GRANT_APPEND, {
-      ...sessionOf(request, sessionId),
-      ...(digest !== null && { digest }),
-      ...chunk,
-    });
     // Whoever breaks off must leave the connection whole: it still has to carry the answer, and the next request.
-    return this.transport.append(grant.url, request.raw.iterator({ destroyOnReturn: false }));
+    const body = request.raw.iterator({ destroyOnReturn: false });
+    return withAnotherGrant(async () => {
+      const grant = await this.bus.request(GRANT_APPEND, {
+        ...sessionOf(request, sessionId),
+        ...(digest !== null && { digest }),
+        ...chunk,
+      });
+      return this.transport.append(grant.url, body);
+    });
   }
 
   /** A PUT without a byte may name the next one, as regclient did; a range of more, or elsewhere, is of bytes that it lacks. */

@@ -6,6 +6,7 @@ import type { ObjectBody } from '@berth/blob-store';
 import { RegistryError, registryError } from '@berth/oci';
 import { eventually, freePort } from '@berth/testing';
 import { HttpBlobTransport } from './http-blob-transport.js';
+import { StorageGone } from './storage-gone.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -126,6 +127,29 @@ describe(HttpBlobTransport, () => {
     expect(await failureOf(transport.append(`${nobody}/x`, body))).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
   });
 
+  it('says that storage is gone where it had nothing and gave nothing: another process may be asked', async () => {
+    const nobody = `http://127.0.0.1:${await freePort()}`;
+    expect(await failureOf(transport.read(`${nobody}/x`))).toBeInstanceOf(StorageGone);
+    const unused = (async function* () {
+      yield Buffer.from('whole');
+    })();
+    expect(await failureOf(transport.append(`${nobody}/x`, unused))).toBeInstanceOf(StorageGone);
+    let received = '';
+    handler = async (request, response) => {
+      received = (await buffer(request)).toString();
+      json(response, 200, { offset: 5 });
+    };
+    expect(await transport.append(`${base}/x`, unused)).toEqual({ offset: 5 });
+    expect(received).toBe('whole');
+  });
+
+  it('does not say so of a process that dies with bytes in its hands', async () => {
+    handler = (request) => void request.once('data', () => request.socket.destroy());
+    const error = await failureOf(transport.append(`${base}/x`, Readable.from([Buffer.alloc(100_000)])));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(error).not.toBeInstanceOf(StorageGone);
+  });
+
   it('is UNAVAILABLE where a read is taken and never answered; an append may wait', async () => {
     const impatient = new HttpBlobTransport(50);
     const unanswered: (() => void)[] = [];
@@ -137,6 +161,7 @@ describe(HttpBlobTransport, () => {
     await eventually(() => unanswered.length === 1, { what: 'storage has the bytes' });
     const error = await failureOf(impatient.read(`${base}/x`));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', status: 503, cause: { code: 'UND_ERR_HEADERS_TIMEOUT' } });
+    expect(error).not.toBeInstanceOf(StorageGone);
     unanswered[0]!();
     expect(await append).toEqual({ offset: 1 });
     await impatient.close();

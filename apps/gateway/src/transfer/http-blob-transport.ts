@@ -2,8 +2,9 @@ import type { AppendedV1 } from '@berth/contracts';
 import { Readable } from 'node:stream';
 import { type ObjectBody, StreamBody } from '@berth/blob-store';
 import { type ByteRange, RegistryError, registryError } from '@berth/oci';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher, errors, request } from 'undici';
 import { BlobTransport } from './blob-transport.js';
+import { StorageGone } from './storage-gone.js';
 
 const CONNECTIONS_PER_STORAGE = 256;
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -26,8 +27,19 @@ export class HttpBlobTransport extends BlobTransport {
   }
 
   async append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
-    const response = await this.call(url, { method: 'POST', body: body as Readable });
-    return (await response.body.json()) as AppendedV1;
+    let begun = false;
+    const watched: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => {
+        begun = true;
+        return body[Symbol.asyncIterator]();
+      },
+    };
+    try {
+      const response = await this.call(url, { method: 'POST', body: watched as Readable });
+      return (await response.body.json()) as AppendedV1;
+    } catch (error) {
+      throw begun && error instanceof StorageGone ? registryError('UNAVAILABLE', undefined, { cause: error }) : error;
+    }
   }
 
   async read(url: string, range?: ByteRange): Promise<ObjectBody> {
@@ -45,7 +57,9 @@ export class HttpBlobTransport extends BlobTransport {
     options: { method: 'GET' | 'POST'; body?: Readable; headers?: Record<string, string>; headersTimeout?: number },
   ) {
     const response = await request(url, { ...options, dispatcher: this.agent }).catch((cause: unknown) => {
-      throw registryError('UNAVAILABLE', undefined, { cause });
+      // Silent is not gone: who asks the next one waits for as long again.
+      const isSilent = cause instanceof errors.HeadersTimeoutError;
+      throw isSilent ? registryError('UNAVAILABLE', undefined, { cause }) : new StorageGone(cause);
     });
     if (response.statusCode >= 400) throw await storageError(response);
     return response;

@@ -5,6 +5,7 @@ import { type ByteRange, digestOf, registryError } from '@berth/oci';
 import { answering } from '@berth/platform/testing';
 import { BlobTransport } from './blob-transport.js';
 import { ObjectReader } from './object-reader.js';
+import { StorageGone } from './storage-gone.js';
 
 const bytes = Buffer.alloc(100_000, '0123456789');
 const small = Buffer.from('0123456789');
@@ -91,6 +92,16 @@ describe(ObjectReader, () => {
     expect(asked).toHaveLength(2);
     expect(await contentOf(objects.read(blob))).toEqual(bytes);
     expect(asked).toHaveLength(2);
+  });
+
+  it('asks once more where the process of a new grant is gone, and gives up at the third', async () => {
+    const { reader: objects, asked, transport } = reader();
+    const gone = jest.spyOn(transport, 'read').mockRejectedValueOnce(new StorageGone('killed'));
+    expect(await contentOf(objects.read(blob))).toEqual(bytes);
+    expect(asked).toHaveLength(2);
+    gone.mockRejectedValue(new StorageGone('killed'));
+    await expect(objects.read(another)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    expect(asked).toHaveLength(5);
   });
 
   it('asks once, and then says what storage says', async () => {

@@ -5,6 +5,7 @@ import { type ByteRange, RegistryError, registryError } from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { BlobTransport } from './blob-transport.js';
+import { withAnotherGrant } from './storage-gone.js';
 
 const GRANTS_REMEMBERED = 50_000;
 /** A grant is used again for this part of its life: the transfer that begins last still ends within it. */
@@ -60,8 +61,11 @@ export class ObjectReader {
         this.grants.delete(objectKey);
       }
     }
-    const { url, expiresIn } = await this.bus.request(GRANT_READ, { objectKey, size });
-    this.grants.set(objectKey, { url, until: Date.now() + expiresIn * 1000 * USABLE });
-    return this.transport.read(url, range);
+    return withAnotherGrant(async () => {
+      const { url, expiresIn } = await this.bus.request(GRANT_READ, { objectKey, size });
+      const body = await this.transport.read(url, range);
+      this.grants.set(objectKey, { url, until: Date.now() + expiresIn * 1000 * USABLE });
+      return body;
+    });
   }
 }

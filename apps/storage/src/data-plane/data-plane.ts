@@ -3,6 +3,7 @@ import { BlobStore, type ByteRange, type ObjectBody } from '@berth/blob-store';
 import { Metrics } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { asRegistryError } from '../object/store-faults.js';
+import { ActiveAppends } from '../upload/active-appends.js';
 import { AppendUpload } from '../upload/append-upload.js';
 import { ReadGrants } from './read-grants.js';
 
@@ -11,6 +12,7 @@ import { ReadGrants } from './read-grants.js';
 export class DataPlane {
   constructor(
     private readonly appendUpload: AppendUpload,
+    private readonly active: ActiveAppends,
     private readonly grants: ReadGrants,
     private readonly store: BlobStore,
     private readonly metrics: Metrics,
@@ -23,6 +25,11 @@ export class DataPlane {
     } catch (error) {
       throw asRegistryError(error);
     }
+  }
+
+  /** Ends the appends that are under way: what has arrived is durable, and the upload goes on behind it elsewhere. */
+  cutOff(): void {
+    this.active.stopAll();
   }
 
   /** The bytes of `range`, which the caller has clipped to the object's size. */

@@ -28,6 +28,7 @@ export class StorageProcess {
   readonly complete: CompleteUpload;
   readonly service: UploadSessionService;
   readonly remover: ObjectRemover;
+  readonly active = new ActiveAppends();
 
   constructor(
     database: Database,
@@ -35,7 +36,8 @@ export class StorageProcess {
     env: Record<string, string> = {},
   ) {
     const settings = loadSettings(env);
-    const [hashes, active, address] = [new RunningHashes(), new ActiveAppends(), new DataPlaneAddress()];
+    const { active } = this;
+    const [hashes, address] = [new RunningHashes(), new DataPlaneAddress()];
     this.sessions = new UploadSessionStore(database, settings.uploadIdleSeconds);
     this.remover = new ObjectRemover(store);
     const claims = new ClaimKeeper(this.sessions, settings);

@@ -1,3 +1,5 @@
+import { registryError } from '@berth/oci';
+
 interface ActiveAppend {
   controller: AbortController;
   finished: Promise<unknown>;
@@ -22,6 +24,11 @@ export class ActiveAppends {
     } finally {
       if (this.active.get(sessionId) === mine) this.active.delete(sessionId);
     }
+  }
+
+  /** Stops all, as they are: what has arrived is kept, and UNAVAILABLE tells the sender to go on elsewhere. */
+  stopAll(): void {
+    for (const { controller } of this.active.values()) controller.abort(registryError('UNAVAILABLE'));
   }
 
   /** Stops the session's append, if there is one here, and resolves when it has let go of the object. */

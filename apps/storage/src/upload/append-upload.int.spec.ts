@@ -200,6 +200,24 @@ describe(AppendUpload, () => {
     });
   });
 
+  describe('a process that ends while bytes flow', () => {
+    it('keeps what has arrived, says that it is away, and another one goes on behind it', async () => {
+      const session = await storage.start();
+      const other = new StorageProcess(database, storage.store);
+      const sender = new HandFedBody().send('one');
+      const digest = digestOf(Buffer.from('onetwo'));
+      const append = failureOf(storage.send(session, sender, { digest, length: 6 }));
+      await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+      storage.active.stopAll();
+      expect(await append).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+      expect(sender.letGo).toBe(true);
+      expect(await other.offsetOf(session)).toBe(3);
+      expect(await other.send(session, 'two', { start: 3 })).toEqual({ offset: 6 });
+      const { objectKey } = await other.finish(session, 'onetwo');
+      expect(await other.contentOf(objectKey)).toBe('onetwo');
+    });
+  });
+
   it('keeps its session alive while its sender is slow, however soon that would expire', async () => {
     const slow = new StorageProcess(database, storage.store, { BERTH_UPLOAD_IDLE_SECONDS: '6' });
     const session = await slow.start();
@@ -232,9 +250,9 @@ describe(AppendUpload, () => {
       const sender = new HandFedBody();
       const first = failureOf(storage.send(session, sender.send('XXXX'), { start: 3 }));
       await eventually(() => sender.asked > 1, { what: 'the first try is under way' });
-      const second = storage.send(session, 'two', { start: 3 });
+      const grant = await storage.grant(session, { start: 3 });
       sender.send('YYYY').end();
-      expect(await second).toEqual({ offset: 6 });
+      expect(await storage.append.run(grant, chunksOf('two'))).toEqual({ offset: 6 });
       expect(await first).toMatchObject(UNKNOWN);
       const { objectKey } = await storage.finish(session, 'onetwo');
       expect(await storage.contentOf(objectKey)).toBe('onetwo');

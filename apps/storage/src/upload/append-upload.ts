@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
 import type { AppendedV1, AppendGrantV1, CompletedObject, GrantAppendV1 } from '@berth/contracts';
 import { type UploadProgress, type UploadSessionKey, UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
-import { type Digest, digestAlgorithm, digestHex, registryError } from '@berth/oci';
+import { type Digest, digestAlgorithm, digestHex, RegistryError, registryError } from '@berth/oci';
 import { Settings } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
@@ -130,8 +130,11 @@ export class AppendUpload {
 
 const KEEP_ALIVE_MS = 30_000;
 
+/** By the sender; or by this process, which then says why. */
 const interrupted = (cause: unknown) =>
-  registryError('BLOB_UPLOAD_INVALID', undefined, { cause, message: 'the request body ended early' });
+  cause instanceof RegistryError
+    ? cause
+    : registryError('BLOB_UPLOAD_INVALID', undefined, { cause, message: 'the request body ended early' });
 
 /** False where it is known that the bytes are not `digest`'s. */
 const mayBe = (digests: Pick<UploadProgress, 'sha256' | 'sha512'>, digest: Digest): boolean =>

@@ -252,6 +252,16 @@ describe(CompleteUpload, () => {
       expect(read).toHaveBeenCalledTimes(1);
     });
 
+    it('gives up where its process ends, so that another one is asked', async () => {
+      const other = new StorageProcess(database, store);
+      const first = failureOf(storage.finish(session, 'one', 'sha512'));
+      await held.one();
+      storage.active.stopAll();
+      expect(await first).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+      held.goOn();
+      expect(await other.finish(session, 'one', 'sha512')).toMatchObject({ size: 3 });
+    });
+
     it('gives up where another process has taken the claim, and keeps the session alive until then', async () => {
       const slow = new StorageProcess(database, store, { BERTH_UPLOAD_IDLE_SECONDS: '6' });
       session = await slow.start();

@@ -3,7 +3,14 @@ import { addAbortSignal } from 'node:stream';
 import { BlobStore, type UnfinishedObject } from '@berth/blob-store';
 import type { CompletedObject, CompleteUploadV1 } from '@berth/contracts';
 import { UploadSessionStore, type UploadSessionRow } from '@berth/metadata';
-import { type Digest, digestAlgorithm, digestHex, type DigestAlgorithm, registryError } from '@berth/oci';
+import {
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  type DigestAlgorithm,
+  RegistryError,
+  registryError,
+} from '@berth/oci';
 import { Injectable } from '@nestjs/common';
 import { freshObjectKey } from '../object/object-key.js';
 import { ObjectRemover } from '../object/object-remover.js';
@@ -86,7 +93,7 @@ export class CompleteUpload {
     const computed = await this.claims.during(session, stopped, LOOK_MS, (signal) =>
       this.hashStored(objectKey, algorithm, signal),
     );
-    if (computed === null) throw unknown(id);
+    if (computed === null) throw stopped.reason instanceof RegistryError ? stopped.reason : unknown(id);
     if (computed !== digestHex(digest)) {
       if (await this.sessions.removeClaimed(id, claim)) this.remover.deleteLater([objectKey]);
       throw differs(digest, algorithm, computed);

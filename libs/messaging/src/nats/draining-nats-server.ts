@@ -17,6 +17,7 @@ interface ServerState {
  */
 export class DrainingNatsServer extends ServerNats implements CustomTransportStrategy {
   private inFlight = 0;
+  private left: Promise<unknown> | null = null;
 
   constructor(
     settings: NatsSettings,
@@ -24,6 +25,23 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
     private readonly drainMs: number,
   ) {
     super({ ...connectionOptions(settings), queue });
+  }
+
+  /** Has started when NATS hands requests to it: until then nobody may rely on it. */
+  override start(callback: (error?: unknown) => void): void {
+    super.start(() => {
+      this.unwrap<NatsConnection>()
+        .flush()
+        .then(() => callback(), callback);
+    });
+  }
+
+  /** From now on requests go to other replicas. What NATS has handed to this one is answered. */
+  leave(): Promise<unknown> {
+    const { subscriptions } = this as unknown as ServerState;
+    // Not unsubscribe: it drops what NATS has handed to this replica already, and the asker waits for it in vain.
+    this.left ??= Promise.allSettled(subscriptions.map((subscription) => subscription.drain()));
+    return this.left;
   }
 
   override getPublisher(message: unknown, id: string, context: NatsContext): (response: WritePacket) => void {
@@ -40,11 +58,9 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
   }
 
   override async close(): Promise<void> {
-    const { natsClient, subscriptions } = this as unknown as ServerState;
+    const { natsClient } = this as unknown as ServerState;
     const deadline = Date.now() + this.drainMs;
-    // Not unsubscribe: it drops what NATS has handed to this replica already, and the asker waits for it in vain.
-    const left = Promise.allSettled(subscriptions.map((subscription) => subscription.drain()));
-    await Promise.race([left, delay(this.drainMs, undefined, { ref: false })]);
+    await Promise.race([this.leave(), delay(this.drainMs, undefined, { ref: false })]);
     // A request counts as in flight one turn after it was handed over.
     do await delay(POLL_MS);
     while (this.inFlight > 0 && Date.now() < deadline);

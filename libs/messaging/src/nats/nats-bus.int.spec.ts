@@ -41,9 +41,12 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
       await bus.close();
     });
 
+    const servers = new Map<TestService, DrainingNatsServer>();
     const replica = async (name: string) => {
       const service = new TestService(bus, name);
-      replicas.set(service, await service.start(new DrainingNatsServer(settings, queue, DRAIN_MS)));
+      const server = new DrainingNatsServer(settings, queue, DRAIN_MS);
+      servers.set(service, server);
+      replicas.set(service, await service.start(server));
       return service;
     };
     const stop = async (service: TestService) => {
@@ -52,6 +55,28 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
       replicas.delete(service);
     };
     const answers = () => eventually(() => bus.request(SILENT, {}).then(() => true), { what: 'a replica answers' });
+
+    it('is asked as soon as it has started, and not by luck', async () => {
+      for (let round = 0; round < 20; round++) {
+        const it = await replica(`round ${round}`);
+        await bus.request(SILENT, {});
+        await stop(it);
+      }
+    });
+
+    it('leaves to the others what is new, answers what it has begun, and is not closed by that', async () => {
+      const leaves = await replica('leaves');
+      leaves.closeGate();
+      const begun = bus.request(WAIT, {});
+      await eventually(() => leaves.waiting === 1, { what: 'it has begun' });
+      await replica('stays');
+      await servers.get(leaves)!.leave();
+      const taken = leaves.received.length;
+      await Promise.all(Array.from({ length: 50 }, () => bus.request(ECHO, { text: '' })));
+      expect(leaves.received.length).toBe(taken);
+      leaves.openGate();
+      expect(await begun).toEqual({ waited: true });
+    });
 
     it('has every request answered by exactly one of them, and lets both work', async () => {
       const [a, b] = [await replica('a'), await replica('b')];

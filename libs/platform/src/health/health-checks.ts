@@ -17,6 +17,7 @@ export class HealthChecks {
   private readonly checks = new Map<string, () => Promise<void>>();
   private remembered: { until: number; readiness: Promise<Readiness> } | null = null;
   private stopping = false;
+  private readonly onStopping: (() => void)[] = [];
 
   add(name: string, check: () => Promise<void>): void {
     this.checks.set(name, check);
@@ -25,6 +26,12 @@ export class HealthChecks {
   /** From now on the process is not ready: it finishes what it has, and takes nothing new. */
   stop(): void {
     this.stopping = true;
+    for (const callback of this.onStopping.splice(0)) callback();
+  }
+
+  /** Called once, when the process begins to stop. */
+  onStop(callback: () => void): void {
+    this.onStopping.push(callback);
   }
 
   get isStopping(): boolean {

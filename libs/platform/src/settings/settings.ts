@@ -147,10 +147,20 @@ export class Settings {
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   logLevel!: string;
 
+  @Setting('BERTH_DRAIN_SECONDS', {
+    type: 'integer',
+    default: '0',
+    doc: 'How long a process that was told to stop still takes and serves everything, with `Connection: close`: until what balances requests has heard of it. 2 on Kubernetes.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(3_600)
+  drainSeconds!: number;
+
   @Setting('BERTH_SHUTDOWN_SECONDS', {
     type: 'integer',
     default: '30',
-    doc: 'How long a stopping process finishes what it has begun.',
+    doc: 'How long a stopping process then finishes what it has begun. Behind that it has 5 seconds to keep what arrived of uploads.',
   })
   @IsInt()
   @Min(0)
