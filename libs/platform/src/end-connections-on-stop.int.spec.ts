@@ -132,13 +132,26 @@ describe(endConnectionsOnStop, () => {
     expect(await textOf(answer)).toBe('held');
   });
 
-  it('finishes an answer that is half out, and then does not wait for its connection', async () => {
+  it('finishes an answer that is half out, and soon ends its connection, which was to be kept', async () => {
     const answer = await ask('/half');
     expect(answer.headers.connection).toBe('keep-alive');
     health.stop();
     const closing = closed();
+    await eventually(() => !app.getHttpServer().listening, { what: 'the server closes' });
     release();
     expect(await textOf(answer)).toBe('halfmore');
+    expect(await closing).toBe('closed');
+  });
+
+  it('serves the request that follows such an answer at once', async () => {
+    const answer = await ask('/half');
+    health.stop();
+    const closing = closed();
+    await eventually(() => !app.getHttpServer().listening, { what: 'the server closes' });
+    release();
+    expect(await textOf(answer)).toBe('halfmore');
+    const next = await ask('/quick');
+    expect([next.headers.connection, await textOf(next)]).toEqual(['close', 'quick']);
     expect(await closing).toBe('closed');
   });
 

@@ -2,6 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { HealthChecks } from './health/health-checks.js';
 
+/** How long a client may take to send its next request, where it was told that it may. */
+const LINGER_MS = 2_000;
+
 /**
  * While the process stops every answer says `Connection: close`, also one to a request that came before: clients go
  * elsewhere for the next. When the server closes, connections end as they fall idle, and none before its answer is out.
@@ -18,8 +21,8 @@ export function endConnectionsOnStop(fastify: FastifyInstance, health: HealthChe
     answers.add(raw);
     raw.once('close', () => {
       answers.delete(raw);
-      // Its connection may have been promised to be kept, and then nobody else ends it.
-      if (closing) setImmediate(() => server.closeIdleConnections());
+      // Its connection may have been promised to be kept: a next request finds it, and nobody else ends it.
+      if (closing) setTimeout(() => server.closeIdleConnections(), LINGER_MS);
     });
     done();
   });

@@ -10,13 +10,27 @@ export interface BucketContent {
   incomplete: string[];
 }
 
-/** Lists up to 1,000 objects and 1,000 multipart uploads: enough for a test, and a failure beyond. */
-export async function contentOf(
-  { endpoint, accessKey, secretKey }: Pick<TestMinio, 'endpoint' | 'accessKey' | 'secretKey'>,
-  bucket: string,
-): Promise<BucketContent> {
+type Reached = Pick<TestMinio, 'endpoint' | 'accessKey' | 'secretKey'>;
+
+function clientOf({ endpoint, accessKey, secretKey }: Reached): Client {
   const { hostname, port } = new URL(endpoint);
-  const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+  return new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+}
+
+/** Whether an object of this key is there. */
+export async function hasObject(minio: Reached, bucket: string, key: string): Promise<boolean> {
+  try {
+    await clientOf(minio).statObject(bucket, key);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'NotFound') return false;
+    throw error;
+  }
+}
+
+/** Lists up to 1,000 objects and 1,000 multipart uploads: enough for a test, and a failure beyond. */
+export async function contentOf(minio: Reached, bucket: string): Promise<BucketContent> {
+  const client = clientOf(minio);
   const objects = await client.listObjectsV2Query(bucket, '', '', '', 1000, '');
   const { uploads, isTruncated } = await client.listIncompleteUploadsQuery(bucket, '', '', '', '');
   if (objects.isTruncated || isTruncated) throw new Error(`the bucket ${bucket} holds more than one page`);
