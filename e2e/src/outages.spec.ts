@@ -1,10 +1,18 @@
+import { join, resolve } from 'node:path';
+
 import {
   anImage,
+  blobsOf,
+  contentOf,
   eventually,
+  exchange,
+  freePort,
   requireOrSkip,
+  ServerProcess,
   startMinio,
   startNats,
   startPostgres,
+  tempFolder,
   type TestMinio,
   type TestNats,
   type TestPostgres,
@@ -95,6 +103,100 @@ block('while a dependency is away', () => {
       await client.push(`${repository}-after`, image, 'v1');
     },
   );
+});
+
+block('with no gc-worker', () => {
+  let postgres: TestPostgres;
+  let nats: TestNats;
+  let minio: TestMinio;
+  let stack: Stack;
+  let settings: Record<string, string>;
+  beforeAll(async () => {
+    [postgres, nats, minio] = await Promise.all([startPostgres(), startNats(), startMinio()]);
+    settings = {
+      BERTH_DATABASE_URL: await postgres.createDatabase(),
+      BERTH_NATS_URL: nats.url,
+      BERTH_S3_ENDPOINT: minio.endpoint,
+      BERTH_S3_ACCESS_KEY: minio.accessKey,
+      BERTH_S3_SECRET_KEY: minio.secretKey,
+      BERTH_S3_BUCKET: 'berth',
+      BERTH_LEASE_SECONDS: '10',
+      BERTH_GC_GRACE_SECONDS: '0',
+      BERTH_READ_GRANT_SECONDS: '1',
+    };
+    stack = await startStack('distributed', settings, { 'gc-worker': 0 });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+    await Promise.all([postgres?.stop(), nats?.stop(), minio?.stop()]);
+  });
+
+  const startWorker = async () => {
+    const folder = tempFolder('berth-gc-worker');
+    const port = await freePort();
+    const worker = await ServerProcess.start({
+      name: 'gc-worker',
+      file: process.execPath,
+      args: [resolve(import.meta.dirname, '../../apps/gc-worker/dist/main.js')],
+      env: { PATH: process.env.PATH, BERTH_INTERNAL_PORT: String(port), ...settings },
+      folder,
+      logFile: join(folder.path, 'log'),
+      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200,
+      readyWithin: 60_000,
+    });
+    return async () => {
+      await worker.stop();
+      folder.remove();
+    };
+  };
+  /** A question to the management API, as the operator: its status. */
+  const managing = async () => {
+    const { user: name, password } = stack.credentials!;
+    const identity = { methods: ['password'], password: { user: { name, password, domain: { name } } } };
+    const logIn = { method: 'POST', url: `${stack.base}/v3/auth/tokens`, body: JSON.stringify({ auth: { identity } }) };
+    const token = (await exchange(logIn)).expect(201).header('x-subject-token')!;
+    return async (method: string, path: string, body?: object): Promise<number> => {
+      const url = `${stack.base}/v2/manage/${path}`;
+      const headers = { 'x-auth-token': token };
+      return (await exchange({ method, url, headers, ...(body && { body: JSON.stringify(body) }) })).status;
+    };
+  };
+
+  it('all that clients do goes on, and what they delete waits until there is one again', async () => {
+    const client = stack.client();
+    const [kept, gone] = [anImage({ layers: 2 }), anImage({ layers: 2 })];
+    const stray = anImage().layers[0]!;
+    const ask = await managing();
+    const objects = async () => (await contentOf(minio, 'berth')).keys.length;
+    const answers = async () => [
+      await ask('GET', `garbage/explain?digest=${stray.digest}`),
+      await ask('GET', 'garbage/plan'),
+      await ask('GET', 'garbage/reconcile'),
+      await ask('GET', 'namespaces/scaled/untagged-policy'),
+      await ask('PUT', 'namespaces/scaled/untagged-policy', { keep: true }),
+    ];
+    for (let round = 0; round < 2; round++) {
+      const [keptName, goneName] = [`scaled/kept${round}`, `scaled/gone${round}`];
+      await client.push(keptName, kept, 'v1');
+      await client.push(goneName, gone, 'v1');
+      await client.pushBlob(goneName, stray);
+      (await client.deleteManifest(goneName, gone.manifest.digest)).expect(202);
+      (await client.deleteBlob(goneName, stray.digest)).expect(202);
+      expect((await client.headBlob(goneName, stray.digest)).status).toBe(404);
+      await client.pullAndCompare(keptName, 'v1', kept);
+      expect(await answers()).toEqual([503, 503, 503, 503, 503]);
+      expect(await objects()).toBeGreaterThanOrEqual(blobsOf(kept).length + blobsOf(gone).length + 1);
+
+      const stopWorker = await startWorker();
+      await eventually(async () => (await objects()) === blobsOf(kept).length, {
+        what: 'what was deleted is gone from the object store',
+        within: 60_000,
+      });
+      expect(await answers()).toEqual([200, 200, 200, 200, 200]);
+      await client.pullAndCompare(keptName, 'v1', kept);
+      await stopWorker();
+    }
+  });
 });
 
 async function readiness(stack: Stack, { service, check }: Outage['noticedBy']) {

@@ -15,7 +15,7 @@ function replicasOf(args) {
   const words = args.filter((word) => word !== '--');
   for (let at = 0; at < words.length; at += 2) {
     const [service, count] = (words[at + 1] ?? '').split('=');
-    if (words[at] !== '--replicas' || !replicas.has(service) || !/^[1-9]\d?$/.test(count ?? '')) {
+    if (words[at] !== '--replicas' || !replicas.has(service) || !/^(0|[1-9]\d?)$/.test(count ?? '')) {
       throw new Error(
         `usage: npm run dev:distributed -- --replicas SERVICE=COUNT ...   (services: ${SERVICES.join(', ')})`,
       );

