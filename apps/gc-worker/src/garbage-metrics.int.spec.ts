@@ -50,7 +50,7 @@ describe(GarbageMetrics, () => {
   };
   const wake = () => worker.events.publish(MANIFEST_DELETED.subject, crypto.randomUUID(), {});
   const sql = (text: string, values: unknown[] = []) =>
-    worker.database.rows({ name: `test-${digestOf(text).slice(7, 40)}`, text }, values);
+    worker.database.rows({ name: `test-${digestOf(Buffer.from(text)).slice(7, 40)}`, text }, values);
   /** The figure of a name, or of a name and a label; 0 where there is none. */
   const figure = async (name: string, label = ''): Promise<number> => {
     const lines = (await worker.metrics.registry.metrics()).split('\n');

@@ -130,8 +130,9 @@ describe('garbage', () => {
     const layer = anImage().layers[0]!;
     await whole.admin.push('team/app', subject, 'signed');
     await whole.admin.pushBlob('team/app', layer);
-    const { bytes, mediaType, digest } = aManifest({ config: layer, subject: subject.manifest });
-    (await whole.admin.putManifest('team/app', digest, { bytes, mediaType })).expect(201);
+    const referrer = aManifest({ config: layer, subject: subject.manifest });
+    const { digest } = referrer;
+    (await whole.admin.putManifest('team/app', digest, referrer)).expect(201);
     const chain = [{ kind: 'subject', digest: subject.manifest.digest, because: [{ kind: 'tag', tags: ['signed'] }] }];
     expect((await explain(digest)).places).toMatchObject([{ kept: true, because: chain }]);
     expect((await explain(layer.digest)).places).toMatchObject([

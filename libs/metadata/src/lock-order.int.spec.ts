@@ -86,9 +86,9 @@ describe('the order of locks', () => {
       expect(await inQuarantine()).toBe(0);
     });
 
-    it.each([
+    it.each<[string, (blob: BlobObject) => Promise<unknown>]>([
       ['found missing', suspect],
-      ['hashed', (blob: BlobObject) => store.rotten(blob)],
+      ['hashed', (blob) => store.rotten(blob)],
     ])('and %s: nothing is noted of it, and nothing fails', async (_what, find) => {
       const blob = await overdueBlob();
       const end = await reviewAtBlob(blob);

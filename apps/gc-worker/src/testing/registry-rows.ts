@@ -50,7 +50,7 @@ export class RegistryRows {
     return path;
   }
 
-  async blob(repository: RepositoryName, bytes = randomBytes(10)): Promise<StoredBlob> {
+  async blob(repository: RepositoryName, bytes: Buffer = randomBytes(10)): Promise<StoredBlob> {
     const sessions = new UploadSessionStore(this.database, 60);
     const sessionId = await sessions.create(repository, 'sha256');
     const claim = crypto.randomUUID();
