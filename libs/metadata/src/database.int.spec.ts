@@ -172,6 +172,18 @@ describe(Database.name, () => {
     );
   });
 
+  it('takes the locks from a transaction that does nothing any more, and lets nothing of it happen', async () => {
+    await database.rows(insert, [1]);
+    const change = say('UPDATE note SET text = $1 WHERE id = 1');
+    const waits = database.transaction(async (rows) => {
+      await rows(change, ['sleeper']);
+      await on.test.another().rows(change, ['waiter']);
+      await rows(insert, [2]);
+    });
+    await expect(waits).rejects.toMatchObject(UNAVAILABLE);
+    expect(await on.test.rows('SELECT * FROM note')).toEqual([{ id: 1, text: 'waiter' }]);
+  });
+
   it('is UNAVAILABLE within the connection timeout where nothing answers at the address', async () => {
     const nowhere = new Database({ url: 'postgresql://u@127.0.0.1:1/x', poolSize: 1, applicationName: 'x' });
     await expect(nowhere.ready()).rejects.toMatchObject(UNAVAILABLE);

@@ -26,6 +26,11 @@ export interface Statement {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+/**
+ * A process that stops in a transaction, or is cut off, keeps its locks no longer than who waits for them waits: PostgreSQL undoes
+ * the transaction then, and whatever the process does when it goes on fails.
+ */
+const IDLE_IN_TRANSACTION_MS = 8_000;
 const DEADLOCK_ATTEMPTS = 5;
 /** Longer than the winner of a deadlock takes to wake up; not the same for all, so that victims do not meet again. */
 const deadlockPauseMs = () => 10 + Math.random() * 40;
@@ -46,6 +51,7 @@ export class Database {
       application_name: options.applicationName,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       keepAlive: true,
     });
     // A connection that breaks is replaced at the next query, which reports the trouble to its caller.
@@ -134,7 +140,8 @@ export class Database {
 
 const ignore = () => undefined;
 
-const OUTAGE_STATES = /^(08|57P0|53[34]|58)/;
+/** Among them 25006: a server that only reads is not, or not yet, the one that decides. */
+const OUTAGE_STATES = /^(08|57P0|53[34]|58|25P03|25006)/;
 const OUTAGE_MESSAGES =
   /Connection terminated|timeout exceeded|Query read timeout|Client has encountered|server closed/i;
 const OUTAGE_CODES = new Set([
