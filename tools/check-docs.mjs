@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { REGISTRY_ERRORS } from '@berth/oci';
+import { troublesOfRaces } from './check-races.mjs';
 import { troublesOfSpecCoverage } from './check-spec-coverage.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -140,7 +141,7 @@ checkTable('docs/errors.md', 'error', catalogue, /^\| `([A-Z_]+)` +\| (\d{3})\b/
 checkExcerpts('docs/scripting.md', 'e2e/scripts/*.{sh,py}');
 checkTable('docs/operating.md', 'metric', metrics, /^\| `(berth_[a-z_]+)`/gm);
 
-troubles.push(...troublesOfSpecCoverage());
+troubles.push(...troublesOfSpecCoverage(), ...troublesOfRaces());
 
 for (const trouble of troubles) console.log(trouble);
 console.log(

@@ -167,7 +167,7 @@ describe(GarbageStore.name, () => {
       };
     };
 
-    it('keeps a blob that a HEAD found before the review had its locks (R1)', async () => {
+    it('R1: keeps a blob that a HEAD found before the review had its locks', async () => {
       const digest = await overdueBlob();
       const gate = await gateOn('blob', digest);
       const verdict = review(digest);
@@ -178,7 +178,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.put(repository, imageOf([digest]), ['latest'])).toBe('stored');
     });
 
-    it('lets a HEAD that comes after the review had its locks find nothing, so that the client uploads (R1)', async () => {
+    it('R1: lets a HEAD that comes after the review had its locks find nothing, so that the client uploads', async () => {
       const digest = await overdueBlob();
       const collector = await reviewThatHoldsItsLocks(digest);
       const head = registry.blobs.findAndLease(repository, digest);
@@ -189,7 +189,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.put(repository, imageOf([digest]))).toBe('stored');
     });
 
-    it('keeps a blob that was mounted elsewhere before the last manifest at home went (R2)', async () => {
+    it('R2: keeps a blob that was mounted elsewhere before the last manifest at home went', async () => {
       const digest = await registry.blob(repository);
       const { digest: manifest } = await registry.push(repository, imageOf([digest]));
       const other = await registry.repository();
@@ -205,7 +205,7 @@ describe(GarbageStore.name, () => {
     it.each([
       ['in the repository that loses its link', true],
       ['in another repository', false],
-    ])('makes an upload true %s when the review removes the old bytes first (R3)', async (_where, same) => {
+    ])('R3: makes an upload true %s when the review removes the old bytes first', async (_where, same) => {
       const digest = await overdueBlob();
       const old = (await registry.blobs.find(repository, digest))!.objectKey;
       const target = same ? repository : await registry.repository();
@@ -220,7 +220,7 @@ describe(GarbageStore.name, () => {
       await nothingDangles();
     });
 
-    it('keeps the old bytes when the upload of the same digest is committed before the review has its locks (R3)', async () => {
+    it('R3: keeps the old bytes when the upload of the same digest is committed before the review has its locks', async () => {
       const digest = await overdueBlob();
       const old = (await registry.blobs.find(repository, digest))!.objectKey;
       const gate = await gateOn('blob', digest);
@@ -234,7 +234,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.deletions()).toMatchObject([{ object_key: upload.objectKey }]);
     });
 
-    it('never queues the object of a digest that was uploaded again after it was removed (R5)', async () => {
+    it('R5: never queues the object of a digest that was uploaded again after it was removed', async () => {
       const digest = await overdueBlob();
       const old = (await registry.blobs.find(repository, digest))!.objectKey;
       await review(digest);
@@ -255,7 +255,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.blobs.find(repository, digest)).not.toBeNull();
     });
 
-    it('makes a manifest wait that comes after the review had its locks, and then refuses it as a whole (R13)', async () => {
+    it('R13: makes a manifest wait that comes after the review had its locks, and then refuses it as a whole', async () => {
       const digest = await overdueBlob();
       const kept = await registry.blob(repository);
       const collector = await reviewThatHoldsItsLocks(digest);
@@ -267,7 +267,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.count('registry.tag')).toBe(0);
     });
 
-    it('lets two workers review one link: it is removed once, and its object queued once (R7)', async () => {
+    it('R7: lets two workers review one link: it is removed once, and its object queued once', async () => {
       const digest = await overdueBlob();
       const gate = await gateOn('blob', digest);
       const verdicts = [review(digest), review(digest, new GarbageStore(test.another(), TIMING))];
@@ -277,7 +277,7 @@ describe(GarbageStore.name, () => {
       expect(await registry.deletions()).toHaveLength(1);
     });
 
-    it('changes nothing when its connection is cut before it commits (R4)', async () => {
+    it('R4: changes nothing when its connection is cut before it commits', async () => {
       const digest = await overdueBlob();
       const gate = await gateOn('repository_blob', digest);
       const verdict = review(digest);
@@ -292,7 +292,7 @@ describe(GarbageStore.name, () => {
       expect(await review(digest)).toBe('removed');
     });
 
-    it('keeps one blob of many repositories while one of them still has it (R26)', async () => {
+    it('R26: keeps one blob of many repositories while one of them still has it', async () => {
       const digest = await registry.blob(repository);
       const others = await Promise.all(Array.from({ length: 20 }, () => registry.repository()));
       for (const other of others) await registry.blobs.mount(other, repository, digest);

@@ -273,7 +273,7 @@ describe('the review of manifests', () => {
       };
     };
 
-    it('sees a tag that was set before it had its locks (R8)', async () => {
+    it('R8: sees a tag that was set before it had its locks', async () => {
       const made = await image();
       const { digest } = await untagged(made);
       const open = await gate();
@@ -286,7 +286,7 @@ describe('the review of manifests', () => {
       expect(await isThere(digest)).toBe(true);
     });
 
-    it('waits for a push that is about to tag the manifest, and keeps it then (R8)', async () => {
+    it('R8: waits for a push that is about to tag the manifest, and keeps it then', async () => {
       const { digest } = await untagged();
       const push = await test.session();
       await push.rows('BEGIN');
@@ -298,7 +298,7 @@ describe('the review of manifests', () => {
       expect(await verdict).toBe('in-use');
     });
 
-    it('lets a push of the same bytes that comes too late make the manifest again, whole (R8, R12)', async () => {
+    it('R8, R12: lets a push of the same bytes that comes too late make the manifest again, whole', async () => {
       const made = await image();
       const { digest } = await untagged(made);
       const finish = await judged(digest);
@@ -312,7 +312,7 @@ describe('the review of manifests', () => {
       await nothingDangles();
     });
 
-    it('finds a manifest later whose tag was deleted while it was judged to be tagged (R9)', async () => {
+    it('R9: finds a manifest later whose tag was deleted while it was judged to be tagged', async () => {
       const made = await image();
       const { digest } = await registry.push(repository, made, ['v1']);
       await registry.setManifestReview(repository, digest, -1, 100);
@@ -325,7 +325,7 @@ describe('the review of manifests', () => {
       await everythingIsGone();
     });
 
-    it('refuses an index whose child it is collecting, as a whole (R10)', async () => {
+    it('R10: refuses an index whose child it is collecting, as a whole', async () => {
       const [child, other] = [await untagged(), await untagged()];
       const finish = await judged(child.digest);
       const put = registry.put(repository, indexOf([child, other]), ['v1']);
@@ -335,7 +335,7 @@ describe('the review of manifests', () => {
       expect([await registry.count('registry.tag'), await registry.count('registry.manifest_child')]).toEqual([0, 0]);
     });
 
-    it('keeps a child whose index was pushed before it had its locks (R10)', async () => {
+    it('R10: keeps a child whose index was pushed before it had its locks', async () => {
       const [child, other] = [await untagged(), await untagged()];
       const open = await gate();
       const verdict = review(child.digest);
@@ -347,7 +347,7 @@ describe('the review of manifests', () => {
       expect([await isThere(child.digest), await isThere(other.digest)]).toEqual([true, true]);
     });
 
-    it('leaves a child that a HEAD found before it had its locks, until its index is there (R11)', async () => {
+    it('R11: leaves a child that a HEAD found before it had its locks, until its index is there', async () => {
       const child = await untagged();
       const open = await gate();
       const verdict = review(child.digest);
@@ -358,7 +358,7 @@ describe('the review of manifests', () => {
       expect(await registry.put(repository, indexOf([child]), ['v1'])).toBe('stored');
     });
 
-    it('lets a HEAD that comes too late find nothing, so that the child is pushed again (R11)', async () => {
+    it('R11: lets a HEAD that comes too late find nothing, so that the child is pushed again', async () => {
       const made = await image();
       const child = await untagged(made);
       const finish = await judged(child.digest);
@@ -370,7 +370,7 @@ describe('the review of manifests', () => {
       expect(await registry.put(repository, indexOf([child]), ['v1'])).toBe('stored');
     });
 
-    it('with pushes and deletes of the same manifest leaves it whole or not at all (R12)', async () => {
+    it('R12: with pushes and deletes of the same manifest leaves it whole or not at all', async () => {
       const made = await image();
       const { digest } = await registry.push(repository, made);
       const outcomes = new Set<string>();
@@ -391,7 +391,7 @@ describe('the review of manifests', () => {
       await nothingDangles();
     });
 
-    it('keeps a referrer that came before its subject for its age, and after that by its subject (R19)', async () => {
+    it('R19: keeps a referrer that came before its subject for its age, and after that by its subject', async () => {
       await policies.setDefault(100);
       const subject = await image();
       const referrer = await registry.push(repository, await image({ subject: subject.entry }));
@@ -402,7 +402,7 @@ describe('the review of manifests', () => {
       expect(await review(referrer.digest)).toBe('in-use');
     });
 
-    it('finds a referrer that was pushed while its subject was deleted (R19)', async () => {
+    it('R19: finds a referrer that was pushed while its subject was deleted', async () => {
       const subject = await registry.push(repository, await image());
       const deletion = await test.session();
       await deletion.rows('BEGIN');
@@ -413,7 +413,7 @@ describe('the review of manifests', () => {
       await everythingIsGone();
     });
 
-    it('finds a referrer whose subject was deleted while it was judged to be there (R19)', async () => {
+    it('R19: finds a referrer whose subject was deleted while it was judged to be there', async () => {
       const subject = await registry.push(repository, await image(), ['v1']);
       const referrer = await untagged(await image({ subject }));
       const finish = await judged(referrer.digest, 'settle');

@@ -184,7 +184,7 @@ describe(ManifestStore.name, () => {
     });
 
     describe('while garbage is collected', () => {
-      it('stores nothing and says what is missing when a blob goes between the look and the insert (R13)', async () => {
+      it('R13: stores nothing and says what is missing when a blob goes between the look and the insert', async () => {
         const blobs = (await registry.blobsOf(repository, 5)).sort();
         const gone = blobs[3]!;
         const collector = await lock('SELECT 1 FROM registry.repository_blob WHERE digest = $1 FOR UPDATE', [gone]);
@@ -199,7 +199,7 @@ describe(ManifestStore.name, () => {
         expect(await referencesOf(imageOf(blobs).entry.digest)).toEqual(sorted(...blobs));
       });
 
-      it('refuses an index, not stores one with a hole, when a child goes between the look and the insert (R10)', async () => {
+      it('R10: refuses an index, not stores one with a hole, when a child goes between the look and the insert', async () => {
         const child = await pushedImage();
         const collector = await lock('SELECT 1 FROM registry.manifest WHERE digest = $1 FOR UPDATE', [child.digest]);
         const put = registry.put(repository, indexOf([child]));
@@ -367,7 +367,7 @@ describe(ManifestStore.name, () => {
     });
   });
 
-  describe('at the same time as other writers (R24)', () => {
+  describe('R24: at the same time as other writers', () => {
     it('deletes a manifest while one of its tags is deleted: neither caller sees a deadlock', async () => {
       const { digest } = await pushedImage('latest');
       const gate = await lock(`SELECT 1 FROM registry.tag WHERE name = 'latest' FOR UPDATE`, []);
@@ -444,7 +444,7 @@ describe(ManifestStore.name, () => {
       expect(await registry.count('registry.manifest_blob')).toBe(51);
     });
 
-    it('leaves references that agree with the survivor when the same manifest is pushed and deleted at once (R12)', async () => {
+    it('R12: leaves references that agree with the survivor when the same manifest is pushed and deleted at once', async () => {
       const image = await anImage();
       for (let round = 0; round < 30; round++) {
         const [put, removed] = await Promise.all([

@@ -65,7 +65,7 @@ describe(ReconciliationStore, () => {
       expect((await blobOf(upload.digest)).objectKey).toBe(other);
     });
 
-    it('stays while the commit that brings it is under way, and when it is done (R3)', async () => {
+    it('R3: stays while the commit that brings it is under way, and when it is done', async () => {
       const upload = await on.registry.completedUpload(repository);
       const key = await orphan(HOUR, upload.objectKey);
       await on.test.rows(`UPDATE storage.upload_session SET started_at = now() - interval '2 hours'`);

@@ -143,7 +143,7 @@ describe('the comparison of rows and objects', () => {
     expect(performance.now() - began).toBeLessThan((rounds - 1) * longestPauseMs);
   }, 150_000);
 
-  it('removes nothing that is not old enough, by either clock (R28)', async () => {
+  it('R28: removes nothing that is not old enough, by either clock', async () => {
     await image(2);
     stored.put(key(), Buffer.from('newer than the database'), { ageSeconds: 30 * 86_400 });
     await start({ ...HASTY, BERTH_GC_ORPHAN_SECONDS: '3600' });
@@ -196,7 +196,7 @@ describe('the comparison of rows and objects', () => {
     expect(await show()).toMatchObject({ suspects: 0, quarantined: 0 });
   });
 
-  it('takes no trouble of the store for an absence (R21): errors, and a 404 that passes', async () => {
+  it('R21: takes no trouble of the store for an absence: errors, and a 404 that passes', async () => {
     const [damaged, ...others] = await image(3);
     const object = stored.objects.get(damaged!.objectKey)!;
     stored.objects.delete(damaged!.objectKey);
@@ -303,7 +303,7 @@ describe('the comparison of rows and objects', () => {
     });
   });
 
-  it('replays a deletion that was under way at a crash, and the blob that came back meanwhile keeps its object (R5)', async () => {
+  it('R5: replays a deletion that was under way at a crash, and the blob that came back meanwhile keeps its object', async () => {
     const unprotected = new RegistryRows(workers[0]!.database, { leaseSeconds: 0, pullWindowSeconds: 0 });
     const bytes = randomBytes(10);
     const first = await unprotected.blob(repository, bytes);
