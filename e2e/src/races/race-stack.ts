@@ -247,9 +247,13 @@ export class RaceStack {
     });
   }
 
+  resumeAll(): void {
+    for (const pid of [...this.stopped]) this.resume(pid);
+  }
+
   /** For after each test: what a failure has left standing goes on. */
   async letGo(): Promise<void> {
-    for (const pid of [...this.stopped]) this.resume(pid);
+    this.resumeAll();
     this.store.clear();
     await this.barriers.openAll();
   }
