@@ -7,6 +7,7 @@ import {
   eventually,
   exchange,
   freePort,
+  RegistryClient,
   requireOrSkip,
   ServerProcess,
   startMinio,
@@ -19,6 +20,7 @@ import {
 } from '@berth/testing';
 
 import { isForeignRegistry, reasonAgainst, startStack, type Stack } from './stack.js';
+import { startTroubledStore, type TroubledStore } from './troubled-store.js';
 
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to disturb' : reasonAgainst('distributed');
 const block = requireOrSkip('outages of PostgreSQL, NATS and MinIO', reason);
@@ -34,15 +36,17 @@ block('while a dependency is away', () => {
   let postgres: TestPostgres;
   let nats: TestNats;
   let minio: TestMinio;
+  let store: TroubledStore;
   let stack: Stack;
   const image = anImage({ layers: 2, layerSize: 300_000 });
 
   beforeAll(async () => {
     [postgres, nats, minio] = await Promise.all([startPostgres(), startNats(), startMinio()]);
+    store = await startTroubledStore(minio.endpoint);
     stack = await startStack('distributed', {
       BERTH_DATABASE_URL: await postgres.createDatabase(),
       BERTH_NATS_URL: nats.url,
-      BERTH_S3_ENDPOINT: minio.endpoint,
+      BERTH_S3_ENDPOINT: store.endpoint,
       BERTH_S3_ACCESS_KEY: minio.accessKey,
       BERTH_S3_SECRET_KEY: minio.secretKey,
     });
@@ -50,6 +54,7 @@ block('while a dependency is away', () => {
   });
   afterAll(async () => {
     await stack?.stop();
+    store?.stop();
     await Promise.all([postgres?.stop(), nats?.stop(), minio?.stop()]);
   });
 
@@ -103,6 +108,59 @@ block('while a dependency is away', () => {
       await client.push(`${repository}-after`, image, 'v1');
     },
   );
+
+  it('an object store that is full: uploads are 503 and lose nothing, all else goes on, and it recovers by itself', async () => {
+    const client = stack.client();
+    const full = anImage({ layers: 2, layerSize: 300_000 });
+    const layer = full.layers[0]!;
+    const started = await client.startUpload('outages/full');
+    (await started.patch(layer.bytes.subarray(0, 100_000), 0)).expect(202);
+
+    store.isFull = true;
+    const { digest, bytes } = full.layers[1]!;
+    for (const refused of [
+      await started.patch(layer.bytes.subarray(100_000), 100_000),
+      await client.postUpload('outages/full', { query: { digest }, body: bytes }),
+    ]) {
+      expect(Number(refused.expect(503).header('retry-after'))).toBeGreaterThan(0);
+      expect(refused.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] });
+    }
+    expect((await started.status()).expect(204).header('range')).toBe('0-99999');
+    await client.pullAndCompare('outages/before', 'v1', image);
+    await client.pushManifest('outages/before', image.manifest, 'while-full');
+    expect(await isUp(stack, { service: 'storage', check: 'object store' })).toBe(true);
+
+    store.isFull = false;
+    (await started.patch(layer.bytes.subarray(100_000), 100_000)).expect(202);
+    (await started.finish(layer.digest)).expect(201);
+    await client.push('outages/full', full, 'v1');
+    await client.pullAndCompare('outages/full', 'v1', full);
+  });
+
+  it('an object store that does not answer: HEADs, manifests, tags and logins go on beside many who wait for it', async () => {
+    const client = stack.client();
+    const slow = anImage({ layers: 1, layerSize: 300_000 });
+    const layer = slow.layers[0]!;
+    await client.push('outages/slow', slow, 'v1');
+
+    store.hold();
+    // More than there are connections to the database, or threads.
+    const waiting = Array.from({ length: 20 }, () => [
+      client.getBlob('outages/slow', layer.digest),
+      client.postUpload('outages/slow', { query: { digest: layer.digest }, body: layer.bytes }),
+    ]).flat();
+    await eventually(() => store.held >= waiting.length, { what: 'all wait for the store', within: 30_000 });
+    (await client.headBlob('outages/slow', layer.digest)).expect(200);
+    (await client.headManifest('outages/slow', 'v1')).expect(200);
+    expect((await client.getManifest('outages/slow', 'v1')).expect(200).bytes).toEqual(slow.manifest.bytes);
+    await client.pushManifest('outages/slow', slow.manifest, 'while-slow');
+    (await client.listTags('outages/slow')).expect(200);
+    (await new RegistryClient(stack.base, stack.credentials).listTags('outages/slow')).expect(200);
+
+    store.goOn();
+    for (const answer of await Promise.all(waiting)) answer.expect(200, 201);
+    await client.pullAndCompare('outages/slow', 'while-slow', slow);
+  });
 });
 
 block('with no gc-worker', () => {

@@ -1,6 +1,16 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { anImage, childrenOf, eventually, exchange, processExists, RegistryClient, tempFolder } from '@berth/testing';
+import {
+  anImage,
+  childrenOf,
+  eventually,
+  exchange,
+  processExists,
+  randomBlob,
+  RegistryClient,
+  tempFolder,
+  UploadSession,
+} from '@berth/testing';
 import { StandaloneProcess } from './testing/standalone-process.js';
 
 jest.setTimeout(90_000);
@@ -74,6 +84,31 @@ describe('a standalone registry', () => {
     expect(registry.stderr).toContain('user admin, with the password set at first start');
     await client().pullAndCompare('team/app', 'v1', image);
   });
+
+  it('cuts off an upload that outlasts its grace, and goes on behind what had arrived', async () => {
+    await registry.stop();
+    registry = await StandaloneProcess.start(data, { BERTH_SHUTDOWN_SECONDS: '1' });
+    const blob = randomBlob(200_000);
+    const session = await client().startUpload('team/cut-off');
+    const { pathname } = new URL(session.location, registry.address);
+    let isSent: () => void;
+    const sent = new Promise<void>((resolve) => (isSent = resolve));
+    const answer = session.stream(
+      (async function* () {
+        yield blob.bytes.subarray(0, 100_000);
+        isSent();
+        await registry.exited;
+      })(),
+    );
+    await sent;
+    await registry.stop();
+    (await answer).expect(503);
+    registry = await StandaloneProcess.start(data);
+    const again = new UploadSession(client(), 'team/cut-off', pathname);
+    expect((await again.status()).expect(204).header('range')).toBe('0-99999');
+    (await again.patch(blob.bytes.subarray(100_000), 100_000)).expect(202);
+    (await again.finish(blob.digest)).expect(201);
+  }, 180_000);
 
   it('starts again after kill -9, with all that was pushed', async () => {
     const more = anImage();
