@@ -41,13 +41,13 @@ class TestProcess {
   }
 
   async until(message: string): Promise<void> {
-    await eventually(() => this.messages().includes(message), { what: `it says "${message}"` });
+    await eventually(() => this.messages().includes(message), { what: `it says "${message}"`, within: 30_000 });
   }
 }
 
 const UP = `setInterval(() => {}, 1000); logger.info('up'); setTimeout(() => logger.flush());`;
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 describe('runUntilStopped', () => {
   const processes: TestProcess[] = [];
