@@ -7,9 +7,9 @@ const NOTHING = { digest: DIGEST, size: null, damage: null, places: [], more: 0,
 
 /** What the command prints of an answer of the management API. */
 const explained = (answer: object) => {
-  const { run } = GARBAGE_COMMANDS.find(({ verb }) => verb === 'explain')!;
+  const explain = GARBAGE_COMMANDS.find(({ verb }) => verb === 'explain')!;
   const client = { request: () => Promise.resolve({ ...NOTHING, ...answer }) };
-  return run({ subject: DIGEST, text: () => undefined, directory: { client } } as unknown as CommandContext);
+  return explain.run({ subject: DIGEST, text: () => undefined, directory: { client } } as unknown as CommandContext);
 };
 
 describe('gc explain', () => {

@@ -91,7 +91,7 @@ describe('a standalone registry', () => {
     const blob = randomBlob(200_000);
     const session = await client().startUpload('team/cut-off');
     const { pathname } = new URL(session.location, registry.address);
-    let isSent: () => void;
+    let isSent: () => void = () => undefined;
     const sent = new Promise<void>((resolve) => (isSent = resolve));
     const answer = session.stream(
       (async function* () {
