@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { tempFolder } from '../temp-folder.js';
 import { findProgram, isProgram, programAt, programCache, type Found } from './find-program.js';
 import { freePort } from './free-port.js';
+import { isServing } from './minio-content.js';
 import { ServerProcess } from './server-process.js';
 
 export interface TestMinio {
@@ -52,7 +53,7 @@ export async function startMinio(): Promise<TestMinio> {
     },
     folder,
     logFile: join(folder.path, 'minio.log'),
-    ready: async () => (await fetch(`${endpoint}/minio/health/live`)).ok,
+    ready: () => isServing({ endpoint, accessKey, secretKey }),
   });
   return {
     endpoint,
