@@ -89,6 +89,12 @@ describe('what somebody damaged by hand', () => {
       });
     }
   };
+  /** Manifests that lack a blob: as the status says it, and as the metric does. */
+  const incomplete = async () => {
+    const [inStatus] = (await status()).tasks.map((task) => task.incomplete);
+    const metrics = await worker.metrics.registry.metrics();
+    return [inStatus, Number(/^berth_incomplete_manifests\{.*\} (\d+)$/m.exec(metrics)?.[1])];
+  };
   const collected = async ({ objectKey }: StoredBlob) =>
     eventually(
       async () => {
@@ -142,11 +148,14 @@ describe('what somebody damaged by hand', () => {
     const [damaged] = image.blobs;
     await byHand(...tables.map((table) => `DELETE FROM registry.${table} WHERE digest = '${damaged!.digest}'`));
     await goesOn();
+    expect(await incomplete()).toEqual([1, 1]);
     expect(await rows.blobs.find(repository, damaged!.digest)).toBeNull();
     expect(await rows.hasManifest(repository, image.digest)).toBe(true);
     const again = await leased.blob(repository, damaged!.bytes);
     stored.put(again.objectKey, damaged!.bytes);
     expect(await rows.blobs.find(repository, damaged!.digest)).not.toBeNull();
+    await runsAreOver();
+    expect(await incomplete()).toEqual([0, 0]);
     await rows.manifests.delete(repository, image.digest, { subject: MANIFEST_DELETED.subject, payload: {} });
     await goesOn();
     expect(await rows.hasManifest(repository, image.digest)).toBe(false);

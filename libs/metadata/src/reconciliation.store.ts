@@ -3,8 +3,11 @@ import type { Database } from './database.js';
 
 export type ReconciliationTask = 'objects' | 'scrub';
 
-/** `checking`: what is missing is looked for again, until that is judged; then what nobody knows is removed. */
-export type ReconciliationPhase = 'idle' | 'listing' | 'uploads' | 'checking' | 'removing' | 'hashing';
+/**
+ * `references`: manifests whose blobs have lost their rows are looked for; `checking`: what is missing is looked for again, until
+ * that is judged; then what nobody knows is removed.
+ */
+export type ReconciliationPhase = 'idle' | 'listing' | 'uploads' | 'references' | 'checking' | 'removing' | 'hashing';
 
 /** How far a task is. The counts are of its run, or where it is idle of its last one. */
 export interface ReconciliationProgress {
@@ -23,6 +26,8 @@ export interface ReconciliationProgress {
   orphans: number;
   /** Rows whose object was found missing, or of another size, and that were not in quarantine before. */
   holes: number;
+  /** Manifests that lack a blob's row or link. */
+  incomplete: number;
   removed: number;
   quarantined: number;
   /** Objects that could not be read, though the store answers. */
@@ -52,6 +57,7 @@ export interface ReconciliationStep {
   others?: number;
   orphans?: number;
   holes?: number;
+  incomplete?: number;
   removed?: number;
   quarantined?: number;
   skipped?: number;
@@ -80,6 +86,14 @@ export interface BlobObject {
   size: number;
 }
 
+/** A manifest of which a blob has no row, or no link in its repository. */
+export interface IncompleteManifest {
+  /** The path of the repository. */
+  repository: string;
+  digest: Digest;
+  blob: Digest;
+}
+
 export type Damage = 'missing' | 'size' | 'rot';
 
 export interface QuarantinedBlob extends BlobObject {
@@ -106,7 +120,7 @@ export class ReconciliationLost extends Error {
   }
 }
 
-const PROGRESS = `task, phase, position, objects, blobs, bytes, others, orphans, holes, removed, quarantined, skipped, held,
+const PROGRESS = `task, phase, position, objects, blobs, bytes, others, orphans, holes, incomplete, removed, quarantined, skipped, held,
   confirmed, started_at, finished_at, hashed_key, hashed_bytes, hash_state, coalesce(lease_until > now(), false) AS is_active,
   extract(epoch FROM now() - started_at)::float8 AS age`;
 const ACQUIRE = {
@@ -121,7 +135,7 @@ const RELEASE = {
 const BEGIN = {
   name: 'reconciliation-begin',
   text: `UPDATE registry.reconciliation SET phase = $3, position = '', objects = 0, blobs = 0, bytes = 0, others = 0,
-           orphans = 0, holes = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, confirmed = false,
+           orphans = 0, holes = 0, incomplete = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, confirmed = false,
            hashed_key = NULL, hashed_bytes = 0, hash_state = NULL, started_at = now()
          WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
@@ -131,7 +145,7 @@ const STEP = {
            objects = objects + $5, blobs = blobs + $6, bytes = bytes + $7, others = others + $8,
            orphans = coalesce($9, orphans), holes = holes + $10, removed = removed + $11, quarantined = quarantined + $12,
            skipped = skipped + $13, hashed_key = $14, hashed_bytes = $15, hash_state = $16,
-           finished_at = CASE WHEN $17 THEN now() ELSE finished_at END
+           finished_at = CASE WHEN $17 THEN now() ELSE finished_at END, incomplete = incomplete + $18
          WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
 const HOLD = {
@@ -236,6 +250,20 @@ const ROT = {
 const NEXT_BLOB = {
   name: 'reconciliation-next-blob',
   text: `SELECT digest, object_key, size FROM registry.blob WHERE digest > $1 ORDER BY digest LIMIT 1`,
+};
+/** Scalar subqueries, as above. Foreign keys forbid what this looks for: it finds what was done with them switched off. */
+const INCOMPLETE = {
+  name: 'reconciliation-incomplete',
+  text: `SELECT (SELECT r.path FROM registry.repository r WHERE r.id = m.repository_id) AS repository, m.digest, lost.digest AS blob
+         FROM (SELECT id, repository_id, digest FROM registry.manifest WHERE id > $1 AND id <= $2) m
+         CROSS JOIN LATERAL (SELECT mb.digest FROM registry.manifest_blob mb WHERE mb.manifest_id = m.id AND (
+             (SELECT true FROM registry.repository_blob rb WHERE rb.repository_id = mb.repository_id AND rb.digest = mb.digest) IS NULL
+             OR (SELECT true FROM registry.blob b WHERE b.digest = mb.digest) IS NULL)
+           ORDER BY mb.digest LIMIT 1) lost ORDER BY m.id`,
+};
+const LAST_OF_MANIFESTS = {
+  name: 'reconciliation-last-of-manifests',
+  text: `SELECT max(id) AS last FROM (SELECT id FROM registry.manifest WHERE id > $1 ORDER BY id LIMIT $2) page`,
 };
 /**
  * The session that made an object began before the object was seen first, and a commit ends it in the statement that makes
@@ -377,6 +405,20 @@ export class ReconciliationStore {
     });
   }
 
+  /** Of up to `limit` manifests behind `after`: those that lack a blob, and the last that was looked at; null: there is none. */
+  async incompleteManifests(
+    after: string,
+    limit: number,
+  ): Promise<{ last: string | null; incomplete: IncompleteManifest[] }> {
+    const from = after || '0';
+    const [{ last } = { last: null }] = await this.database.rows<{ last: string | null }>(LAST_OF_MANIFESTS, [
+      from,
+      limit,
+    ]);
+    if (last === null) return { last, incomplete: [] };
+    return { last, incomplete: await this.database.rows<IncompleteManifest>(INCOMPLETE, [from, last]) };
+  }
+
   /** Suspects that were last looked at `seconds` ago. */
   async dueSuspects(seconds: number, limit: number): Promise<BlobObject[]> {
     return (await this.database.rows<BlobRow>(DUE_SUSPECTS, [seconds, limit])).map(blobOf);
@@ -475,6 +517,7 @@ export class ReconciliationStore {
       step.hashed?.bytes ?? 0,
       step.hashed?.state ?? null,
       step.finished ?? false,
+      step.incomplete ?? 0,
     ]);
     if (done.length === 0) throw new ReconciliationLost(task);
   }
@@ -525,6 +568,7 @@ interface ProgressRow {
   others: string;
   orphans: string;
   holes: string;
+  incomplete: string;
   removed: string;
   quarantined: string;
   skipped: string;
@@ -555,6 +599,7 @@ const progressOf = (row: ProgressRow): ReconciliationProgress => ({
   others: Number(row.others),
   orphans: Number(row.orphans),
   holes: Number(row.holes),
+  incomplete: Number(row.incomplete),
   removed: Number(row.removed),
   quarantined: Number(row.quarantined),
   skipped: Number(row.skipped),

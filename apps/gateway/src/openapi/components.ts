@@ -77,6 +77,7 @@ const RECONCILIATION_COUNTS = [
   'others',
   'orphans',
   'holes',
+  'incomplete',
   'removed',
   'quarantined',
   'skipped',

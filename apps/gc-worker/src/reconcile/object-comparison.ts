@@ -12,11 +12,14 @@ const REMOVED_AT_ONCE = 500;
 const ABORTED_AT_ONCE = 100;
 /** So late it is noticed at most that another process has said or found something. */
 export const NOTHING_TO_DO_MS = 5_000;
+const MANIFESTS = 500;
+/** Of a run; the count says how many there are. */
+const MOST_NAMED = 100;
 const LEASE_SECONDS = 300;
 
 /**
  * Rows and objects, both ways, in runs: objects are listed page by page and compared with the rows of the same keys, then
- * uploads that the store keeps beside them; what was missing is looked for again until that is judged; and what no row
+ * uploads that the store keeps beside them; manifests are looked through for blobs that have lost their rows; what was missing is looked for again until that is judged; and what no row
  * knows, and is old enough, is queued for deletion. A step does one page, and writes what it found and how far it is in
  * one transaction: any worker goes on behind it.
  */
@@ -51,6 +54,8 @@ export class ObjectComparison {
         return this.compareObjects(progress, holder);
       case 'uploads':
         return this.noteUploads(progress, holder);
+      case 'references':
+        return this.checkManifests(progress, holder);
       case 'removing':
         return this.remove(progress, holder);
       default:
@@ -86,8 +91,20 @@ export class ObjectComparison {
     await this.store.recordUploads(
       holder,
       listed,
-      last === null ? { phase: 'checking', position: '' } : { position: last },
+      last === null ? { phase: 'references', position: '' } : { position: last },
     );
+    return 0;
+  }
+
+  private async checkManifests(progress: ReconciliationProgress, holder: string): Promise<number> {
+    const { last, incomplete } = await this.store.incompleteManifests(progress.position, MANIFESTS);
+    await this.store.step('objects', holder, {
+      ...(last === null ? { phase: 'checking', position: '' } : { position: last }),
+      incomplete: incomplete.length,
+    });
+    for (const manifest of incomplete.slice(0, Math.max(0, MOST_NAMED - progress.incomplete))) {
+      this.logger.error({ msg: 'manifest lacks a blob: push the image again, or delete the manifest', ...manifest });
+    }
     return 0;
   }
 
@@ -122,8 +139,8 @@ export class ObjectComparison {
     this.metrics.orphansRemoved.inc(removed);
     if (removed > 0) return 0;
     await this.store.step('objects', holder, { phase: 'idle', finished: true });
-    const { objects, blobs, holes, removed: before } = progress;
-    this.logger.log({ msg: 'rows and objects were compared', objects, blobs, holes, removed: before });
+    const { objects, blobs, holes, incomplete, removed: before } = progress;
+    this.logger.log({ msg: 'rows and objects were compared', objects, blobs, holes, incomplete, removed: before });
     return 0;
   }
 

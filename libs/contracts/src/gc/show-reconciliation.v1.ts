@@ -44,6 +44,8 @@ export interface ReconciliationTaskV1 {
   others: number;
   orphans: number;
   holes: number;
+  /** Manifests of which a blob has lost its row or link. */
+  incomplete: number;
   removed: number;
   quarantined: number;
   skipped: number;
