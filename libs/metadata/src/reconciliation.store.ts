@@ -24,7 +24,7 @@ export interface ReconciliationProgress {
   others: number;
   /** Objects that no row knows and whose age is over. */
   orphans: number;
-  /** Rows whose object was found missing, or of another size, and that were not in quarantine before. */
+  /** Rows whose object was found missing, or of another size, and that were not in quarantine before; `skipped` are not among them. */
   holes: number;
   /** Manifests that lack a blob's row or link. */
   incomplete: number;
@@ -94,7 +94,8 @@ export interface IncompleteManifest {
   blob: Digest;
 }
 
-export type Damage = 'missing' | 'size' | 'rot';
+/** `unreadable`: the store fails at the object and answers for another, or the row names no key of an object. */
+export type Damage = 'missing' | 'size' | 'unreadable' | 'rot';
 
 export interface QuarantinedBlob extends BlobObject {
   reason: Damage;
@@ -197,7 +198,10 @@ const FORGET_ORPHANS = {
            OR (SELECT true FROM registry.blob b WHERE b.object_key = o.object_key)
            OR (SELECT true FROM registry.object_deletion d WHERE d.object_key = o.object_key))`,
 };
-/** Locks blobs before what is noted of them, as whoever removes or repairs one does. */
+/**
+ * Locks blobs before what is noted of them, as whoever removes or repairs one does. What was hashed wrong once is judged by the
+ * second hash: where there is none, because the object has gone meanwhile, it is judged as what it is now.
+ */
 const SUSPECT = {
   name: 'reconciliation-suspect',
   text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason)
@@ -205,7 +209,8 @@ const SUSPECT = {
          JOIN registry.blob b ON b.digest = found.digest AND b.object_key = found.object_key ORDER BY b.digest FOR KEY SHARE OF b
          ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, reason = excluded.reason, sightings = 1,
            first_seen = now(), last_seen = now(), quarantined_at = NULL
-         WHERE registry.blob_quarantine.object_key <> excluded.object_key`,
+         WHERE registry.blob_quarantine.object_key <> excluded.object_key
+           OR (registry.blob_quarantine.reason = 'rot' AND registry.blob_quarantine.quarantined_at IS NULL)`,
 };
 /** What is right again by key and size; whether its bytes are, the scrub says. What somebody else removes or repairs now is left to them. */
 const LIFT_LISTED = {
@@ -334,7 +339,7 @@ export class ReconciliationStore {
     await this.stepIn(this.database.rows.bind(this.database), task, holder, step);
   }
 
-  /** The task waits for `confirm`, or for its next run. */
+  /** The task waits for `confirm`; the comparison also goes on with its next run, the scrub does not begin one. */
   async hold(task: ReconciliationTask, holder: string, reason: string): Promise<void> {
     const done = await this.database.rows(HOLD, [task, holder, reason]);
     if (done.length === 0) throw new ReconciliationLost(task);

@@ -1,4 +1,4 @@
-import { ABORT_OBJECTS, LIST_OBJECTS } from '@berth/contracts';
+import { ABORT_OBJECTS, LIST_OBJECTS, LONGEST_OBJECT_KEY } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type ObjectRange, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
@@ -16,6 +16,7 @@ const MANIFESTS = 500;
 /** Of a run; the count says how many there are. */
 const MOST_NAMED = 100;
 const LEASE_SECONDS = 300;
+export const CANNOT_BE_READ = 'object cannot be read: look at the disk that it is on';
 
 /**
  * Rows and objects, both ways, in runs: objects are listed page by page and compared with the rows of the same keys, then
@@ -68,11 +69,12 @@ export class ObjectComparison {
     const { range, blobs, holes } = await this.store.compare(listed);
     const damaged = await this.suspects.damaged(holes);
     const total = progress.blobs + blobs;
-    const missing = progress.holes + damaged.length;
+    const unreadable = damaged.filter(({ reason }) => reason === 'unreadable');
+    const missing = progress.holes + progress.skipped + damaged.length;
     const isEnd = range.last === null;
     const isTooMuch = isEnd ? this.brake.isTooMuchMissing(missing, total) : this.brake.isTooMuch(missing, total);
     if (isTooMuch && !progress.confirmed) {
-      return this.hold(holder, `${missing} of ${total} blobs have no object: is this the right bucket or folder?`);
+      return this.hold(holder, lacking(missing, total));
     }
     await this.store.recordRange(holder, range, damaged, {
       ...(isEnd ? { phase: 'uploads', position: '' } : { position: range.last! }),
@@ -80,8 +82,12 @@ export class ObjectComparison {
       blobs,
       bytes: range.objects.reduce((sum, object) => sum + object.size, 0),
       others,
-      holes: damaged.length,
+      holes: damaged.length - unreadable.length,
+      skipped: unreadable.length,
     });
+    for (const { digest, objectKey } of unreadable.slice(0, Math.max(0, MOST_NAMED - progress.skipped))) {
+      this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey });
+    }
     return 0;
   }
 
@@ -113,10 +119,7 @@ export class ObjectComparison {
     const pending = await this.store.pendingSuspects();
     if (pending > 0) {
       if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed) {
-        return this.hold(
-          holder,
-          `${pending} of ${progress.blobs} blobs have no object: is this the right bucket or folder?`,
-        );
+        return this.hold(holder, lacking(pending, progress.blobs));
       }
       const quarantined = await this.suspects.run();
       if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
@@ -158,7 +161,11 @@ export class ObjectComparison {
   }
 
   private async list(after: string, hidden: boolean): Promise<{ listed: ObjectRange; others: number }> {
-    const { objects, isEnd } = await this.bus.request(LIST_OBJECTS, { after, limit: PAGE, hidden });
+    const { objects, isEnd } = await this.bus.request(LIST_OBJECTS, {
+      after: after.slice(0, LONGEST_OBJECT_KEY),
+      limit: PAGE,
+      hidden,
+    });
     const ours = objects.filter(({ isOurs }) => isOurs);
     const listed = {
       after,
@@ -174,6 +181,9 @@ export class ObjectComparison {
     return 0;
   }
 }
+
+const lacking = (count: number, total: number): string =>
+  `${count} of ${total} blobs have no object, or none that can be read: is this the right bucket or folder?`;
 
 /** Milliseconds until a run is due again that begins every so many seconds. */
 export const untilDue = ({ age }: ReconciliationProgress, everySeconds: number): number =>

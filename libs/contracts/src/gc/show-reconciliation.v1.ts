@@ -20,7 +20,7 @@ export interface ReconciliationV1 {
     digest: string;
     objectKey: string;
     size: number;
-    reason: 'missing' | 'size' | 'rot';
+    reason: 'missing' | 'size' | 'unreadable' | 'rot';
     firstSeen: number;
     quarantinedAt: number;
     repositories: string[];
@@ -48,6 +48,7 @@ export interface ReconciliationTaskV1 {
   incomplete: number;
   removed: number;
   quarantined: number;
+  /** Objects that could not be read, though the store answers. */
   skipped: number;
 }
 
