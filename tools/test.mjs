@@ -7,6 +7,10 @@ import { join } from 'node:path';
 
 import { ensureInstalled, environment, nodeProgram, ROOT } from './install.mjs';
 
+// The log of a CI run may be kept by its end only: the failures are there again, each by its first lines.
+const FAILURES_SHOWN = 20;
+const FAILURE_LINES = 25;
+
 // By default Nx hides what successful tasks print, and with it what Jest counted. Long steps are shown as they run.
 const SHOW = '--output-style=static';
 const STREAM = '--output-style=stream';
@@ -86,7 +90,15 @@ function runStep({ name, command }) {
       const counted = countTests(output);
       // A step that failed without a failed test (a lint error, a suite that does not compile) counts as one failure.
       if (!ok && counted.failed === 0) counted.failed = 1;
-      resolve({ name, ok, note, seconds: (Date.now() - started) / 1000, ...counted, missing: missingIn(output) });
+      resolve({
+        name,
+        ok,
+        note,
+        seconds: (Date.now() - started) / 1000,
+        ...counted,
+        failures: failuresIn(output),
+        missing: missingIn(output),
+      });
     };
     child.once('error', (error) => finish(false, error.message));
     child.once('close', (code, signal) =>
@@ -125,6 +137,21 @@ function missingIn(output) {
   return [...plain(output).matchAll(/MISSING (.+)$/gm)].map(([, line]) => line.trim());
 }
 
+/** What Jest says of each failed test: "● suite › test" and the lines after it. It says the same again at its end. */
+function failuresIn(output) {
+  const found = new Map();
+  let block;
+  for (const line of plain(output).split('\n')) {
+    // Nx may put the project's name before a line.
+    const text = line.replace(/^@berth\/[\w-]+: /, '').trimEnd();
+    const title = /^ {2}● (.+ › .+|Test suite failed to run)$/.exec(text)?.[1];
+    if (title) block = found.has(title) ? undefined : (found.set(title, []), found.get(title));
+    else if (/^ ?(?:PASS|FAIL|Tests:|Test Suites:) /.test(text)) block = undefined;
+    else if (block && block.length < FAILURE_LINES && text) block.push(text);
+  }
+  return [...found].map(([title, lines]) => [`  ● ${title}`, ...lines].join('\n'));
+}
+
 function plain(text) {
   // eslint-disable-next-line no-control-regex
   return text.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '');
@@ -142,6 +169,8 @@ function printSummary(results, seconds) {
   if (existsSync(clientMatrix)) console.log(`\n${readFileSync(clientMatrix, 'utf8').trimEnd()}`);
   const missing = [...new Set(results.flatMap((result) => result.missing))].sort();
   if (missing.length) console.log(`\nNot run on this machine:\n${missing.map((line) => `  ${line}`).join('\n')}`);
+  const failures = results.flatMap((result) => result.failures);
+  if (failures.length) console.log(`\nFailed:\n${failures.slice(0, FAILURES_SHOWN).join('\n')}`);
   const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
   console.log(`\n${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`);
 }
