@@ -1,26 +1,22 @@
-import { join, resolve } from 'node:path';
-
 import {
   anImage,
   blobsOf,
   contentOf,
   eventually,
   exchange,
-  freePort,
   RegistryClient,
   requireOrSkip,
-  ServerProcess,
   startMinio,
   startNats,
   startPostgres,
-  tempFolder,
   type TestMinio,
   type TestNats,
   type TestPostgres,
 } from '@berth/testing';
 
+import { Deployments, SERVICES } from './deployments.js';
+import { ObjectStoreProxy } from './object-store-proxy.js';
 import { isForeignRegistry, reasonAgainst, startStack, type Stack } from './stack.js';
-import { startTroubledStore, type TroubledStore } from './troubled-store.js';
 
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to disturb' : reasonAgainst('distributed');
 const block = requireOrSkip('outages of PostgreSQL, NATS and MinIO', reason);
@@ -36,13 +32,13 @@ block('while a dependency is away', () => {
   let postgres: TestPostgres;
   let nats: TestNats;
   let minio: TestMinio;
-  let store: TroubledStore;
+  let store: ObjectStoreProxy;
   let stack: Stack;
   const image = anImage({ layers: 2, layerSize: 300_000 });
 
   beforeAll(async () => {
     [postgres, nats, minio] = await Promise.all([startPostgres(), startNats(), startMinio()]);
-    store = await startTroubledStore(minio.endpoint);
+    store = await ObjectStoreProxy.start(minio.endpoint);
     stack = await startStack('distributed', {
       BERTH_DATABASE_URL: await postgres.createDatabase(),
       BERTH_NATS_URL: nats.url,
@@ -54,7 +50,7 @@ block('while a dependency is away', () => {
   });
   afterAll(async () => {
     await stack?.stop();
-    store?.stop();
+    await store?.stop();
     await Promise.all([postgres?.stop(), nats?.stop(), minio?.stop()]);
   });
 
@@ -116,7 +112,8 @@ block('while a dependency is away', () => {
     const started = await client.startUpload('outages/full');
     (await started.patch(layer.bytes.subarray(0, 100_000), 0)).expect(202);
 
-    store.isFull = true;
+    // As MinIO says it. What is there can be read.
+    const refusals = (['PUT', 'POST'] as const).map((method) => store.refuse({ method }, 507));
     const { digest, bytes } = full.layers[1]!;
     for (const refused of [
       await started.patch(layer.bytes.subarray(100_000), 100_000),
@@ -130,7 +127,7 @@ block('while a dependency is away', () => {
     await client.pushManifest('outages/before', image.manifest, 'while-full');
     expect(await isUp(stack, { service: 'storage', check: 'object store' })).toBe(true);
 
-    store.isFull = false;
+    for (const refusal of refusals) refusal.stop();
     (await started.patch(layer.bytes.subarray(100_000), 100_000)).expect(202);
     (await started.finish(layer.digest)).expect(201);
     await client.push('outages/full', full, 'v1');
@@ -143,13 +140,13 @@ block('while a dependency is away', () => {
     const layer = slow.layers[0]!;
     await client.push('outages/slow', slow, 'v1');
 
-    store.hold();
+    const held = store.hold({});
     // More than there are connections to the database, or threads.
     const waiting = Array.from({ length: 20 }, () => [
       client.getBlob('outages/slow', layer.digest),
       client.postUpload('outages/slow', { query: { digest: layer.digest }, body: layer.bytes }),
     ]).flat();
-    await eventually(() => store.held >= waiting.length, { what: 'all wait for the store', within: 30_000 });
+    await held.reached(waiting.length);
     (await client.headBlob('outages/slow', layer.digest)).expect(200);
     (await client.headManifest('outages/slow', 'v1')).expect(200);
     expect((await client.getManifest('outages/slow', 'v1')).expect(200).bytes).toEqual(slow.manifest.bytes);
@@ -157,75 +154,45 @@ block('while a dependency is away', () => {
     (await client.listTags('outages/slow')).expect(200);
     (await new RegistryClient(stack.base, stack.credentials).listTags('outages/slow')).expect(200);
 
-    store.goOn();
+    held.release();
     for (const answer of await Promise.all(waiting)) answer.expect(200, 201);
     await client.pullAndCompare('outages/slow', 'while-slow', slow);
   });
 });
 
 block('with no gc-worker', () => {
-  let postgres: TestPostgres;
-  let nats: TestNats;
-  let minio: TestMinio;
-  let stack: Stack;
-  let settings: Record<string, string>;
+  let berth: Deployments;
+  let base: string;
   beforeAll(async () => {
-    [postgres, nats, minio] = await Promise.all([startPostgres(), startNats(), startMinio()]);
-    settings = {
-      BERTH_DATABASE_URL: await postgres.createDatabase(),
-      BERTH_NATS_URL: nats.url,
-      BERTH_S3_ENDPOINT: minio.endpoint,
-      BERTH_S3_ACCESS_KEY: minio.accessKey,
-      BERTH_S3_SECRET_KEY: minio.secretKey,
-      BERTH_S3_BUCKET: 'berth',
+    berth = await Deployments.start({
       BERTH_LEASE_SECONDS: '10',
       BERTH_GC_GRACE_SECONDS: '0',
       BERTH_READ_GRANT_SECONDS: '1',
-    };
-    stack = await startStack('distributed', settings, { 'gc-worker': 0 });
-  });
-  afterAll(async () => {
-    await stack?.stop();
-    await Promise.all([postgres?.stop(), nats?.stop(), minio?.stop()]);
-  });
-
-  const startWorker = async () => {
-    const folder = tempFolder('berth-gc-worker');
-    const port = await freePort();
-    const worker = await ServerProcess.start({
-      name: 'gc-worker',
-      file: process.execPath,
-      args: [resolve(import.meta.dirname, '../../apps/gc-worker/dist/main.js')],
-      env: { PATH: process.env.PATH, BERTH_INTERNAL_PORT: String(port), ...settings },
-      folder,
-      logFile: join(folder.path, 'log'),
-      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200,
-      readyWithin: 60_000,
     });
-    return async () => {
-      await worker.stop();
-      folder.remove();
-    };
-  };
+    await Promise.all(SERVICES.filter((service) => service !== 'gc-worker').map((each) => berth.scale(each, 1)));
+    base = `http://${berth.host}`;
+  });
+  afterAll(() => berth?.stop());
+
   /** A question to the management API, as the operator: its status. */
   const managing = async () => {
-    const { user: name, password } = stack.credentials!;
+    const { user: name, password } = berth.credentials;
     const identity = { methods: ['password'], password: { user: { name, password, domain: { name } } } };
-    const logIn = { method: 'POST', url: `${stack.base}/v3/auth/tokens`, body: JSON.stringify({ auth: { identity } }) };
+    const logIn = { method: 'POST', url: `${base}/v3/auth/tokens`, body: JSON.stringify({ auth: { identity } }) };
     const token = (await exchange(logIn)).expect(201).header('x-subject-token')!;
     return async (method: string, path: string, body?: object): Promise<number> => {
-      const url = `${stack.base}/v2/manage/${path}`;
+      const url = `${base}/v2/manage/${path}`;
       const headers = { 'x-auth-token': token };
       return (await exchange({ method, url, headers, ...(body && { body: JSON.stringify(body) }) })).status;
     };
   };
 
   it('all that clients do goes on, and what they delete waits until there is one again', async () => {
-    const client = stack.client();
+    const client = new RegistryClient(base, berth.credentials);
     const [kept, gone] = [anImage({ layers: 2 }), anImage({ layers: 2 })];
     const stray = anImage().layers[0]!;
     const ask = await managing();
-    const objects = async () => (await contentOf(minio, 'berth')).keys.length;
+    const objects = async () => (await contentOf(berth.minio, 'berth')).keys.length;
     const answers = async () => [
       await ask('GET', `garbage/explain?digest=${stray.digest}`),
       await ask('GET', 'garbage/plan'),
@@ -245,14 +212,14 @@ block('with no gc-worker', () => {
       expect(await answers()).toEqual([503, 503, 503, 503, 503]);
       expect(await objects()).toBeGreaterThanOrEqual(blobsOf(kept).length + blobsOf(gone).length + 1);
 
-      const stopWorker = await startWorker();
+      await berth.scale('gc-worker', 1);
       await eventually(async () => (await objects()) === blobsOf(kept).length, {
         what: 'what was deleted is gone from the object store',
         within: 60_000,
       });
       expect(await answers()).toEqual([200, 200, 200, 200, 200]);
       await client.pullAndCompare(keptName, 'v1', kept);
-      await stopWorker();
+      await berth.scale('gc-worker', 0);
     }
   });
 });

@@ -1,8 +1,8 @@
 import { anImage, blobsOf, contentOf, findCrane, hasObject, RegistryClient, requireOrSkip } from '@berth/testing';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 
-import { Deployments, SERVICES, until } from './rolls/deployments.js';
-import { Traffic } from './rolls/traffic.js';
+import { Deployments, SERVICES, until } from './deployments.js';
+import { Traffic } from './traffic.js';
 import { isForeignRegistry, reasonAgainst } from './stack.js';
 
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to roll' : reasonAgainst('distributed');

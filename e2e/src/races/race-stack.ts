@@ -17,9 +17,9 @@ import {
 
 import { Client } from 'pg';
 
+import { ObjectStoreProxy } from '../object-store-proxy.js';
 import { isForeignRegistry, reasonAgainst, type Stack, startStack } from '../stack.js';
 import { Barriers } from './barriers.js';
-import { ObjectStoreProxy } from './object-store-proxy.js';
 import { StoredContent } from './stored-content.js';
 
 /**

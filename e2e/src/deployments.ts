@@ -20,7 +20,7 @@ import { TcpBalancer } from './tcp-balancer.js';
 export const SERVICES = ['storage', 'manage', 'auth', 'registry-v2', 'gc-worker', 'gateway'] as const;
 export type Service = (typeof SERVICES)[number];
 
-const ROOT = resolve(import.meta.dirname, '../../..');
+const ROOT = resolve(import.meta.dirname, '../..');
 const START_WITHIN = 180_000;
 /** Longer than a process may take for all steps of its stop. */
 const STOP_WITHIN = 120_000;

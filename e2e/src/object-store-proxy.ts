@@ -5,9 +5,10 @@ import { pipeline } from 'node:stream';
 
 import { eventually } from '@berth/testing';
 
-/** Which requests are meant. */
+/** Which requests are meant; `{}` is all, those about the bucket too, as readiness makes them. */
 export interface StoreRequests {
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** Default: any. */
+  method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** The object's key, or a part of it; default: any. */
   key?: string;
 }
@@ -69,7 +70,7 @@ export class ObjectStoreProxy {
       keys,
       reached: (count = 1) =>
         eventually(() => (held.length >= count ? keys() : null), {
-          what: `${count} ${which.method} wait at the object store`,
+          what: `${count} ${which.method ?? 'requests'} wait at the object store`,
           within: 30_000,
         }),
       release: () => {
@@ -128,9 +129,10 @@ export class ObjectStoreProxy {
     const { pathname } = new URL(incoming.url ?? '/', this.target);
     const [, , ...parts] = decodeURIComponent(pathname).split('/');
     const key = parts.join('/');
-    // Without a key it is the bucket that is asked about, as readiness does.
-    const isMeant = (which: StoreRequests) =>
-      key !== '' && which.method === incoming.method && key.includes(which.key ?? '');
+    const isMeant = ({ method, key: part }: StoreRequests) => {
+      if (key === '') return !method && !part;
+      return (!method || method === incoming.method) && key.includes(part ?? '');
+    };
     for (const { which, add } of this.counted) if (isMeant(which)) add();
     const rule = [...this.rules].find(isMeant);
     if (rule) rule.act(incoming, outgoing, key);
@@ -152,5 +154,7 @@ export class ObjectStoreProxy {
   }
 }
 
+const CODES: Record<number, string> = { 404: 'NoSuchKey', 507: 'XMinioStorageFull' };
+
 const bodyOf = (status: number): string =>
-  `<?xml version="1.0"?><Error><Code>${status === 404 ? 'NoSuchKey' : 'InternalError'}</Code><Message>race</Message></Error>`;
+  `<?xml version="1.0"?><Error><Code>${CODES[status] ?? 'InternalError'}</Code><Message>by the test</Message></Error>`;
