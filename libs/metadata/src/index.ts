@@ -90,6 +90,7 @@ export {
   ReconciliationLost,
   type ReconciliationPhase,
   type ReconciliationProgress,
+  type ReconciliationQuestion,
   type ReconciliationState,
   type ReconciliationStep,
   ReconciliationStore,
