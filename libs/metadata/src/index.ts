@@ -13,7 +13,7 @@ export {
   type UserChange,
   type UserRow,
 } from './account-administration.store.js';
-export { Database, type DatabaseOptions } from './database.js';
+export { Database, type DatabaseOptions, isTooSlow } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export {
   type CollectedEvent,
@@ -90,6 +90,7 @@ export {
   ReconciliationLost,
   type ReconciliationPhase,
   type ReconciliationProgress,
+  type ReconciliationQuestion,
   type ReconciliationState,
   type ReconciliationStep,
   ReconciliationStore,
