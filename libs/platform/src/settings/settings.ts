@@ -275,7 +275,7 @@ export class Settings {
 
   @Setting('BERTH_DATA_PLANE_URL', {
     type: 'text',
-    doc: 'What gateways reach this storage replica by, itself and no other. Default: its internal address and port.',
+    doc: 'What gateways reach this storage replica by, itself and no other. Default: its internal address and port; where it listens on every address, the first that is not loopback.',
   })
   @IsOptional()
   @IsUrl(HTTP_URL)
