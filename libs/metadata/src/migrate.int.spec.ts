@@ -206,7 +206,7 @@ describe('npm run migrate', () => {
     const url = await postgres.createDatabase();
     const waiting = migrate(url, 'wait');
     await delay(2_500);
-    await deployMigrations(url);
+    expect((await migrate(url, 'deploy')).code).toBe(0);
     const { code, stdout } = await waiting;
     expect(code).toBe(0);
     expect(stdout).toMatch(
