@@ -138,7 +138,6 @@ for (const document of documents) {
 const catalogue = new Set(Object.entries(REGISTRY_ERRORS).map(([code, { status }]) => `${code} ${status}`));
 checkTable('docs/errors.md', 'error', catalogue, /^\| `([A-Z_]+)` +\| (\d{3})\b/gm);
 checkExcerpts('docs/scripting.md', 'e2e/scripts/*.{sh,py}');
-checkTable('docs/operating.md', 'metric', metrics, /^\| `(berth_[a-z_]+)`/gm);
 
 troubles.push(...troublesOfSpecCoverage());
 

@@ -51,6 +51,7 @@ import { Schema1Images } from './registry/schema1-images.js';
 import { TagRoutes } from './registry/tag.routes.js';
 import { UploadRoutes } from './registry/upload.routes.js';
 import { BlobRedirects } from './transfer/blob-redirects.js';
+import { ClientTransfers } from './transfer/client-transfers.js';
 import { BlobTransport } from './transfer/blob-transport.js';
 import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
@@ -82,6 +83,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     BlobRoutes,
     CatalogRoutes,
     ClientAddress,
+    ClientTransfers,
     CurrentAccess,
     DockerLoginRoutes,
     IamRequests,

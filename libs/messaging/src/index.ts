@@ -1,3 +1,4 @@
+export { AnswerObserver } from './answer-observer.js';
 export { Answers } from './answers.js';
 export { askAgain } from './ask-again.js';
 export { Broadcast } from './broadcast.js';

@@ -284,6 +284,7 @@ describe('the statements of the stores', () => {
       },
       'the outbox': async () => {
         await outbox.oldestAgeSeconds();
+        await outbox.count(100);
         await outbox.remove((await outbox.pending(100)).map(({ id }) => id));
       },
       'a repository': async () => {
