@@ -6,7 +6,7 @@ import { REGISTRY_ERRORS } from '@berth/oci';
 import { troublesOfSpecCoverage } from './check-spec-coverage.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const DOCUMENTS = ['*.md', 'docs/**/*.md', 'apps/*/README.md', 'libs/*/README.md', 'e2e/README.md'];
+const DOCUMENTS = ['*.md', 'docs/**/*.md', 'apps/*/README.md', 'libs/*/README.md', 'e2e/README.md', 'deploy/**/*.md'];
 const SOURCES = ['{apps,libs,e2e}/*/src/**/*.ts', 'e2e/src/**/*.ts', 'tools/**/*.mjs'];
 const NOT_SOURCES = /\/(dist|generated|node_modules)\//;
 
