@@ -21,6 +21,7 @@ import { UserController } from './iam/user.controller.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { AcceleratorRoutes } from './management/accelerator.routes.js';
+import { AuditRoutes } from './management/audit.routes.js';
 import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
@@ -75,6 +76,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     AccessChanges,
     AcceleratorRoutes,
+    AuditRoutes,
     ReconciliationRoutes,
     ActorAuthenticator,
     Authorizer,

@@ -55,7 +55,7 @@ export class RequestLog implements OnModuleInit {
         this.inFlight.dec();
         if (!reply.raw.writableFinished) this.recordCut(request, reply);
       });
-      runInRequestContext({ requestId }, done);
+      runInRequestContext({ requestId, origin: { address: this.addresses.of(request.raw) } }, done);
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       this.record(request, reply);
