@@ -45,7 +45,7 @@ describe(AuditRetention, () => {
     ['365', {}],
     ['30, and no sooner', { BERTH_AUDIT_DAYS: '7' }],
   ])('takes records for old after %s days', async (days, env) => {
-    const { kept, asked } = retention(env as Record<string, string>, 0);
+    const { kept, asked } = retention(env, 0);
     kept.onApplicationBootstrap();
     await jest.advanceTimersByTimeAsync(1);
     expect(asked).toEqual([[Number.parseInt(days, 10), 1_000]]);

@@ -22,7 +22,9 @@ export class AuditRetention implements OnApplicationBootstrap, OnApplicationShut
 
   onApplicationBootstrap(): void {
     if (this.settings.auditDays === 0) return;
-    const run = () => (this.running = this.running.then(() => this.removeOld()));
+    const run = () => {
+      this.running = this.running.then(() => this.removeOld());
+    };
     run();
     this.timer = setInterval(run, EVERY_MS).unref();
   }
