@@ -33,6 +33,7 @@ const PACKAGES = {
   'python3-pip': '/usr/bin/pip3',
   curl: '/usr/bin/curl',
   jq: '/usr/bin/jq',
+  prometheus: '/usr/bin/promtool',
 };
 
 /** Newer ones need modules that the public Go proxy does not serve. */

@@ -140,7 +140,8 @@ const HOLD = {
 };
 const CONFIRM = {
   name: 'reconciliation-confirm',
-  text: `UPDATE registry.reconciliation SET held = NULL, confirmed = true WHERE held IS NOT NULL RETURNING task`,
+  text: `UPDATE registry.reconciliation SET held = NULL, confirmed = true WHERE held IS NOT NULL AND audit.by($1) RETURNING task`,
+  audited: true as const,
 };
 const SHOW = { name: 'reconciliation-show', text: `SELECT ${PROGRESS} FROM registry.reconciliation ORDER BY task` };
 const COUNTS = {

@@ -1,6 +1,8 @@
 import { Metrics } from '@berth/platform';
 import { RegistryError } from '@berth/oci';
 import { Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
+import { garbageErrors } from '../garbage-errors.js';
 
 /** How long something is left alone whose review failed, in seconds. */
 const AFTER_FAILURE_SECONDS = 3_600;
@@ -24,15 +26,17 @@ export async function workOff<Due extends object>(
   logger: Logger,
   stopped: () => boolean,
 ): Promise<void> {
+  const errors = garbageErrors(metrics);
+  const verdicts = garbageReviews(metrics);
   for (;;) {
     const batch = await due(BATCH);
     for (const each of batch) {
       if (stopped()) return;
       try {
-        metrics.garbage.inc({ kind, verdict: await review(each) });
+        verdicts.inc({ kind, verdict: await review(each) });
       } catch (error) {
         if (isOutage(error)) throw error;
-        metrics.garbageErrors.inc({ kind });
+        errors.inc({ kind });
         logger.error({ msg: `the review of a ${kind} failed, it is tried again in an hour`, ...each, err: error });
         await postpone(each, AFTER_FAILURE_SECONDS);
       }
@@ -40,5 +44,13 @@ export async function workOff<Due extends object>(
     if (batch.length < BATCH) return;
   }
 }
+
+/** Reviews by what they found. */
+export const garbageReviews = (metrics: Metrics): Counter<'kind' | 'verdict'> =>
+  metrics.counter(
+    'berth_garbage_reviews_total',
+    'Reviews, of a `link`: `removed`, `referenced`, `not-due`; of a `manifest`: `removed`, `in-use`, `kept`, `postponed`, `not-due`',
+    ['kind', 'verdict'],
+  );
 
 const isOutage = (error: unknown): boolean => error instanceof RegistryError && error.code === 'UNAVAILABLE';

@@ -481,6 +481,16 @@ export class Settings {
   @Max(TEN_YEARS)
   gcGraceSeconds!: number;
 
+  @Setting('BERTH_AUDIT_DAYS', {
+    type: 'integer',
+    default: '365',
+    doc: 'Days that the audit record is kept; fewer than 30 count as 30. 0: for ever.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(TEN_YEARS / DAY)
+  auditDays!: number;
+
   @Setting('BERTH_GC_RECONCILE_SECONDS', {
     type: 'integer',
     default: String(DAY),
