@@ -15,7 +15,7 @@ export async function onceAvailable<T>(action: () => Promise<T>): Promise<T> {
         throw new GiveUp(String(error), { cause: error });
       }
     },
-    { what: 'the registry serves again', within: 30_000, every: 500 },
+    { what: 'the registry serves again', within: 60_000, every: 500 },
   );
   return result!.value;
 }

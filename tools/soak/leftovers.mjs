@@ -1,25 +1,13 @@
 // What is left in the database and in the object store, once everything is quiet.
+import { LEFTOVER_ROWS } from '@berth/testing';
 import { Client } from 'minio';
 import pg from 'pg';
 
 const COUNTS = {
-  'upload sessions': 'SELECT count(*) FROM storage.upload_session',
+  ...LEFTOVER_ROWS,
   manifests: 'SELECT count(*) FROM registry.manifest',
-  'links that nothing references': `SELECT count(*) FROM registry.repository_blob rb WHERE NOT EXISTS (
-    SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest)`,
-  'blobs without a link': `SELECT count(*) FROM registry.blob b WHERE NOT EXISTS (
-    SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest)`,
-  'objects that wait for their deletion': 'SELECT count(*) FROM registry.object_deletion',
   'blobs in quarantine, or suspected': 'SELECT count(*) FROM registry.blob_quarantine',
   'tasks that wait for an operator': 'SELECT count(*) FROM registry.reconciliation WHERE held IS NOT NULL',
-  'repositories whose statistics are wrong': `SELECT count(*) FROM registry.repository_statistics s WHERE
-    s.tag_count <> (SELECT count(*) FROM registry.tag t WHERE t.repository_id = s.repository_id)
-    OR s.size <> (SELECT coalesce(sum(rb.size), 0) FROM registry.repository_blob rb WHERE rb.repository_id = s.repository_id)
-      + (SELECT coalesce(sum(m.size), 0) FROM registry.manifest m WHERE m.repository_id = s.repository_id)`,
-  'organisations whose statistics are wrong': `SELECT count(*) FROM (
-    SELECT organisation_id, sum(tag_count) AS tags, sum(size) AS size FROM registry.organisation_statistics GROUP BY 1) o
-    LEFT JOIN (SELECT organisation_id, sum(tag_count) AS tags, sum(size) AS size FROM registry.repository_statistics GROUP BY 1) r
-    USING (organisation_id) WHERE (o.tags, o.size) IS DISTINCT FROM (coalesce(r.tags, 0), coalesce(r.size, 0))`,
 };
 
 const STILL_THERE = {

@@ -74,7 +74,7 @@ export const GARBAGE_COMMANDS: CommandSpec[] = [
   {
     noun: 'gc',
     verb: 'quarantine',
-    summary: 'lists the blobs whose object is missing or damaged: push them again',
+    summary: 'lists the blobs whose object is missing, damaged or unreadable: push them again',
     options: {},
     run: async ({ directory }) => {
       const { blobs } = await directory.client.request<State>('GET', RECONCILE);

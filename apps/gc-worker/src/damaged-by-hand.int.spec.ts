@@ -9,7 +9,7 @@ import { GcWorkerModule } from './gc-worker.module.js';
 import { RegistryRows, type StoredBlob } from './testing/registry-rows.js';
 import { StoredObjects } from './testing/stored-objects.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(150_000);
 
 const HASTY = {
   BERTH_GC_GRACE_SECONDS: '0',
@@ -61,6 +61,17 @@ describe('what somebody damaged by hand', () => {
     stored.put(made.objectKey, bytes);
     return made;
   };
+  const pushAgain = async ({ bytes }: StoredBlob): Promise<StoredBlob> => {
+    const again = await leased.blob(repository, bytes);
+    stored.put(again.objectKey, bytes);
+    return again;
+  };
+  /** Of a deletion; the next one is due at once. */
+  const tries = async ({ objectKey }: StoredBlob): Promise<number> => {
+    await rows.hurry();
+    await wake();
+    return (await rows.deletion(objectKey))?.attempts ?? 0;
+  };
   const push = async (tag: Tag): Promise<Pushed> => {
     const blobs = [await blob(), await blob(), await blob()];
     return {
@@ -85,9 +96,15 @@ describe('what somebody damaged by hand', () => {
       const before = await finished();
       await eventually(async () => (await finished()).every((at, n) => at > before[n]!), {
         what: 'the comparison and the scrub are over',
-        within: 20_000,
+        within: 60_000,
       });
     }
+  };
+  /** Manifests that lack a blob: as the status says it, and as the metric does. */
+  const incomplete = async () => {
+    const [inStatus] = (await status()).tasks.map((task) => task.incomplete);
+    const metrics = await worker.metrics.registry.metrics();
+    return [inStatus, Number(/^berth_incomplete_manifests\{.*\} (\d+)$/m.exec(metrics)?.[1])];
   };
   const collected = async ({ objectKey }: StoredBlob) =>
     eventually(
@@ -134,6 +151,75 @@ describe('what somebody damaged by hand', () => {
     await eventually(async () => !(await isQuarantined(damaged!)), { what: 'it is out of it' });
   });
 
+  it('an object that the store cannot read: only that blob is in quarantine, until it is pushed again', async () => {
+    const [damaged] = image.blobs;
+    stored.unreadable.add(damaged!.objectKey);
+    await eventually(() => isQuarantined(damaged!), { what: 'it is in quarantine', within: 40_000 });
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 1, suspects: 0, blobs: [{ reason: 'unreadable' }] });
+    const skipped = async () => (await status()).tasks.find(({ task }) => task === 'scrub')!.skipped;
+    await eventually(async () => (await skipped()) === 1, { what: 'the scrub has passed it', within: 40_000 });
+    expect(await rows.blobs.find(repository, damaged!.digest)).toBeNull();
+    const again = await pushAgain(damaged!);
+    expect(await isQuarantined(damaged!)).toBe(false);
+    // The store fails at its deletion too: it is tried again, and others are not held up.
+    await eventually(async () => (await tries(damaged!)) > 0, { what: 'a deletion was tried', every: 100 });
+    await collected(await blob(rows));
+    const before = await tries(damaged!);
+    await eventually(async () => (await tries(damaged!)) > before, { what: 'it is tried again', every: 100 });
+    stored.unreadable.clear();
+    await collected(damaged!);
+    await runsAreOver();
+    expect(await rows.blobs.find(repository, damaged!.digest)).toMatchObject({ objectKey: again.objectKey });
+  });
+
+  it('an object that the store can read again: the blob is out of quarantine', async () => {
+    const [damaged] = image.blobs;
+    stored.unreadable.add(damaged!.objectKey);
+    await eventually(() => isQuarantined(damaged!), { what: 'it is in quarantine', within: 40_000 });
+    stored.unreadable.clear();
+    await eventually(async () => !(await isQuarantined(damaged!)), { what: 'it is out of it', within: 40_000 });
+    await goesOn();
+  });
+
+  it.each([
+    ['is no key of an object', 'objects/../../etc/passwd'],
+    ['is too long to be asked for', `objects/${'x'.repeat(1_100)}`],
+  ])('a key in a row that %s: only that blob is in quarantine, until it is pushed again', async (_what, key) => {
+    const [damaged] = image.blobs;
+    await byHand(`UPDATE registry.blob SET object_key = '${key}' WHERE digest = '${damaged!.digest}'`);
+    await eventually(() => isQuarantined(damaged!), { what: 'it is in quarantine', within: 40_000 });
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 1, suspects: 0, blobs: [{ reason: 'unreadable' }] });
+    const again = await pushAgain(damaged!);
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 0, suspects: 0 });
+    expect(await rows.blobs.find(repository, damaged!.digest)).toMatchObject({ objectKey: again.objectKey });
+  });
+
+  it('a size in a row that is wrong: a push of the blob makes it right', async () => {
+    const [damaged] = image.blobs;
+    await byHand(`UPDATE registry.blob SET size = size + 1 WHERE digest = '${damaged!.digest}'`);
+    await eventually(() => isQuarantined(damaged!), { what: 'it is in quarantine', within: 40_000 });
+    expect(await status()).toMatchObject({ quarantined: 1, blobs: [{ reason: 'size' }] });
+    await pushAgain(damaged!);
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 0, suspects: 0 });
+    expect(await rows.blobs.find(repository, damaged!.digest)).toMatchObject({ size: damaged!.size });
+  });
+
+  it('objects that the store cannot read, too many at once: it is the store, and nothing is in quarantine', async () => {
+    const all = [...image.blobs, ...other.blobs];
+    for (const { objectKey } of all) stored.unreadable.add(objectKey);
+    const held = async () => (await status()).tasks.find(({ task }) => task === 'objects')!.held;
+    await eventually(async () => (await held()) !== null, { what: 'it is held', within: 40_000 });
+    expect(await held()).toMatch(/^6 of 6 blobs have no object, or none that can be read/);
+    expect(await status()).toMatchObject({ quarantined: 0 });
+    stored.unreadable.clear();
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 0, suspects: 0 });
+  });
+
   it.each([
     ['row', ['blob']],
     ['link', ['repository_blob']],
@@ -142,11 +228,14 @@ describe('what somebody damaged by hand', () => {
     const [damaged] = image.blobs;
     await byHand(...tables.map((table) => `DELETE FROM registry.${table} WHERE digest = '${damaged!.digest}'`));
     await goesOn();
+    // A run that has just begun has found nothing yet.
+    await eventually(async () => (await incomplete()).every((count) => count === 1), { what: 'it is counted' });
     expect(await rows.blobs.find(repository, damaged!.digest)).toBeNull();
     expect(await rows.hasManifest(repository, image.digest)).toBe(true);
-    const again = await leased.blob(repository, damaged!.bytes);
-    stored.put(again.objectKey, damaged!.bytes);
+    await pushAgain(damaged!);
     expect(await rows.blobs.find(repository, damaged!.digest)).not.toBeNull();
+    await runsAreOver();
+    expect(await incomplete()).toEqual([0, 0]);
     await rows.manifests.delete(repository, image.digest, { subject: MANIFEST_DELETED.subject, payload: {} });
     await goesOn();
     expect(await rows.hasManifest(repository, image.digest)).toBe(false);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type ReconciliationV1, SHOW_RECONCILIATION } from '@berth/contracts';
 import { S3BlobStore } from '@berth/blob-store';
 import {
@@ -37,6 +37,8 @@ interface OpenStore {
   put(key: string, bytes: Buffer): Promise<void>;
   read(key: string): Promise<Buffer>;
   has(key: string): Promise<boolean>;
+  /** The store answers any question for this object with a fault. */
+  breakObject(key: string): Promise<void>;
   /** Half an upload, of whole parts. */
   begin(key: string): Promise<void>;
   hasUpload(key: string): Promise<boolean>;
@@ -58,6 +60,11 @@ async function onFolder(): Promise<OpenStore> {
     remove: (key) => rm(pathOf(key)),
     read: (key) => readFile(pathOf(key)),
     has: async (key) => existsSync(pathOf(key)),
+    // What links to itself is there, and cannot be looked at.
+    breakObject: async (key) => {
+      await rm(pathOf(key));
+      await symlink(basename(key), pathOf(key));
+    },
     begin: (key) => put(key, Buffer.alloc(PARTS)),
     hasUpload: async (key) => existsSync(pathOf(key)),
     stop: () => whole.stop(),
@@ -91,6 +98,7 @@ async function onS3(): Promise<OpenStore> {
       return Buffer.concat(chunks);
     },
     has: async (key) => (await store.stat(key)) !== null,
+    breakObject: async (key) => minio.breakObject('berth', key),
     begin: async (key) => void (await store.append(null, key, body(Buffer.alloc(PARTS)), { last: false })),
     hasUpload: async (key) => {
       for await (const upload of store.listHidden(key)) if (upload.key === key) return true;
@@ -125,6 +133,9 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
     const show = (): Promise<ReconciliationV1> => whole.registry.host.bus.request(SHOW_RECONCILIATION, { limit: 100 });
     const keyOf = async (digest: string): Promise<string> =>
       (await whole.registry.host.database!.prisma.blob.findUniqueOrThrow({ where: { digest } })).objectKey;
+    const setKey = async (digest: string, objectKey: string): Promise<void> => {
+      await whole.registry.host.database!.prisma.blob.update({ where: { digest }, data: { objectKey } });
+    };
     const isQuarantined = (digest: string, expected: boolean) =>
       eventually(async () => (await show()).blobs.some((blob) => blob.digest === digest) === expected, {
         what: `${digest} is ${expected ? '' : 'no longer '}in quarantine`,
@@ -171,6 +182,28 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
       await eventually(async () => !(await on.has(key)), { what: 'the damaged object is gone', within: 30_000 });
       await runIsOver();
       await whole.admin.pullAndCompare(NAME, why, image);
+    });
+
+    it.each([
+      ['an object cannot be read', (_digest: string, key: string) => on.breakObject(key)],
+      ['a row names a file elsewhere', (digest: string) => setKey(digest, 'objects/../../somewhere')],
+      ['a row names what is too long for a key', (digest: string) => setKey(digest, `objects/${'x'.repeat(1_100)}`)],
+    ])('goes on where %s, and is repaired by a push', async (_what, damage) => {
+      const { image, layer } = await pushed('unreadable');
+      const key = await keyOf(layer);
+      await damage(layer, key);
+      await isQuarantined(layer, true);
+      expect((await show()).blobs).toEqual([expect.objectContaining({ digest: layer, reason: 'unreadable' })]);
+      expect((await whole.admin.getBlob(NAME, layer)).status).toBe(404);
+      expect((await whole.admin.headBlob(NAME, layer)).status).toBe(404);
+      for (let runs = 0; runs < 2; runs++) await runIsOver();
+      for (const other of others) await whole.admin.pullAndCompare('team/other', other.tag, other.image);
+      await whole.admin.push(NAME, image, 'unreadable');
+      await isQuarantined(layer, false);
+      expect(await keyOf(layer)).not.toBe(key);
+      await runIsOver();
+      await whole.admin.pullAndCompare(NAME, 'unreadable', image);
+      expect((await show()).tasks.map(({ held }) => held)).toEqual([null, null]);
     });
 
     it('removes an object and half an upload that no row knows, and nothing of an upload that goes on', async () => {

@@ -145,6 +145,7 @@ requireOrSkip('races of blobs', reasonAgainstRaces())('a blob is collected while
     expect(await races.content.objects()).toContain(key);
     await barrier.open();
     await races.collectUntil('the object is deleted', async () => !(await races.content.objects()).includes(key));
+    await races.collectUntil('its row is gone', async () => !(await races.content.queuedObjects()).includes(key));
     await races.quiesce();
     expect(deletions()).toBe(1);
     expect(await races.metric('gc-worker', 'berth_garbage_errors_total')).toBe(errors);

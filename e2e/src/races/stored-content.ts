@@ -6,6 +6,7 @@ import {
   digestOf,
   exchange,
   type HttpAnswer,
+  LEFTOVER_ROWS,
   type RegistryClient,
   type TestMinio,
 } from '@berth/testing';
@@ -17,27 +18,11 @@ const BUCKET = 'berth';
 
 /** What may be there only for a while: each counts to nothing once all is quiet. */
 const LEFT = {
-  'links that nothing references': `SELECT count(*) FROM registry.repository_blob rb WHERE NOT EXISTS (
-    SELECT FROM registry.manifest_blob mb WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest)`,
-  'blobs without a link': `SELECT count(*) FROM registry.blob b WHERE NOT EXISTS (
-    SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest)`,
+  ...LEFTOVER_ROWS,
   'manifests that nothing uses': `SELECT count(*) FROM registry.manifest m JOIN registry.repository r ON r.id = m.repository_id
     WHERE r.untagged_after IS NULL AND NOT EXISTS (SELECT FROM registry.tag t WHERE t.manifest_id = m.id)
       AND NOT EXISTS (SELECT FROM registry.manifest_child c WHERE c.child_id = m.id)
       AND NOT EXISTS (SELECT FROM registry.manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject_digest)`,
-  'objects that wait for their deletion': 'SELECT count(*) FROM registry.object_deletion',
-  'uploads that are open': 'SELECT count(*) FROM storage.upload_session',
-  'repositories whose statistics are wrong': `SELECT count(*) FROM registry.repository_statistics s WHERE
-    s.tag_count <> (SELECT count(*) FROM registry.tag t WHERE t.repository_id = s.repository_id)
-    OR s.size <> (SELECT coalesce(sum(rb.size), 0) FROM registry.repository_blob rb WHERE rb.repository_id = s.repository_id)
-      + (SELECT coalesce(sum(m.size), 0) FROM registry.manifest m WHERE m.repository_id = s.repository_id)`,
-  'organisations whose statistics are wrong': `SELECT count(*) FROM (
-    SELECT organisation_id, sum(tag_count) AS tags, sum(size) AS size, sum(repository_count) AS repositories
-      FROM registry.organisation_statistics GROUP BY 1) o
-    FULL JOIN (SELECT organisation_id, sum(tag_count) AS tags, sum(size) AS size, count(*) AS repositories
-      FROM registry.repository_statistics GROUP BY 1) r USING (organisation_id)
-    WHERE (coalesce(o.tags, 0), coalesce(o.size, 0), coalesce(o.repositories, 0))
-      IS DISTINCT FROM (coalesce(r.tags, 0), coalesce(r.size, 0), coalesce(r.repositories, 0))`,
 };
 
 interface ServedManifest {

@@ -139,11 +139,12 @@ requireOrSkip('races of uploads', reasonAgainstRaces())(
           const held = races.store.hold({ method });
           const put = session.finish(blob.digest, blob.bytes.subarray(first));
           await held.reached();
-          await races.content.passUpload(idOf(session));
-          await eventually(async () => !(await races.content.hasUpload(idOf(session))), {
-            what: 'the upload is ended',
-            within: 60_000,
-          });
+          // Its transfer says again and again that it is not idle.
+          const ended = async () => {
+            await races.content.passUpload(idOf(session));
+            return !(await races.content.hasUpload(idOf(session)));
+          };
+          await eventually(ended, { what: 'the upload is ended', within: 60_000, every: 100 });
           held.release();
           expect((await put).expect(404).codes).toEqual(['BLOB_UPLOAD_UNKNOWN']);
           (await races.client.headBlob(repository, blob.digest)).expect(404);

@@ -88,7 +88,8 @@ export abstract class BlobStore {
 
   /**
    * All complete objects in key order, after `after` (exclusive), and what unfinished ones keep under keys of their own
-   * (tails too): who looks for leaks compares with rows and age. Pages lazily.
+   * (tails too): who looks for leaks compares with rows and age. What the store cannot read it may leave out: `stat` tells.
+   * Pages lazily.
    */
   abstract list(prefix: string, after?: string): AsyncIterable<ObjectStat>;
 

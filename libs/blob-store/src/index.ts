@@ -15,4 +15,5 @@ export { FilesystemBlobStore } from './drivers/filesystem-blob-store.js';
 export { MemoryBlobStore } from './drivers/memory-blob-store.js';
 export { S3BlobStore, type S3BlobStoreOptions } from './drivers/s3-blob-store.js';
 export { type S3Address } from './drivers/s3-connection.js';
+export { isObjectKey } from './object-key.js';
 export { BytesBody, type ObjectBody, StreamBody, written } from './object-body.js';

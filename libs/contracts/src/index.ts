@@ -221,4 +221,4 @@ export { GRANT_READ, GrantReadV1, type ReadGrantV1 } from './storage/grant-read.
 export { HASH_OBJECT, type HashedObjectV1, HashObjectV1, MOST_HASHED_BYTES } from './storage/hash-object.v1.js';
 export { LIST_OBJECTS, type ListedObjectsV1, ListObjectsV1 } from './storage/list-objects.v1.js';
 export { PRESIGN_READ, type PresignedReadV1, PresignReadV1 } from './storage/presign-read.v1.js';
-export { type ObjectSizesV1, STAT_OBJECTS, StatObjectsV1 } from './storage/stat-objects.v1.js';
+export { LONGEST_OBJECT_KEY, type ObjectSizesV1, STAT_OBJECTS, StatObjectsV1 } from './storage/stat-objects.v1.js';

@@ -176,6 +176,17 @@ describe('the statements of the stores', () => {
     expect(plan).toContain('Seq Scan on blob');
   });
 
+  it('looks for suspects in an index that has nothing else, however much is in quarantine', async () => {
+    const store = new ReconciliationStore(database);
+    const quarantine = (set: string) => test.rows(`UPDATE registry.blob_quarantine SET quarantined_at = ${set}`);
+    await quarantine(`CASE WHEN random() < 0.9 THEN now() END`);
+    await test.rows('ANALYZE registry.blob_quarantine');
+    const plans = await plansOf(() => store.dueSuspects(60, 10));
+    await quarantine('NULL');
+    await test.rows('ANALYZE registry.blob_quarantine');
+    expect(plans.join()).toContain('blob_quarantine_suspect_idx');
+  });
+
   it.each([
     ['all', undefined],
     ['those of one type', 'rare'],
@@ -511,6 +522,7 @@ describe('the statements of the stores', () => {
         }
         await store.dueSuspects(0, 10);
         await store.nextBlob(digest);
+        await store.incompleteManifests('', 500);
         await store.acquire('objects', holder, 60);
         await store.recordRange(holder, range, [], {});
         await store.recordUploads(holder, range, {});

@@ -187,6 +187,14 @@ describe(ReconciliationStore, () => {
     expect(await on.registry.blobs.find(repository, blob.digest)).toBeNull();
   });
 
+  it('judges what was hashed wrong once and has gone since as missing', async () => {
+    const blob = await blobOf(await on.registry.blob(repository));
+    expect(await store.rotten(blob)).toBe('suspected');
+    await store.suspect([{ ...blob, reason: 'missing' }]);
+    expect(await store.dueSuspects(0, 10)).toEqual([blob]);
+    expect(await store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 })).toBe(true);
+  });
+
   it('takes the object of a push for a blob that is only suspected, too', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
     await store.suspect([{ ...blob, reason: 'missing' }]);

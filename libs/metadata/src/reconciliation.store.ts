@@ -3,8 +3,11 @@ import type { Database } from './database.js';
 
 export type ReconciliationTask = 'objects' | 'scrub';
 
-/** `checking`: what is missing is looked for again, until that is judged; then what nobody knows is removed. */
-export type ReconciliationPhase = 'idle' | 'listing' | 'uploads' | 'checking' | 'removing' | 'hashing';
+/**
+ * `references`: manifests whose blobs have lost their rows are looked for; `checking`: what is missing is looked for again, until
+ * that is judged; then what nobody knows is removed.
+ */
+export type ReconciliationPhase = 'idle' | 'listing' | 'uploads' | 'references' | 'checking' | 'removing' | 'hashing';
 
 /** How far a task is. The counts are of its run, or where it is idle of its last one. */
 export interface ReconciliationProgress {
@@ -21,8 +24,10 @@ export interface ReconciliationProgress {
   others: number;
   /** Objects that no row knows and whose age is over. */
   orphans: number;
-  /** Rows whose object was found missing, or of another size, and that were not in quarantine before. */
+  /** Rows whose object was found missing, or of another size, and that were not in quarantine before; `skipped` are not among them. */
   holes: number;
+  /** Manifests that lack a blob's row or link. */
+  incomplete: number;
   removed: number;
   quarantined: number;
   /** Objects that could not be read, though the store answers. */
@@ -52,6 +57,7 @@ export interface ReconciliationStep {
   others?: number;
   orphans?: number;
   holes?: number;
+  incomplete?: number;
   removed?: number;
   quarantined?: number;
   skipped?: number;
@@ -80,7 +86,16 @@ export interface BlobObject {
   size: number;
 }
 
-export type Damage = 'missing' | 'size' | 'rot';
+/** A manifest of which a blob has no row, or no link in its repository. */
+export interface IncompleteManifest {
+  /** The path of the repository. */
+  repository: string;
+  digest: Digest;
+  blob: Digest;
+}
+
+/** `unreadable`: the store fails at the object and answers for another, or the row names no key of an object. */
+export type Damage = 'missing' | 'size' | 'unreadable' | 'rot';
 
 export interface QuarantinedBlob extends BlobObject {
   reason: Damage;
@@ -106,7 +121,7 @@ export class ReconciliationLost extends Error {
   }
 }
 
-const PROGRESS = `task, phase, position, objects, blobs, bytes, others, orphans, holes, removed, quarantined, skipped, held,
+const PROGRESS = `task, phase, position, objects, blobs, bytes, others, orphans, holes, incomplete, removed, quarantined, skipped, held,
   confirmed, started_at, finished_at, hashed_key, hashed_bytes, hash_state, coalesce(lease_until > now(), false) AS is_active,
   extract(epoch FROM now() - started_at)::float8 AS age`;
 const ACQUIRE = {
@@ -121,7 +136,7 @@ const RELEASE = {
 const BEGIN = {
   name: 'reconciliation-begin',
   text: `UPDATE registry.reconciliation SET phase = $3, position = '', objects = 0, blobs = 0, bytes = 0, others = 0,
-           orphans = 0, holes = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, confirmed = false,
+           orphans = 0, holes = 0, incomplete = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, confirmed = false,
            hashed_key = NULL, hashed_bytes = 0, hash_state = NULL, started_at = now()
          WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
@@ -131,7 +146,7 @@ const STEP = {
            objects = objects + $5, blobs = blobs + $6, bytes = bytes + $7, others = others + $8,
            orphans = coalesce($9, orphans), holes = holes + $10, removed = removed + $11, quarantined = quarantined + $12,
            skipped = skipped + $13, hashed_key = $14, hashed_bytes = $15, hash_state = $16,
-           finished_at = CASE WHEN $17 THEN now() ELSE finished_at END
+           finished_at = CASE WHEN $17 THEN now() ELSE finished_at END, incomplete = incomplete + $18
          WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
 const HOLD = {
@@ -184,7 +199,10 @@ const FORGET_ORPHANS = {
            OR (SELECT true FROM registry.blob b WHERE b.object_key = o.object_key)
            OR (SELECT true FROM registry.object_deletion d WHERE d.object_key = o.object_key))`,
 };
-/** Locks blobs before what is noted of them, as whoever removes or repairs one does. */
+/**
+ * Locks blobs before what is noted of them, as whoever removes or repairs one does. What was hashed wrong once is judged by the
+ * second hash: where there is none, because the object has gone meanwhile, it is judged as what it is now.
+ */
 const SUSPECT = {
   name: 'reconciliation-suspect',
   text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason)
@@ -192,7 +210,8 @@ const SUSPECT = {
          JOIN registry.blob b ON b.digest = found.digest AND b.object_key = found.object_key ORDER BY b.digest FOR KEY SHARE OF b
          ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, reason = excluded.reason, sightings = 1,
            first_seen = now(), last_seen = now(), quarantined_at = NULL
-         WHERE registry.blob_quarantine.object_key <> excluded.object_key`,
+         WHERE registry.blob_quarantine.object_key <> excluded.object_key
+           OR (registry.blob_quarantine.reason = 'rot' AND registry.blob_quarantine.quarantined_at IS NULL)`,
 };
 /** What is right again by key and size; whether its bytes are, the scrub says. What somebody else removes or repairs now is left to them. */
 const LIFT_LISTED = {
@@ -237,6 +256,20 @@ const ROT = {
 const NEXT_BLOB = {
   name: 'reconciliation-next-blob',
   text: `SELECT digest, object_key, size FROM registry.blob WHERE digest > $1 ORDER BY digest LIMIT 1`,
+};
+/** Scalar subqueries, as above. Foreign keys forbid what this looks for: it finds what was done with them switched off. */
+const INCOMPLETE = {
+  name: 'reconciliation-incomplete',
+  text: `SELECT (SELECT r.path FROM registry.repository r WHERE r.id = m.repository_id) AS repository, m.digest, lost.digest AS blob
+         FROM (SELECT id, repository_id, digest FROM registry.manifest WHERE id > $1 AND id <= $2) m
+         CROSS JOIN LATERAL (SELECT mb.digest FROM registry.manifest_blob mb WHERE mb.manifest_id = m.id AND (
+             (SELECT true FROM registry.repository_blob rb WHERE rb.repository_id = mb.repository_id AND rb.digest = mb.digest) IS NULL
+             OR (SELECT true FROM registry.blob b WHERE b.digest = mb.digest) IS NULL)
+           ORDER BY mb.digest LIMIT 1) lost ORDER BY m.id`,
+};
+const LAST_OF_MANIFESTS = {
+  name: 'reconciliation-last-of-manifests',
+  text: `SELECT max(id) AS last FROM (SELECT id FROM registry.manifest WHERE id > $1 ORDER BY id LIMIT $2) page`,
 };
 /**
  * The session that made an object began before the object was seen first, and a commit ends it in the statement that makes
@@ -307,7 +340,7 @@ export class ReconciliationStore {
     await this.stepIn(this.database.rows.bind(this.database), task, holder, step);
   }
 
-  /** The task waits for `confirm`, or for its next run. */
+  /** The task waits for `confirm`; the comparison also goes on with its next run, the scrub does not begin one. */
   async hold(task: ReconciliationTask, holder: string, reason: string): Promise<void> {
     const done = await this.database.rows(HOLD, [task, holder, reason]);
     if (done.length === 0) throw new ReconciliationLost(task);
@@ -376,6 +409,20 @@ export class ReconciliationStore {
       await rows(NOTE_ORPHANS, [keys, sizes, times, true]);
       await rows(FORGET_ORPHANS, [range.after, range.last ?? END, keys, true]);
     });
+  }
+
+  /** Of up to `limit` manifests behind `after`: those that lack a blob, and the last that was looked at; null: there is none. */
+  async incompleteManifests(
+    after: string,
+    limit: number,
+  ): Promise<{ last: string | null; incomplete: IncompleteManifest[] }> {
+    const from = after || '0';
+    const [{ last } = { last: null }] = await this.database.rows<{ last: string | null }>(LAST_OF_MANIFESTS, [
+      from,
+      limit,
+    ]);
+    if (last === null) return { last, incomplete: [] };
+    return { last, incomplete: await this.database.rows<IncompleteManifest>(INCOMPLETE, [from, last]) };
   }
 
   /** Suspects that were last looked at `seconds` ago. */
@@ -476,6 +523,7 @@ export class ReconciliationStore {
       step.hashed?.bytes ?? 0,
       step.hashed?.state ?? null,
       step.finished ?? false,
+      step.incomplete ?? 0,
     ]);
     if (done.length === 0) throw new ReconciliationLost(task);
   }
@@ -526,6 +574,7 @@ interface ProgressRow {
   others: string;
   orphans: string;
   holes: string;
+  incomplete: string;
   removed: string;
   quarantined: string;
   skipped: string;
@@ -556,6 +605,7 @@ const progressOf = (row: ProgressRow): ReconciliationProgress => ({
   others: Number(row.others),
   orphans: Number(row.orphans),
   holes: Number(row.holes),
+  incomplete: Number(row.incomplete),
   removed: Number(row.removed),
   quarantined: Number(row.quarantined),
   skipped: Number(row.skipped),

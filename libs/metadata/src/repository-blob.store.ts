@@ -45,7 +45,7 @@ const COMMIT = {
              WHERE b.digest = $4 AND q.digest = $4 FOR UPDATE OF b),
     cured AS (DELETE FROM registry.blob_quarantine q USING held
               WHERE q.digest = held.digest RETURNING q.digest, q.object_key, ${BYTES_OF_DAMAGED('$6')} AS size),
-    repaired AS (UPDATE registry.blob b SET object_key = $5 FROM cured
+    repaired AS (UPDATE registry.blob b SET object_key = $5, size = $6 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
     damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
                 SELECT cured.object_key, $4, cured.size, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),

@@ -1,6 +1,7 @@
 export { ALL_BUT_DATE } from './all-but-date.js';
 export { eventually, GiveUp, type EventuallyOptions } from './eventually.js';
 export { commandOf, recordUse, type RecordedProgram } from './client-record.js';
+export { LEFTOVER_ROWS } from './leftover-rows.js';
 export { firstReason, missingLine, requireOrSkip, whereProvided } from './missing.js';
 export { CommandFailed, runCommand, tryCommand, type CommandResult, type RunOptions } from './run-command.js';
 export { tempFolder, type TempFolder } from './temp-folder.js';

@@ -77,6 +77,7 @@ const RECONCILIATION_COUNTS = [
   'others',
   'orphans',
   'holes',
+  'incomplete',
   'removed',
   'quarantined',
   'skipped',
@@ -354,7 +355,7 @@ export const SCHEMAS: Record<string, Schema> = {
             digest: { type: 'string' },
             object_key: { type: 'string' },
             size: { type: 'integer' },
-            reason: { enum: ['missing', 'size', 'rot'] },
+            reason: { enum: ['missing', 'size', 'unreadable', 'rot'] },
             first_seen: { type: 'string', format: 'date-time' },
             quarantined_at: { type: 'string', format: 'date-time' },
             repositories: { type: 'array', items: { type: 'string' }, description: 'Three of those that have it.' },
@@ -420,7 +421,7 @@ export const SCHEMAS: Record<string, Schema> = {
   Damage: object(
     {
       state: { enum: ['suspected', 'quarantined'], description: 'In quarantine it is as good as not there.' },
-      reason: { enum: ['missing', 'size', 'rot'], description: 'What is wrong with the object.' },
+      reason: { enum: ['missing', 'size', 'unreadable', 'rot'], description: 'What is wrong with the object.' },
       first_seen: { type: 'string', format: 'date-time' },
       advice: { type: 'string', description: 'What to do.' },
     },

@@ -128,6 +128,7 @@ class Chain {
 const WRONG = {
   missing: 'is missing',
   size: 'has another size',
+  unreadable: 'cannot be read',
   rot: 'has other bytes',
 };
 

@@ -1,4 +1,4 @@
-import { ABORT_OBJECTS, LIST_OBJECTS } from '@berth/contracts';
+import { ABORT_OBJECTS, LIST_OBJECTS, LONGEST_OBJECT_KEY } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type ObjectRange, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
@@ -13,11 +13,15 @@ const REMOVED_AT_ONCE = 500;
 const ABORTED_AT_ONCE = 100;
 /** So late it is noticed at most that another process has said or found something. */
 export const NOTHING_TO_DO_MS = 5_000;
+const MANIFESTS = 500;
+/** Of a run; the count says how many there are. */
+const MOST_NAMED = 100;
 const LEASE_SECONDS = 300;
+export const CANNOT_BE_READ = 'object cannot be read: look at the disk that it is on';
 
 /**
  * Rows and objects, both ways, in runs: objects are listed page by page and compared with the rows of the same keys, then
- * uploads that the store keeps beside them; what was missing is looked for again until that is judged; and what no row
+ * uploads that the store keeps beside them; manifests are looked through for blobs that have lost their rows; what was missing is looked for again until that is judged; and what no row
  * knows, and is old enough, is queued for deletion. A step does one page, and writes what it found and how far it is in
  * one transaction: any worker goes on behind it.
  */
@@ -59,6 +63,8 @@ export class ObjectComparison {
         return this.compareObjects(progress, holder);
       case 'uploads':
         return this.noteUploads(progress, holder);
+      case 'references':
+        return this.checkManifests(progress, holder);
       case 'removing':
         return this.remove(progress, holder);
       default:
@@ -71,11 +77,12 @@ export class ObjectComparison {
     const { range, blobs, holes } = await this.store.compare(listed);
     const damaged = await this.suspects.damaged(holes);
     const total = progress.blobs + blobs;
-    const missing = progress.holes + damaged.length;
+    const unreadable = damaged.filter(({ reason }) => reason === 'unreadable');
+    const missing = progress.holes + progress.skipped + damaged.length;
     const isEnd = range.last === null;
     const isTooMuch = isEnd ? this.brake.isTooMuchMissing(missing, total) : this.brake.isTooMuch(missing, total);
     if (isTooMuch && !progress.confirmed) {
-      return this.hold(holder, `${missing} of ${total} blobs have no object: is this the right bucket or folder?`);
+      return this.hold(holder, lacking(missing, total));
     }
     await this.store.recordRange(holder, range, damaged, {
       ...(isEnd ? { phase: 'uploads', position: '' } : { position: range.last! }),
@@ -83,8 +90,12 @@ export class ObjectComparison {
       blobs,
       bytes: range.objects.reduce((sum, object) => sum + object.size, 0),
       others,
-      holes: damaged.length,
+      holes: damaged.length - unreadable.length,
+      skipped: unreadable.length,
     });
+    for (const { digest, objectKey } of unreadable.slice(0, Math.max(0, MOST_NAMED - progress.skipped))) {
+      this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey });
+    }
     return 0;
   }
 
@@ -94,8 +105,20 @@ export class ObjectComparison {
     await this.store.recordUploads(
       holder,
       listed,
-      last === null ? { phase: 'checking', position: '' } : { position: last },
+      last === null ? { phase: 'references', position: '' } : { position: last },
     );
+    return 0;
+  }
+
+  private async checkManifests(progress: ReconciliationProgress, holder: string): Promise<number> {
+    const { last, incomplete } = await this.store.incompleteManifests(progress.position, MANIFESTS);
+    await this.store.step('objects', holder, {
+      ...(last === null ? { phase: 'checking', position: '' } : { position: last }),
+      incomplete: incomplete.length,
+    });
+    for (const manifest of incomplete.slice(0, Math.max(0, MOST_NAMED - progress.incomplete))) {
+      this.logger.error({ msg: 'manifest lacks a blob: push the image again, or delete the manifest', ...manifest });
+    }
     return 0;
   }
 
@@ -104,10 +127,7 @@ export class ObjectComparison {
     const pending = await this.store.pendingSuspects();
     if (pending > 0) {
       if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed) {
-        return this.hold(
-          holder,
-          `${pending} of ${progress.blobs} blobs have no object: is this the right bucket or folder?`,
-        );
+        return this.hold(holder, lacking(pending, progress.blobs));
       }
       const quarantined = await this.suspects.run();
       if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
@@ -130,8 +150,8 @@ export class ObjectComparison {
     this.orphansRemoved.inc(removed);
     if (removed > 0) return 0;
     await this.store.step('objects', holder, { phase: 'idle', finished: true });
-    const { objects, blobs, holes, removed: before } = progress;
-    this.logger.log({ msg: 'rows and objects were compared', objects, blobs, holes, removed: before });
+    const { objects, blobs, holes, incomplete, removed: before } = progress;
+    this.logger.log({ msg: 'rows and objects were compared', objects, blobs, holes, incomplete, removed: before });
     return 0;
   }
 
@@ -149,7 +169,11 @@ export class ObjectComparison {
   }
 
   private async list(after: string, hidden: boolean): Promise<{ listed: ObjectRange; others: number }> {
-    const { objects, isEnd } = await this.bus.request(LIST_OBJECTS, { after, limit: PAGE, hidden });
+    const { objects, isEnd } = await this.bus.request(LIST_OBJECTS, {
+      after: after.slice(0, LONGEST_OBJECT_KEY),
+      limit: PAGE,
+      hidden,
+    });
     const ours = objects.filter(({ isOurs }) => isOurs);
     const listed = {
       after,
@@ -165,6 +189,9 @@ export class ObjectComparison {
     return 0;
   }
 }
+
+const lacking = (count: number, total: number): string =>
+  `${count} of ${total} blobs have no object, or none that can be read: is this the right bucket or folder?`;
 
 /** Milliseconds until a run is due again that begins every so many seconds. */
 export const untilDue = ({ age }: ReconciliationProgress, everySeconds: number): number =>

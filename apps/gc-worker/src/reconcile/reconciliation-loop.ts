@@ -30,6 +30,11 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
       metrics.gauge(name, help, async () => read(await store.show()));
     gauge('berth_quarantined_blobs', 'Blobs whose object is not what their row says', (state) => state.quarantined);
     gauge('berth_suspected_blobs', 'Blobs that are looked at again for that', (state) => state.suspects);
+    gauge(
+      'berth_incomplete_manifests',
+      'Manifests of which a blob has lost its row, found in this run or the last',
+      (state) => taskOf(state, 'objects').incomplete,
+    );
     gauge('berth_orphan_objects', 'Objects and uploads without a row, whatever their age', (state) => state.orphans);
     gauge('berth_reconciliation_held', 'Tasks that wait for an operator', heldTasks);
     gauge(

@@ -56,6 +56,7 @@ const shown = (progress: ReconciliationProgress): ReconciliationTaskV1 => ({
   others: progress.others,
   orphans: progress.orphans,
   holes: progress.holes,
+  incomplete: progress.incomplete,
   removed: progress.removed,
   quarantined: progress.quarantined,
   skipped: progress.skipped,

@@ -1,4 +1,4 @@
-import { HASH_OBJECT, type HashedObjectV1, STAT_OBJECTS } from '@berth/contracts';
+import { HASH_OBJECT, type HashedObjectV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type BlobObject, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
 import { digestAlgorithm, digestHex } from '@berth/oci';
@@ -6,7 +6,7 @@ import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Counter } from 'prom-client';
 import { Brake } from './brake.js';
-import { NOTHING_TO_DO_MS, untilDue } from './object-comparison.js';
+import { CANNOT_BE_READ, NOTHING_TO_DO_MS, untilDue } from './object-comparison.js';
 import { SuspectCheck } from './suspect-check.js';
 
 const LEASE_SECONDS = 120;
@@ -118,13 +118,17 @@ export class Scrub {
     await this.store.step('scrub', holder, { position: blob.digest, blobs: 1, quarantined: found });
   }
 
-  /** An object that cannot be read does not stop the others; a store that does not answer does. */
-  private async failed({ digest, objectKey }: BlobObject, holder: string, error: unknown): Promise<number> {
+  /**
+   * An object that cannot be read does not stop the others; a store that does not answer does. Where even its size cannot be
+   * read it is suspected; where only its bytes cannot, it is tried again in the next run.
+   */
+  private async failed(blob: BlobObject, holder: string, error: unknown): Promise<number> {
+    const { digest, objectKey } = blob;
     const tries = this.failing.objectKey === objectKey ? this.failing.tries + 1 : 1;
     this.failing = { objectKey, tries };
     if (tries < TRIES) throw error;
-    await this.bus.request(STAT_OBJECTS, { objectKeys: [objectKey] });
-    this.logger.error({ msg: 'object cannot be read: look at the disk that it is on', digest, objectKey, err: error });
+    await this.store.suspect(await this.suspects.damaged([blob]));
+    this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey, err: error });
     await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1 });
     return 0;
   }

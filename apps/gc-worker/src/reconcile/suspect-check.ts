@@ -1,4 +1,4 @@
-import { STAT_OBJECTS } from '@berth/contracts';
+import { LONGEST_OBJECT_KEY, type ObjectSizesV1, STAT_OBJECTS } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { type BlobObject, type Damage, ReconciliationStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
@@ -7,9 +7,12 @@ import type { Counter } from 'prom-client';
 
 const BATCH = 100;
 
+export type DamagedBlob = BlobObject & { reason: Damage };
+
 /**
- * Looks at blobs again whose object was missing or had another size. One answer is none: only what is found so again and
- * again, with time between, goes into quarantine; and a question without an answer counts for nothing.
+ * Looks at blobs again whose object was missing, had another size or could not be read while the store answered. One answer
+ * is none: only what is found so again and again, with time between, goes into quarantine; and a question without an answer
+ * counts for nothing.
  */
 @Injectable()
 export class SuspectCheck {
@@ -25,21 +28,25 @@ export class SuspectCheck {
   ) {
     this.damagedBlobs = metrics.counter(
       'berth_damaged_blobs_total',
-      'Blobs put into quarantine: their object is `missing`, has another `size`, or its bytes have changed (`rot`)',
+      'Blobs put into quarantine: their object is `missing`, has another `size`, is `unreadable`, or its bytes have changed (`rot`)',
       ['reason'],
     );
   }
 
-  /** Those of `blobs` whose object is missing now, or has another size. */
-  async damaged(blobs: BlobObject[]): Promise<(BlobObject & { reason: Damage })[]> {
-    const damaged: (BlobObject & { reason: Damage })[] = [];
+  /** Those of `blobs` whose object is missing now, has another size or cannot be read. */
+  async damaged(blobs: BlobObject[]): Promise<DamagedBlob[]> {
+    const damaged: DamagedBlob[] = [];
     for (let start = 0; start < blobs.length; start += BATCH) {
       const batch = blobs.slice(start, start + BATCH);
-      const { sizes } = await this.bus.request(STAT_OBJECTS, { objectKeys: batch.map((blob) => blob.objectKey) });
-      batch.forEach((blob, n) => {
-        const size = sizes[n] ?? null;
-        if (size !== blob.size) damaged.push({ ...blob, reason: size === null ? 'missing' : 'size' });
-      });
+      const asked = batch.filter(({ objectKey }) => objectKey.length <= LONGEST_OBJECT_KEY);
+      const { sizes } = await this.bus.request(STAT_OBJECTS, { objectKeys: asked.map((blob) => blob.objectKey) });
+      const found = new Map(asked.map(({ digest }, n) => [digest, sizes[n] ?? null]));
+      for (const blob of batch) {
+        const answer = found.get(blob.digest);
+        // A key that is too long to be one is not asked for.
+        const size = answer === undefined ? 'unreadable' : answer;
+        if (size !== blob.size) damaged.push({ ...blob, reason: reasonOf(size) });
+      }
     }
     return damaged;
   }
@@ -61,7 +68,7 @@ export class SuspectCheck {
     return quarantined;
   }
 
-  report({ digest, objectKey, size, reason }: BlobObject & { reason: Damage }): void {
+  report({ digest, objectKey, size, reason }: DamagedBlob): void {
     this.damagedBlobs.inc({ reason });
     this.logger.error({
       msg: 'blob in quarantine: push it again, or bring its object back',
@@ -71,4 +78,9 @@ export class SuspectCheck {
       reason,
     });
   }
+}
+
+function reasonOf(size: ObjectSizesV1['sizes'][number]): Damage {
+  if (size === null) return 'missing';
+  return size === 'unreadable' ? 'unreadable' : 'size';
 }

@@ -24,6 +24,8 @@ export class StoredObjects {
   readonly asked: string[] = [];
   /** Called before each answer, with the contract's subject and a key: throws where the store is in trouble. */
   trouble: (subject: string, key: string) => void | Promise<void> = () => undefined;
+  /** Keys of objects at which the store fails, while it answers for the others. */
+  readonly unreadable = new Set<string>();
   /** Why nothing is deleted, though the store answers. */
   refusal: string | null = null;
 
@@ -34,10 +36,11 @@ export class StoredObjects {
     });
     answering(bus, STAT_OBJECTS, async ({ objectKeys }) => {
       for (const key of objectKeys) await this.answerTo(STAT_OBJECTS.subject, key);
-      return { sizes: objectKeys.map((key) => this.objects.get(key)?.bytes.length ?? null) };
+      return { sizes: objectKeys.map((key) => this.sizeOf(key)) };
     });
     answering(bus, HASH_OBJECT, async (question) => {
       await this.answerTo(HASH_OBJECT.subject, question.objectKey);
+      if (this.sizeOf(question.objectKey) === 'unreadable') throw registryError('UNAVAILABLE');
       return this.hash(question);
     });
     for (const contract of [DELETE_OBJECTS, ABORT_OBJECTS]) {
@@ -45,8 +48,9 @@ export class StoredObjects {
         for (const key of objectKeys) await this.answerTo(contract.subject, key);
         const { refusal: reason } = this;
         if (reason !== null) return { failed: objectKeys.map((objectKey) => ({ objectKey, reason })) };
-        for (const key of objectKeys) this.objects.delete(key);
-        return { failed: [] };
+        const failed = objectKeys.filter((key) => this.unreadable.has(key));
+        for (const key of objectKeys) if (!this.unreadable.has(key)) this.objects.delete(key);
+        return { failed: failed.map((objectKey) => ({ objectKey, reason: 'the store fails at it' })) };
       });
     }
   }
@@ -76,9 +80,14 @@ export class StoredObjects {
     await this.trouble(subject, key);
   }
 
+  private sizeOf(key: string): number | 'unreadable' | null {
+    if (this.unreadable.has(key) || key.split('/').includes('..')) return 'unreadable';
+    return this.objects.get(key)?.bytes.length ?? null;
+  }
+
   private list({ after, limit, hidden }: ListObjectsV1) {
     const keys = [...this.objects.keys()]
-      .filter((key) => key > after && this.objects.get(key)!.hidden === hidden)
+      .filter((key) => key > after && !this.unreadable.has(key) && this.objects.get(key)!.hidden === hidden)
       .sort();
     const objects = keys.slice(0, limit).map((key) => {
       const { bytes, modified } = this.objects.get(key)!;

@@ -1,10 +1,13 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { BlobStore, ObjectNotFound, StoreUnavailable } from '@berth/blob-store';
 import type { HashObjectV1 } from '@berth/contracts';
+import type { Settings } from '@berth/platform';
 import { requireOrSkip } from '@berth/testing';
+import type { ReadGrants } from '../data-plane/read-grants.js';
 import { chunksOf } from '../testing/bodies.js';
 import { REAL_STORES, type RealStore } from '../testing/real-stores.js';
 import { ObjectAuditController } from './object-audit.controller.js';
+import { ObjectController } from './object.controller.js';
 import { ObjectHasher } from './object-hasher.js';
 import { freshObjectKey } from './object-key.js';
 
@@ -67,6 +70,28 @@ describe.each(REAL_STORES)('$driver, audited', ({ driver, reason, open }) => {
       expect(await audit.stat({ objectKeys: [small, none] })).toEqual({ sizes: [10, null] });
     });
 
+    it('says which objects cannot be read, and lists the others', async () => {
+      const [bad, good] = [await put(randomBytes(10)), await put(randomBytes(11))];
+      real.breakObject(bad);
+      expect(await audit.stat({ objectKeys: [bad, good, freshObjectKey()] })).toEqual({
+        sizes: ['unreadable', 11, null],
+      });
+      const listed = (await all(false, 1000)).map(({ key }) => key);
+      expect([listed.includes(bad), listed.includes(good)]).toEqual([false, true]);
+      const question = { objectKey: bad, algorithm: 'sha256' as const, size: 10, offset: 0, length: 100 };
+      await expect(audit.hash(question)).rejects.toThrow(StoreUnavailable);
+    });
+
+    it.each(['', 'objects/../../etc/passwd', '/objects/aa', 'objects/aa/a b', `objects/${'a'.repeat(250)}`])(
+      'asks the store for nothing that is no key of an object (%s)',
+      async (objectKey) => {
+        const silent = new ObjectAuditController({} as BlobStore, new ObjectHasher(store));
+        expect(await silent.stat({ objectKeys: [objectKey] })).toEqual({ sizes: ['unreadable'] });
+        const deleting = new ObjectController({} as ReadGrants, {} as BlobStore, {} as Settings);
+        expect(await deleting.delete({ objectKeys: [objectKey] })).toEqual({ failed: [] });
+      },
+    );
+
     it.each([
       [0, 100],
       [1, 100],
@@ -113,7 +138,7 @@ describe.each(REAL_STORES)('$driver, audited', ({ driver, reason, open }) => {
       const [key, other] = [await put(randomBytes(10)), await put(randomBytes(10))];
       const broken = Object.assign(Object.create(store) as BlobStore, {
         stat: (asked: string) =>
-          asked === other ? Promise.reject(new StoreUnavailable('stat', 'x')) : store.stat(asked),
+          asked === key ? store.stat(asked) : Promise.reject(new StoreUnavailable('stat', 'x')),
         list: async function* () {
           yield* store.list('objects/');
           throw new StoreUnavailable('list', 'x');

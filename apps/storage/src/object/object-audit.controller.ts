@@ -1,4 +1,4 @@
-import { BlobStore } from '@berth/blob-store';
+import { BlobStore, isObjectKey, StoreUnavailable } from '@berth/blob-store';
 import {
   ABORT_OBJECTS,
   type AbortedObjectsV1,
@@ -14,16 +14,20 @@ import {
   StatObjectsV1,
 } from '@berth/contracts';
 import { Answers } from '@berth/messaging';
-import { Controller, UseInterceptors } from '@nestjs/common';
+import { Controller, Logger, UseInterceptors } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { ObjectHasher } from './object-hasher.js';
-import { couldBeOurs, OBJECTS } from './object-key.js';
+import { couldBeOurs, freshObjectKey, OBJECTS } from './object-key.js';
 import { StoreFaults } from './store-faults.js';
 
-/** What gc-worker asks to compare rows and objects. A fault of the store fails the whole answer: it is never an absence. */
+const LOOKS_AT_ONCE = 16;
+
+/** What gc-worker asks to compare rows and objects. A fault of the store is never an absence. */
 @Controller()
 @UseInterceptors(StoreFaults)
 export class ObjectAuditController {
+  private readonly logger = new Logger(ObjectAuditController.name);
+
   constructor(
     private readonly store: BlobStore,
     private readonly hasher: ObjectHasher,
@@ -41,8 +45,14 @@ export class ObjectAuditController {
 
   @Answers(STAT_OBJECTS)
   async stat(@Payload() { objectKeys }: StatObjectsV1): Promise<ObjectSizesV1> {
-    const sizes: (number | null)[] = [];
-    for (const key of objectKeys) sizes.push((await this.store.stat(key))?.size ?? null);
+    const sizes: ObjectSizesV1['sizes'] = objectKeys.map(() => 'unreadable');
+    const queue = [...objectKeys.entries()].filter(([, key]) => isObjectKey(key));
+    const work = async () => {
+      for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+        sizes[next[0]] = await this.sizeOf(next[1]);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, work));
     return { sizes };
   }
 
@@ -60,6 +70,18 @@ export class ObjectAuditController {
         .catch((error: Error) => failed.push({ objectKey: key, reason: error.message }));
     }
     return { failed };
+  }
+
+  /** Whether a fault is of the object or of the store, a key says that was never used: of that one it knows that there is none. */
+  private async sizeOf(objectKey: string): Promise<ObjectSizesV1['sizes'][number]> {
+    try {
+      return (await this.store.stat(objectKey))?.size ?? null;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      await this.store.stat(freshObjectKey());
+      this.logger.warn({ msg: 'the object store fails at an object', objectKey, err: error });
+      return 'unreadable';
+    }
   }
 
   private async *visible(after: string) {

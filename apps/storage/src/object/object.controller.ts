@@ -1,4 +1,4 @@
-import { BlobStore } from '@berth/blob-store';
+import { BlobStore, isObjectKey } from '@berth/blob-store';
 import {
   DELETE_OBJECTS,
   type DeletedObjectsV1,
@@ -37,10 +37,11 @@ export class ObjectController {
     return { url: await this.store.presignRead(objectKey, expiresIn), expiresIn };
   }
 
+  /** What is no key of an object, because somebody wrote it into a row by hand, names nothing that is to be deleted. */
   @Answers(DELETE_OBJECTS)
   async delete(@Payload() { objectKeys }: DeleteObjectsV1): Promise<DeletedObjectsV1> {
     const failed: DeletedObjectsV1['failed'] = [];
-    const queue = [...objectKeys];
+    const queue = objectKeys.filter(isObjectKey);
     const work = async () => {
       for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
         const objectKey = key;

@@ -1,6 +1,7 @@
 import { type BlobStore, FilesystemBlobStore, S3BlobStore } from '@berth/blob-store';
 import { contentOf, findMinio, startMinio, tempFolder } from '@berth/testing';
-import { globSync } from 'node:fs';
+import { globSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** A store of a real driver, and what lies in it. */
 export interface RealStore {
@@ -8,6 +9,8 @@ export interface RealStore {
   opened: BlobStore[];
   /** Keys of all objects and of all multipart uploads under way, as the file system or S3 lists them. */
   content(): Promise<string[]>;
+  /** From now on the store answers any question for this object with a fault, as after damage of the disk. */
+  breakObject(key: string): void;
   stop(): Promise<void>;
 }
 
@@ -23,6 +26,12 @@ async function openFolder(): Promise<RealStore> {
   return {
     opened: [store],
     content: async () => globSync('objects/*/*', { cwd: folder.path }).sort(),
+    breakObject: (key) => {
+      const path = join(folder.path, key);
+      rmSync(path);
+      // What links to itself is there, and cannot be looked at: ELOOP.
+      symlinkSync(basename(path), path);
+    },
     stop: async () => {
       await store.close();
       folder.remove();
@@ -41,6 +50,7 @@ async function openS3(): Promise<RealStore> {
       const { keys, incomplete } = await contentOf(minio, 'blobs');
       return [...keys, ...incomplete].sort();
     },
+    breakObject: (key) => minio.breakObject('blobs', key),
     stop: async () => {
       for (const store of opened) await store.close();
       await minio.stop();

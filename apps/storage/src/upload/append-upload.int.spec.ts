@@ -293,7 +293,7 @@ describe(AppendUpload, () => {
     it('with the same grant asked twice lets only the later one write', async () => {
       const session = await storage.start();
       const [earlier, later] = [await storage.grant(session), await storage.grant(session)];
-      expect(await failureOf(storage.append.run(earlier, chunksOf('XXX')))).toMatchObject(UNKNOWN);
+      expect(await failureOf(storage.append.run(earlier, chunksOf('two')))).toMatchObject(UNKNOWN);
       expect(await storage.append.run(later, chunksOf('one'))).toEqual({ offset: 3 });
       const { objectKey } = await storage.finish(session, 'one');
       expect(await storage.keys()).toEqual([objectKey]);

@@ -140,7 +140,7 @@ describe(CompleteUpload, () => {
     async () => {
       const session = await storage.start();
       await storage.send(session, 'one');
-      const sender = new HandFedBody().send('XXX');
+      const sender = new HandFedBody().send('two');
       const append = failureOf(storage.send(session, sender));
       await eventually(() => sender.asked > 1, { what: 'the append is under way' });
       const { objectKey, size } = await storage.finish(session, 'one');

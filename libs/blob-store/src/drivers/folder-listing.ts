@@ -2,9 +2,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectStat } from '../blob-store.js';
 import { isObjectKey } from '../object-key.js';
+import { isSystemError } from '../stream-faults.js';
 import { isMissing } from './file-faults.js';
 
-/** The files below `folder` as objects in key order, one folder in memory at a time; hidden names are not objects. */
+/**
+ * The files below `folder` as objects in key order, one folder in memory at a time; hidden names are not objects. A file at
+ * which the file system fails is left out, and does not hide the others.
+ */
 export async function* listFolder(folder: string, prefix: string, after: string): AsyncGenerator<ObjectStat> {
   yield* walk(folder, '', prefix, after);
 }
@@ -14,7 +18,7 @@ async function* walk(root: string, parent: string, prefix: string, after: string
     if (key.endsWith('/')) {
       if (mayHold(key, prefix, after)) yield* walk(root, key, prefix, after);
     } else if (key > after && key.startsWith(prefix)) {
-      const object = await statFile(root, key);
+      const object = await statFile(root, key).catch(nullIfUnreadable);
       if (object) yield object;
     }
   }
@@ -43,4 +47,9 @@ export async function statFile(root: string, key: string): Promise<ObjectStat | 
     if (isMissing(error)) return null;
     throw error;
   }
+}
+
+function nullIfUnreadable(error: unknown): null {
+  if (isSystemError(error)) return null;
+  throw error;
 }

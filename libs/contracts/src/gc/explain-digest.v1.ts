@@ -46,7 +46,7 @@ export interface ExplainedPlaceV1 {
 /** A blob whose object is not what its row says. In quarantine it is as good as not there; a suspected one is looked at again. */
 export interface ExplainedDamageV1 {
   state: 'suspected' | 'quarantined';
-  reason: 'missing' | 'size' | 'rot';
+  reason: 'missing' | 'size' | 'unreadable' | 'rot';
   /** ISO 8601. */
   firstSeen: string;
   /** What to do, as a sentence. */

@@ -20,7 +20,7 @@ export interface ReconciliationV1 {
     digest: string;
     objectKey: string;
     size: number;
-    reason: 'missing' | 'size' | 'rot';
+    reason: 'missing' | 'size' | 'unreadable' | 'rot';
     firstSeen: number;
     quarantinedAt: number;
     repositories: string[];
@@ -44,8 +44,11 @@ export interface ReconciliationTaskV1 {
   others: number;
   orphans: number;
   holes: number;
+  /** Manifests of which a blob has lost its row or link. */
+  incomplete: number;
   removed: number;
   quarantined: number;
+  /** Objects that could not be read, though the store answers. */
   skipped: number;
 }
 

@@ -1,6 +1,7 @@
 import type { DigestAlgorithm } from '@berth/oci';
 import { IsBase64, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { LONGEST_OBJECT_KEY } from './stat-objects.v1.js';
 
 /** No question reads more than so many bytes. */
 export const MOST_HASHED_BYTES = 64 * 1024 * 1024;
@@ -8,7 +9,7 @@ export const MOST_HASHED_BYTES = 64 * 1024 * 1024;
 /** Asks storage to hash some bytes of an object behind those that were hashed before. Asked only by gc-worker. */
 export class HashObjectV1 {
   @IsString()
-  @MaxLength(256)
+  @MaxLength(LONGEST_OBJECT_KEY)
   objectKey!: string;
 
   @IsIn(['sha256', 'sha512'])

@@ -1,11 +1,12 @@
 import { IsBoolean, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { defineRequest } from '../contract.js';
+import { LONGEST_OBJECT_KEY } from './stat-objects.v1.js';
 
 /** Asks what the object store has, in key order. Asked only by gc-worker. */
 export class ListObjectsV1 {
   /** Behind this key, which need not exist. */
   @IsString()
-  @MaxLength(1024)
+  @MaxLength(LONGEST_OBJECT_KEY)
   after!: string;
 
   @IsInt()

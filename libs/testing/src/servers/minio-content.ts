@@ -17,6 +17,12 @@ function clientOf({ endpoint, accessKey, secretKey }: Reached): Client {
   return new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
 }
 
+/** Rejects until requests are served: MinIO's own health checks answer 200 before that. */
+export async function isServing(minio: Reached): Promise<true> {
+  await clientOf(minio).listBuckets();
+  return true;
+}
+
 /** Whether an object of this key is there. */
 export async function hasObject(minio: Reached, bucket: string, key: string): Promise<boolean> {
   try {

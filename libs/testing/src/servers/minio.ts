@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { tempFolder } from '../temp-folder.js';
 import { findProgram, isProgram, programAt, programCache, type Found } from './find-program.js';
 import { freePort } from './free-port.js';
+import { isServing } from './minio-content.js';
 import { ServerProcess } from './server-process.js';
 
 export interface TestMinio {
@@ -18,6 +19,8 @@ export interface TestMinio {
   kill(): Promise<void>;
   /** The same objects, credentials and port again. */
   restart(): Promise<void>;
+  /** Overwrites what it knows of an object: each question for that one is answered with a fault, its deletion too. */
+  breakObject(bucket: string, key: string): void;
   /** Ends the server and removes its objects. */
   stop(): Promise<void>;
 }
@@ -52,7 +55,7 @@ export async function startMinio(): Promise<TestMinio> {
     },
     folder,
     logFile: join(folder.path, 'minio.log'),
-    ready: async () => (await fetch(`${endpoint}/minio/health/live`)).ok,
+    ready: () => isServing({ endpoint, accessKey, secretKey }),
   });
   return {
     endpoint,
@@ -64,9 +67,17 @@ export async function startMinio(): Promise<TestMinio> {
     logTail: (lines) => server.logTail(lines),
     kill: () => server.kill(),
     restart: () => server.restart(),
+    breakObject: (bucket, key) => overwriteMetadata(join(objects, bucket, key, 'xl.meta')),
     stop: async () => {
       await server.stop();
       folder.remove();
     },
   };
+}
+
+/** Behind the eight bytes that say what file it is. */
+function overwriteMetadata(path: string): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(80, 0xff), 0, 80, 8);
+  closeSync(file);
 }

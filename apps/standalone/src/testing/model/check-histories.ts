@@ -8,7 +8,7 @@ import type { RegistryUnderModel } from './registry-under-model.js';
 const MOST_OPERATIONS = 24;
 const MOST_BEFORE = 8;
 
-const LONGEST_MINUTES = 5;
+const LONGEST_MINUTES = 3;
 
 /** How many histories, and of which seed: the same seed makes the same ones. */
 export interface Plan {
@@ -19,7 +19,7 @@ export interface Plan {
 }
 
 /**
- * BERTH_MODEL_RUNS, however long it takes, or `runs` within five minutes where that is not set. BERTH_MODEL_SEED, or another
+ * BERTH_MODEL_RUNS, however long it takes, or `runs` within three minutes where that is not set. BERTH_MODEL_SEED, or another
  * seed each time.
  */
 export function planOf(runs: number): Plan {
