@@ -232,7 +232,8 @@ describe('berth', () => {
       ]);
       expect((await run(['gc', 'status'])).stdout).toContain('phase');
       expect((await run(['gc', 'quarantine'])).stdout).toBe('none\n');
-      expect((await run(['gc', 'confirm'])).stdout).toBe('none\n');
+      expect((await run(['gc', 'confirm', 'objects'])).stdout).toBe('none\n');
+      expect(await run(['gc', 'confirm', 'everything'])).toMatchObject({ code: 1 });
       await json('account create collector');
       await json('user create carl --account collector --administrator', { BERTH_NEW_PASSWORD: PASSWORD });
       const asCarl = { BERTH_PASSWORD: PASSWORD };

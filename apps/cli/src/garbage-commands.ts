@@ -8,6 +8,7 @@ const RECONCILE = `${PATH}/garbage/reconcile`;
 /** As the management API has them. */
 interface Task extends Fields {
   task: string;
+  held: string | null;
 }
 
 interface Blob extends Omit<Fields, 'repositories'> {
@@ -84,12 +85,10 @@ export const GARBAGE_COMMANDS: CommandSpec[] = [
   {
     noun: 'gc',
     verb: 'confirm',
-    summary: 'lets what is held go on, after gc status has shown why',
+    summary: 'lets a task that is held, objects or scrub, go on, and says what was confirmed',
+    subject: 'TASK',
     options: {},
-    run: async ({ directory }) => {
-      const { tasks } = await directory.client.request<{ tasks: string[] }>('POST', `${RECONCILE}/confirm`, {});
-      return tasks.map((task) => ({ task, confirmed: true }));
-    },
+    run: confirm,
   },
   {
     noun: 'gc',
@@ -107,6 +106,19 @@ export const GARBAGE_COMMANDS: CommandSpec[] = [
     run: async ({ directory }) => planned(await directory.client.request<Plan>('GET', `${PATH}/garbage/plan`)),
   },
 ];
+
+/** Of what is held now, as it is printed: what is held by the time that this arrives for something else goes on waiting. */
+async function confirm({ directory, subject }: CommandContext): Promise<Fields[]> {
+  const { client } = directory;
+  const { tasks: shown } = await client.request<State>('GET', RECONCILE);
+  const task = shown.find((one) => one.task === subject);
+  if (!task) throw new CliError(`there is no task ${subject}, but ${shown.map((one) => one.task).join(' and ')}`);
+  const { held } = task;
+  if (held === null) return [];
+  const { tasks } = await client.request<{ tasks: string[] }>('POST', `${RECONCILE}/confirm`, { task: subject, held });
+  if (tasks.length === 0) throw new CliError(`${subject} is no longer held for that: look at it again (gc status)`);
+  return [{ task: subject, confirmed: held }];
+}
 
 async function explain({ subject, text, directory }: CommandContext): Promise<Fields[]> {
   const repository = text('repository');

@@ -186,6 +186,56 @@ describe(GarbageCollector, () => {
     expect(await rows.has('object_deletion', objectKey)).toBe(false);
   });
 
+  it('takes no more deletions when it is stopped', async () => {
+    await worker.stop();
+    await offline(async (_, database) => {
+      const text = `INSERT INTO registry.object_deletion (object_key, size, not_before) SELECT 'objects/00/' || n, 1, now() FROM generate_series(1, 150) n`;
+      await database.rows({ text }, []);
+    });
+    let release: () => void = () => undefined;
+    let began = false;
+    const working = answer;
+    answer = async (keys) => {
+      began = true;
+      await new Promise<void>((resolve) => (release = resolve));
+      return working(keys);
+    };
+    await startWorker(NO_GRACE);
+    await eventually(() => began, { what: 'storage is asked to delete' });
+    const stopping = worker.stop();
+    release();
+    await stopping;
+    await offline(async (_, database) => {
+      const text = `SELECT attempts, count(*)::int AS objects FROM registry.object_deletion GROUP BY 1`;
+      expect(await database.rows({ text }, [])).toEqual([{ attempts: 0, objects: 50 }]);
+    });
+    await startWorker(NO_GRACE);
+    answer = working;
+  });
+
+  it('goes on with its reviews while storage does not answer', async () => {
+    const { objectKey } = await rows.blob(await rows.repository());
+    let release: () => void = () => undefined;
+    let began = false;
+    const working = answer;
+    answer = async (keys) => {
+      began = true;
+      await new Promise<void>((resolve) => (release = resolve));
+      return working(keys);
+    };
+    try {
+      await hurriedly('storage is asked to delete', () => began);
+      const other = await rows.blob(await rows.repository());
+      await wake();
+      await eventually(async () => !(await rows.has('blob', other.objectKey)), { what: 'the other row is gone' });
+      expect(deleted.has(objectKey)).toBe(false);
+    } finally {
+      answer = working;
+      release();
+    }
+    await gone(objectKey);
+  });
+
   it('stops at once while there is nothing to do', async () => {
     const started = performance.now();
     await worker.app.close();
@@ -285,14 +335,50 @@ describe(GarbageCollector, () => {
     });
   });
 
-  it('puts a review off that fails, counts it, and goes on with the others', async () => {
+  it('does not let what is due wait until all is queued that a changed policy concerns', async () => {
+    await worker.stop();
+    const { objectKey } = await offline(async (offlineRows, database) => {
+      const path = await offlineRows.repository();
+      const text = `INSERT INTO registry.untagged_review (organisation_id) SELECT id FROM manage.organisation, generate_series(1, 200)`;
+      await database.rows({ text }, []);
+      await database.rows({ text: `CREATE TABLE left_to_queue (policies int)` }, []);
+      await database.rows(
+        {
+          text: `CREATE FUNCTION registry.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   INSERT INTO public.left_to_queue SELECT count(*) FROM registry.untagged_review; RETURN OLD; END $$`,
+        },
+        [],
+      );
+      await database.rows(
+        { text: `CREATE TRIGGER look BEFORE DELETE ON registry.blob FOR EACH ROW EXECUTE FUNCTION registry.look()` },
+        [],
+      );
+      return offlineRows.blob(path);
+    });
+    await startWorker(NO_GRACE);
+    await gone(objectKey);
+    const read = (text: string) => worker.database.rows<{ policies: number }>({ text }, []);
+    const [seen] = await read('SELECT policies FROM left_to_queue');
+    expect(seen!.policies).toBeGreaterThan(0);
+    await eventually(
+      async () => (await read('SELECT count(*)::int AS policies FROM registry.untagged_review'))[0]!.policies === 0,
+      {
+        what: 'all is queued, without another event',
+      },
+    );
+  });
+
+  it.each([
+    ['fails', 'P0001'],
+    ['takes too long', '57014'],
+  ])('puts a review off that %s, counts it, and goes on with the others', async (_how, state) => {
     const repository = await rows.repository();
     const poison = await leased.blob(repository);
     await worker.database.rows(
       {
         name: 'poison',
         text: `CREATE FUNCTION registry.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF OLD.digest = '${poison.digest}' THEN RAISE 'damaged'; END IF; RETURN OLD; END $$`,
+                 IF OLD.digest = '${poison.digest}' THEN RAISE 'damaged' USING ERRCODE = '${state}'; END IF; RETURN OLD; END $$`,
       },
       [],
     );
@@ -329,10 +415,10 @@ describe(GarbageCollector, () => {
   });
 
   /** Rows that are written while no worker runs. */
-  async function offline<T>(work: (rows: RegistryRows) => Promise<T>): Promise<T> {
+  async function offline<T>(work: (rows: RegistryRows, database: Database) => Promise<T>): Promise<T> {
     const database = new Database({ url, poolSize: 2, applicationName: 'test' });
     try {
-      return await work(new RegistryRows(database, NO_LEASE));
+      return await work(new RegistryRows(database, NO_LEASE), database);
     } finally {
       await database.close();
     }

@@ -7,6 +7,7 @@ import { garbageErrors } from './garbage-errors.js';
 import { ObjectDeletion } from './object/object-deletion.js';
 import { LinkReview } from './review/link-review.js';
 import { ManifestReview } from './review/manifest-review.js';
+import { WorkLoop } from './work-loop.js';
 
 const DURABLE = 'gc-worker';
 /** A push of a tag that was there lets go of what it named. */
@@ -16,17 +17,15 @@ const SHORTEST_SLEEP_MS = 50;
 const AFTER_FAILURE_MS = 5_000;
 
 /**
- * Sleeps until the next row is due, and works until none is. Events only wake it earlier: without them it finds the same
- * rows. Any number may run: rows are judged under locks, and handed out with SKIP LOCKED.
+ * Sleeps until the next row is due, and works until none is: reviews, and beside them the deletion of objects, which a slow
+ * store may hold up. Events only wake it earlier: without them it finds the same rows. Any number may run: rows are judged
+ * under locks, and handed out with SKIP LOCKED.
  */
 @Injectable()
 export class GarbageCollector implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(GarbageCollector.name);
-  private running: Promise<void> = Promise.resolve();
-  private stopped = false;
-  /** Ends the sleep; while there is work, the next one. */
-  private wakeUp: () => void = () => (this.woken = true);
-  private woken = false;
+  private readonly reviewing = new WorkLoop((stopped) => this.untilDue(() => this.review(stopped)));
+  private readonly deleting = new WorkLoop((stopped) => this.untilDue(() => this.deleteObjects(stopped)));
   private isPolicyTold = false;
 
   constructor(
@@ -42,35 +41,39 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
 
   async onApplicationBootstrap(): Promise<void> {
     await this.events.consume<object>(DURABLE, EVENTS, async () => this.wake());
-    this.running = this.loop();
+    this.reviewing.start();
+    this.deleting.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    this.wake();
-    await this.running;
+    await Promise.all([this.reviewing.stop(), this.deleting.stop()]);
   }
 
   /** Something may be due now. */
   wake(): void {
-    this.wakeUp();
+    this.reviewing.wake();
+    this.deleting.wake();
   }
 
-  private async loop(): Promise<void> {
-    while (!this.stopped) {
-      const pause = await this.collect();
-      if (!this.stopped) await this.sleep(pause);
-    }
+  /** What is due now, or of many policies' manifests a part; gives the seconds until something is due again. */
+  private async review(stopped: () => boolean): Promise<number | null> {
+    await this.tellPolicy();
+    const more = await this.manifests.run(stopped);
+    await this.links.run(stopped);
+    // Objects may be due sooner than those that it waits for.
+    this.deleting.wake();
+    return more ? 0 : this.garbage.secondsUntilReview();
   }
 
-  /** Everything that is due now; gives the milliseconds until something is due again. */
-  private async collect(): Promise<number> {
+  private async deleteObjects(stopped: () => boolean): Promise<number | null> {
+    await this.objects.run(stopped);
+    return this.garbage.secondsUntilDeletion();
+  }
+
+  /** Gives the milliseconds until there is something to do again. */
+  private async untilDue(work: () => Promise<number | null>): Promise<number> {
     try {
-      await this.tellPolicy();
-      await this.manifests.run(() => this.stopped);
-      await this.links.run(() => this.stopped);
-      await this.objects.run(() => this.stopped);
-      const seconds = await this.garbage.secondsUntilDue();
+      const seconds = await work();
       if (seconds === null) return LONGEST_SLEEP_MS;
       return Math.min(LONGEST_SLEEP_MS, Math.max(SHORTEST_SLEEP_MS, seconds * 1000));
     } catch (error) {
@@ -85,17 +88,5 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
     if (this.isPolicyTold) return;
     await this.policies.setDefault(this.settings.gcUntagged === 'keep' ? 'keep' : Number(this.settings.gcUntagged));
     this.isPolicyTold = true;
-  }
-
-  private async sleep(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.woken ? SHORTEST_SLEEP_MS : milliseconds);
-      this.woken = false;
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.wakeUp = () => (this.woken = true);
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CONFIRM_RECONCILIATION, LIST_OBJECTS, MANIFEST_DELETED } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
-import { deployMigrations } from '@berth/metadata';
+import { deployMigrations, ReconciliationStore } from '@berth/metadata';
 import { digestOf, registryError, type RepositoryName } from '@berth/oci';
 import { type InProcessService, startInProcess } from '@berth/platform/testing';
 import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
@@ -180,6 +180,17 @@ describe(GarbageMetrics, () => {
     await grows('manifest');
   });
 
+  it('look at the tables once for all that they tell of the comparison and the scrub', async () => {
+    await start(QUIET);
+    const looks = jest.spyOn(ReconciliationStore.prototype, 'show');
+    try {
+      await worker.metrics.registry.metrics();
+      expect(looks).toHaveBeenCalledTimes(1);
+    } finally {
+      looks.mockRestore();
+    }
+  });
+
   it('tell what the comparison and the scrub find, as long as it is so', async () => {
     await start({ ...HASTY, BERTH_GC_ABSENCE_SECONDS: '600', BERTH_GC_ORPHAN_SECONDS: '3600' });
     const blobs = [];
@@ -212,7 +223,8 @@ describe(GarbageMetrics, () => {
     stored.objects.clear();
     await becomes({ reconciliation_held: 1 });
     for (const [key, object] of objects) stored.objects.set(key, object);
-    await bus.request(CONFIRM_RECONCILIATION, {});
+    const [held] = await sql(`SELECT held FROM registry.reconciliation WHERE task = 'objects'`);
+    await bus.request(CONFIRM_RECONCILIATION, { task: 'objects', held: held!['held'] });
     await becomes({ reconciliation_held: 0 });
   });
 });

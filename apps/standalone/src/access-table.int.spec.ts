@@ -313,7 +313,11 @@ const RULES: Record<string, Rule> = {
   [`GET ${ORGANISATION}/audit`]: { needs: MANAGE_ORGANISATION, allowed: '200' },
   'GET /v2/manage/garbage/reconcile': { needs: 'operator', allowed: '200' },
   // Nothing is held.
-  'POST /v2/manage/garbage/reconcile/confirm': { needs: 'operator', allowed: '200' },
+  'POST /v2/manage/garbage/reconcile/confirm': {
+    needs: 'operator',
+    allowed: '200',
+    ask: given({ task: 'objects', held: 'so many' }),
+  },
   'GET /v2/manage/projects/{project}/quotas': { needs: { account: 'member', refused: 'unknown' }, allowed: '200' },
   'POST /v2/manage/utils/secret': { needs: 'user', allowed: '200' },
   'GET /v2/manage/shared-repositories': { needs: 'user', allowed: '200' },

@@ -248,10 +248,13 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
         expect.objectContaining({ task: 'objects', held: null, started_at: expect.any(String) as string }),
         expect.objectContaining({ task: 'scrub', held: null, started_at: expect.any(String) as string }),
       ]);
-      expect((await admin.ask('POST', 'garbage/reconcile/confirm', {})).expect(200).json()).toEqual({ tasks: [] });
+      const nothing = { task: 'objects', held: 'nothing' };
+      const confirm = async (body: object) => admin.ask('POST', 'garbage/reconcile/confirm', body);
+      expect((await confirm(nothing)).expect(200).json()).toEqual({ tasks: [] });
+      for (const wrong of [{}, { task: 'objects' }, { task: 'all', held: 'x' }]) (await confirm(wrong)).expect(400);
       const bob = await ManagementClient.logIn(address, { account: 'admin', ...BOB });
       (await bob.get('garbage/reconcile')).expect(403);
-      (await bob.ask('POST', 'garbage/reconcile/confirm', {})).expect(403);
+      (await bob.ask('POST', 'garbage/reconcile/confirm', nothing)).expect(403);
       // A blob whose object is gone can go like any other.
       (await whole.admin.deleteManifest(NAME, image.manifest.digest)).expect(202);
       (await whole.admin.deleteBlob(NAME, layer)).expect(202);

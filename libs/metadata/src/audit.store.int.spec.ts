@@ -118,8 +118,10 @@ describe(AuditStore, () => {
     const key = { id: 'AKIDAKIDAKIDAKIDAKID', userId: pusher, description: '', madeWith: null, most: 5 };
     const permission = { userId: pusher, userName: 'admin', auth: 1 as const };
     const held = async () => {
-      await on.test.rows(`UPDATE registry.reconciliation SET held = 'half of it' WHERE task = 'objects'`);
-      await new ReconciliationStore(database).confirm();
+      await on.test.rows(
+        `UPDATE registry.reconciliation SET held = 'half of it', question = 'missing' WHERE task = 'objects'`,
+      );
+      await new ReconciliationStore(database).confirm('objects', 'half of it');
     };
     const changes: [string, string, object, () => Promise<unknown>][] = [
       [

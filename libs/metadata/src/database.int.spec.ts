@@ -1,6 +1,6 @@
 import { REGISTRY_ERRORS } from '@berth/oci';
 import { AccountStore } from './account.store.js';
-import { Database } from './database.js';
+import { Database, isTooSlow } from './database.js';
 import { OrganisationStore } from './organisation.store.js';
 import { SigningKeyStore } from './signing-key.store.js';
 import { onDatabase } from './testing/registry-fixture.js';
@@ -171,6 +171,20 @@ describe(Database.name, () => {
       },
     );
   });
+
+  it('ends a statement that takes too long, which is UNAVAILABLE and takes no lock any more', async () => {
+    await database.rows(insert, [1]);
+    const error = await database
+      .transaction(async (rows) => {
+        await rows(say('UPDATE note SET text = $1'), ['late']);
+        await rows(say('SELECT pg_sleep(60)'), []);
+      })
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject(UNAVAILABLE);
+    expect(isTooSlow(error)).toBe(true);
+    expect(await on.test.rows('SELECT text FROM note FOR UPDATE NOWAIT')).toEqual([{ text: null }]);
+    expect(isTooSlow(await database.rows(say('nonsense'), []).catch((thrown: unknown) => thrown))).toBe(false);
+  }, 40_000);
 
   it('takes the locks from a transaction that does nothing any more, and lets nothing of it happen', async () => {
     await database.rows(insert, [1]);

@@ -40,7 +40,9 @@ export interface Statement {
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
-const STATEMENT_TIMEOUT_MS = 15_000;
+/** PostgreSQL ends a statement before who asked stops waiting for it: one that nobody waits for would keep its locks. */
+const STATEMENT_TIMEOUT_MS = 14_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 /**
  * A process that stops in a transaction, or is cut off, keeps its locks no longer than who waits for them waits: PostgreSQL undoes
  * the transaction then, and whatever the process does when it goes on fails.
@@ -53,7 +55,7 @@ const deadlockPauseMs = () => 10 + Math.random() * 40;
 /**
  * The one pool of a process. `prisma` serves what is rare and shaped by the schema; `rows` runs prepared statements for
  * the push and pull paths (three times the throughput, docs/adr/0004). A database that cannot be reached, or says that
- * it goes away, is RegistryError UNAVAILABLE.
+ * it goes away, or a statement that takes longer than 14 seconds, is RegistryError UNAVAILABLE.
  */
 export class Database {
   readonly prisma: PrismaClient;
@@ -67,7 +69,8 @@ export class Database {
       max: options.poolSize,
       application_name: options.applicationName,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       keepAlive: true,
     });
@@ -163,8 +166,8 @@ export class Database {
 
 const ignore = () => undefined;
 
-/** Among them 25006: a server that only reads is not, or not yet, the one that decides. */
-const OUTAGE_STATES = /^(08|57P0|53[34]|58|25P03|25006)/;
+/** Among them 25006: a server that only reads is not, or not yet, the one that decides; and 57014: it took too long. */
+const OUTAGE_STATES = /^(08|57P0|57014|53[34]|58|25P03|25006)/;
 const OUTAGE_MESSAGES =
   /Connection terminated|timeout exceeded|Query read timeout|Client has encountered|server closed/i;
 const OUTAGE_CODES = new Set([
@@ -211,5 +214,10 @@ const DEADLOCK_DETECTED = '40P01';
 /** A row that the statement referred to went away, or is still referred to. */
 export const isForeignKeyViolation = (error: unknown): boolean =>
   stateOf(error) === FOREIGN_KEY_VIOLATION || stateOf(error) === RESTRICT_VIOLATION;
+
+const QUERY_CANCELED = '57014';
+
+/** UNAVAILABLE for a statement that took too long, while the database is there. */
+export const isTooSlow = (error: unknown): boolean => error instanceof Error && stateOf(error.cause) === QUERY_CANCELED;
 
 const isDeadlock = (error: unknown): boolean => stateOf(error) === DEADLOCK_DETECTED;

@@ -73,6 +73,24 @@ describe(GarbageStore.name, () => {
   });
 
   describe('reviewLink', () => {
+    it('leaves the object for the whole window after its row went, however long that waited for locks', async () => {
+      const digest = await overdueBlob();
+      const session = await test.session();
+      await session.rows('BEGIN');
+      await session.rows('SELECT 1 FROM registry.blob WHERE digest = $1 FOR UPDATE', [digest]);
+      const reviewed = review(digest);
+      await test.untilWaiting(1);
+      await session.rows('SELECT pg_sleep(2)');
+      const waited = (await session.rows('SELECT clock_timestamp() AS at'))[0]!['at'];
+      await session.rows('COMMIT');
+      expect(await reviewed).toBe('removed');
+      const seconds = await test.value<number>(
+        'SELECT extract(epoch FROM not_before - $1)::float8 FROM registry.object_deletion',
+        [waited],
+      );
+      expect(seconds).toBeGreaterThan(PULL_WINDOW_SECONDS - 0.01);
+    });
+
     it('removes an orphan, and queues its object until no granted read can run any more', async () => {
       const digest = await overdueBlob();
       const { objectKey } = (await registry.blobs.find(repository, digest))!;
@@ -369,20 +387,20 @@ describe(GarbageStore.name, () => {
     expect(await store.finishObjectDeletions(['one', 'two'])).toEqual({ objects: 0, bytes: 0 });
   });
 
-  describe('secondsUntilDue', () => {
+  describe('secondsUntilReview and secondsUntilDeletion', () => {
     it('is null where nothing waits', async () => {
       await registry.setReview(repository, await registry.blob(repository), null);
-      expect(await store.secondsUntilDue()).toBeNull();
+      expect([await store.secondsUntilReview(), await store.secondsUntilDeletion()]).toEqual([null, null]);
     });
 
-    it('is the time until the first link, manifest or object is due, negative where it is overdue', async () => {
-      const near = async (seconds: number) => {
-        const until = (await store.secondsUntilDue())!;
+    it('is the time until the first link or manifest, or the first object, is due, negative where it is overdue', async () => {
+      const near = async (seconds: number, next = store.secondsUntilReview()) => {
+        const until = (await next)!;
         expect(until).toBeGreaterThan(seconds - 20);
         expect(until).toBeLessThanOrEqual(seconds);
       };
-      await queueObject('object', 5_000);
-      await near(5_000);
+      await queueObject('object', 50);
+      await near(50, store.secondsUntilDeletion());
       const digest = await registry.blob(repository);
       await near(3_600 + GRACE_SECONDS);
       const { digest: manifest } = await registry.push(repository, imageOf([digest]));
@@ -390,6 +408,7 @@ describe(GarbageStore.name, () => {
       await near(100);
       await registry.setReview(repository, digest, -GRACE_SECONDS - 50);
       await near(-50);
+      await near(50, store.secondsUntilDeletion());
     });
   });
 

@@ -115,6 +115,28 @@ const COLLECT_MANIFEST = {
   text: `WITH gone AS (DELETE FROM registry.manifest WHERE id = $1 RETURNING id)
          INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $2, $3 FROM gone`,
 };
+const NEXT_RELEASE = {
+  name: 'garbage-next-release',
+  text: `SELECT id, repository_id, subject_digest, after_digest FROM registry.referrer_release ORDER BY id LIMIT 1`,
+};
+/** Locks in the order in which the deletion of a manifest does. */
+const RELEASE_REFERRERS = {
+  name: 'garbage-release-referrers',
+  text: `WITH next AS (SELECT id, digest FROM registry.manifest
+           WHERE repository_id = $1 AND subject_digest = $2 AND digest > $3 ORDER BY digest LIMIT $4 FOR NO KEY UPDATE),
+         released AS (UPDATE registry.manifest m SET review_after = greatest(m.review_after, now()), released_at = now()
+           FROM next WHERE m.id = next.id)
+         SELECT max(digest) AS last FROM next`,
+};
+const ADVANCE_RELEASE = {
+  name: 'garbage-advance-release',
+  text: `UPDATE registry.referrer_release SET after_digest = $3 WHERE id = $1 AND after_digest = $2`,
+};
+const FINISH_RELEASE = {
+  name: 'garbage-finish-release',
+  text: `DELETE FROM registry.referrer_release WHERE id = $1 AND after_digest = $2`,
+};
+const RELEASED_AT_ONCE = 1_000;
 const TAKE_OBJECTS = {
   name: 'garbage-take-objects',
   text: `UPDATE registry.object_deletion SET attempts = attempts + 1, due_since = coalesce(due_since, not_before),
@@ -131,12 +153,15 @@ const FAIL_OBJECT = {
   name: 'garbage-fail-object',
   text: `UPDATE registry.object_deletion SET last_error = $2 WHERE object_key = $1`,
 };
-const NEXT_DUE = {
-  name: 'garbage-next-due',
+const NEXT_REVIEW = {
+  name: 'garbage-next-review',
   text: `SELECT extract(epoch FROM least(
       (SELECT min(review_after) FROM registry.repository_blob) + make_interval(secs => $1),
-      (SELECT min(review_after) FROM registry.manifest),
-      (SELECT min(not_before) FROM registry.object_deletion)) - now())::float8 AS seconds`,
+      (SELECT min(review_after) FROM registry.manifest)) - now())::float8 AS seconds`,
+};
+const NEXT_DELETION = {
+  name: 'garbage-next-deletion',
+  text: `SELECT extract(epoch FROM min(not_before) - now())::float8 AS seconds FROM registry.object_deletion`,
 };
 /** Of each queue a bounded number of rows at the due end of its index. */
 const due = (rows: string) => `SELECT count(*)::int AS length,
@@ -235,6 +260,24 @@ export class GarbageStore {
     await this.database.rows(POSTPONE_MANIFEST, [id, seconds]);
   }
 
+  /**
+   * Queues some referrers of a subject that is gone and had more than its deletion could queue. False where there are none.
+   * Several may take the same step, and one that dies in it leaves it to the next.
+   */
+  async releaseStep(): Promise<boolean> {
+    const [release] = await this.database.rows<ReleaseRow>(NEXT_RELEASE, []);
+    if (!release) return false;
+    const { id, after_digest: after } = release;
+    const from = [release.repository_id, release.subject_digest, after];
+    const [{ last } = { last: null }] = await this.database.rows<{ last: Digest | null }>(RELEASE_REFERRERS, [
+      ...from,
+      RELEASED_AT_ONCE,
+    ]);
+    if (last === null) await this.database.rows(FINISH_RELEASE, [id, after]);
+    else await this.database.rows(ADVANCE_RELEASE, [id, after, last]);
+    return true;
+  }
+
   /** Hands out objects to delete; one that is not finished comes again later, with growing delay. */
   async takeObjectDeletions(limit: number): Promise<DueObjectDeletion[]> {
     const rows = await this.database.rows<{ object_key: string; size: string }>(TAKE_OBJECTS, [limit]);
@@ -251,16 +294,29 @@ export class GarbageStore {
     await this.database.rows(FAIL_OBJECT, [objectKey, reason]);
   }
 
-  /** Seconds until something is due (negative: overdue); null where nothing waits. */
-  async secondsUntilDue(): Promise<number | null> {
-    const [row] = await this.database.rows<{ seconds: number | null }>(NEXT_DUE, [this.timing.graceSeconds]);
-    return row?.seconds ?? null;
+  /** Seconds until a manifest or a link is due (negative: overdue); null where none waits. */
+  async secondsUntilReview(): Promise<number | null> {
+    const [row] = await this.database.rows<{ seconds: number | null }>(NEXT_REVIEW, [this.timing.graceSeconds]);
+    return row!.seconds;
+  }
+
+  /** As secondsUntilReview, of objects. */
+  async secondsUntilDeletion(): Promise<number | null> {
+    const [row] = await this.database.rows<{ seconds: number | null }>(NEXT_DELETION, []);
+    return row!.seconds;
   }
 
   async backlog(queue: Queue): Promise<QueueBacklog> {
     const values = queue === 'links' ? [this.timing.graceSeconds] : [];
     return (await this.database.rows<QueueBacklog>(BACKLOGS[queue], values))[0]!;
   }
+}
+
+interface ReleaseRow {
+  id: string;
+  repository_id: string;
+  subject_digest: Digest;
+  after_digest: string;
 }
 
 interface JudgedManifest {

@@ -15,6 +15,7 @@ export {
 } from './account-administration.store.js';
 export { type AuditPage, type AuditQuery, type AuditRecord, AuditStore } from './audit.store.js';
 export { type ChangeOrigin, Database, type DatabaseOptions } from './database.js';
+export { Database, type DatabaseOptions, isTooSlow } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export {
   type CollectedEvent,
@@ -91,6 +92,7 @@ export {
   ReconciliationLost,
   type ReconciliationPhase,
   type ReconciliationProgress,
+  type ReconciliationQuestion,
   type ReconciliationState,
   type ReconciliationStep,
   ReconciliationStore,

@@ -223,6 +223,71 @@ describe('the review of manifests', () => {
     });
   });
 
+  describe('of the referrers of a subject that goes', () => {
+    const REFERRERS = 2_500;
+    const subjectOfMany = async () => {
+      const subject = await registry.push(repository, await image());
+      await test.rows(
+        `INSERT INTO registry.manifest (repository_id, digest, media_type, size, image_size, payload, subject_digest, released_at)
+         SELECT $1, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'application/json', 2, 2, '{}', $2, now() - interval '1 day'
+         FROM generate_series(1, ${REFERRERS}) n`,
+        [await registry.repositoryId(repository), subject.digest],
+      );
+      return subject;
+    };
+    const released = () =>
+      test.value<number>(
+        `SELECT count(*)::int FROM registry.manifest WHERE review_after <= now() AND released_at > now() - interval '1 hour'`,
+      );
+    const releaseAll = async (by = store) => {
+      while (await by.releaseStep());
+    };
+
+    it.each([
+      ['by a client', (digest: Digest) => registry.manifests.delete(repository, digest, EVENT)],
+      [
+        'by the policy',
+        async (digest: Digest) => {
+          await policies.set({ repository }, 0);
+          await registry.setManifestReview(repository, digest, -1, 1);
+          await review(digest);
+        },
+      ],
+    ])('%s queues some at once, and all by steps, with two workers too', async (_how, remove) => {
+      const { digest } = await subjectOfMany();
+      await remove(digest);
+      expect(await isThere(digest)).toBe(false);
+      expect(await released()).toBe(1_000);
+      await Promise.all([releaseAll(), releaseAll(new GarbageStore(test.another(), NO_TIME))]);
+      expect(await released()).toBe(REFERRERS);
+      expect(await registry.count('registry.referrer_release')).toBe(0);
+    });
+
+    it('has one row of what is left, however often the subject comes and goes', async () => {
+      const made = await image();
+      const { digest } = await registry.push(repository, made);
+      for (let time = 0; time < 2; time++) {
+        if (time === 0) {
+          await test.rows(
+            `INSERT INTO registry.manifest (repository_id, digest, media_type, size, image_size, payload, subject_digest)
+             SELECT $1, 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'application/json', 2, 2, '{}', $2 FROM generate_series(1, 1100) n`,
+            [await registry.repositoryId(repository), digest],
+          );
+        } else await registry.push(repository, made);
+        await registry.manifests.delete(repository, digest, EVENT);
+        expect(await registry.count('registry.referrer_release')).toBe(1);
+      }
+    });
+
+    it('ends with their repository', async () => {
+      const { digest } = await subjectOfMany();
+      await registry.manifests.delete(repository, digest, EVENT);
+      await new RepositoryRemovalStore(test.database, NO_TIME).remove(repository, () => EVENT);
+      await releaseAll();
+      expect(await registry.count('registry.referrer_release')).toBe(0);
+    });
+  });
+
   describe('findAndLease', () => {
     const version = (digest: Digest) =>
       test.value<string>(`SELECT xmin || ' ' || ctid FROM registry.manifest WHERE digest = $1`, [digest]);
@@ -534,6 +599,52 @@ describe('the review of manifests', () => {
       await Promise.all([finish(), finish(new UntaggedPolicyStore(test.another(), LEASE_SECONDS, 50))]);
       expect(await due()).toBe(MANIFESTS);
       expect(await registry.count('registry.untagged_review')).toBe(0);
+    });
+
+    it('goes over those that keep everything, many in one step, and misses none in between', async () => {
+      await test.rows(
+        `INSERT INTO registry.repository (organisation_id, path, untagged_after)
+         SELECT organisation_id, 'acme/b' || lpad(n::text, 4, '0'), -1 FROM registry.repository, generate_series(1, 450) n WHERE path = $1`,
+        [repository],
+      );
+      const others = [await registry.repository('acme/b0120a'), await registry.repository('acme/z')];
+      for (const each of [repository, ...others]) await many(each);
+      await policies.set({ organisation: 'acme' }, 0);
+      // Of each of the three its manifests by 50, and 450 by 100.
+      expect(await finish()).toBeLessThanOrEqual(3 * 3 + 7);
+      expect(await due()).toBe(3 * MANIFESTS);
+    });
+
+    it('goes on with the next one from its beginning where one keeps everything by now', async () => {
+      const next = await registry.repository('acme/z');
+      for (const each of [repository, next]) await many(each);
+      await policies.set({ organisation: 'acme' }, 0);
+      await smallSteps().reviewStep();
+      await policies.set({ repository }, 'keep');
+      await finish();
+      expect(await due()).toBe(50 + MANIFESTS);
+    });
+
+    it.each([
+      ['a repository', (seconds: number) => policies.set({ repository }, seconds)],
+      ['an organisation', (seconds: number) => policies.set({ organisation: 'acme' }, seconds)],
+      ['the installation', (seconds: number) => policies.setDefault(seconds)],
+    ])('of %s has one review to do, however often it changes', async (_whose, change) => {
+      await many(repository);
+      await change(1);
+      await smallSteps().reviewStep();
+      for (const seconds of [2, 3, 4]) await change(seconds);
+      expect(await registry.count('registry.untagged_review')).toBe(1);
+      await finish();
+      expect(await due()).toBe(MANIFESTS);
+    });
+
+    it('of one owner leaves what is to do for another', async () => {
+      await many(repository);
+      await policies.setDefault(1);
+      await policies.set({ organisation: 'acme' }, 1);
+      await policies.set({ repository }, 1);
+      expect(await registry.count('registry.untagged_review')).toBe(3);
     });
 
     it('does not miss what somebody has locked', async () => {

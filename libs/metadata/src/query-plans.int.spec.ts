@@ -116,6 +116,8 @@ const SEED = [
   `INSERT INTO registry.tag (repository_id, name, manifest_id)
    SELECT repository_id, 'tag' || id, id FROM registry.manifest WHERE subject_digest IS DISTINCT FROM '${SUBJECT}'`,
   `INSERT INTO registry.untagged_review (repository_id) SELECT id FROM registry.repository`,
+  `INSERT INTO registry.referrer_release (repository_id, subject_digest, after_digest)
+   SELECT n, 'sha256:' || n, '' FROM generate_series(1, ${ROWS}) n`,
   `INSERT INTO registry.repository_pulls (repository_id, pulls) SELECT id, 1 FROM registry.repository`,
   `INSERT INTO registry.outbox_event (id, subject, payload)
    SELECT gen_random_uuid(), 'test.happened.v1', '{}' FROM generate_series(1, ${ROWS})`,
@@ -505,6 +507,16 @@ describe('the statements of the stores', () => {
           await test.rows('DELETE FROM registry.untagged_review WHERE id = $1', [id]);
         }
       },
+      'the referrers of a subject that is gone': async () => {
+        await test.rows(
+          `INSERT INTO registry.referrer_release (id, repository_id, subject_digest, after_digest)
+           SELECT -1, repository_id, subject_digest, '' FROM registry.manifest WHERE subject_digest = $1 LIMIT 1`,
+          [SUBJECT],
+        );
+        await garbage.releaseStep();
+        await test.rows(`UPDATE registry.referrer_release SET after_digest = 'sha256:g' WHERE id = -1`);
+        await garbage.releaseStep();
+      },
       'the deletion of objects': async () => {
         const objects = await garbage.takeObjectDeletions(10);
         await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
@@ -543,7 +555,8 @@ describe('the statements of the stores', () => {
         await audit.removeOlderThan(365, 100);
       },
       'when something is due, and how much': async () => {
-        await garbage.secondsUntilDue();
+        await garbage.secondsUntilReview();
+        await garbage.secondsUntilDeletion();
         for (const queue of ['policies', 'manifests', 'links', 'objects'] as const) await garbage.backlog(queue);
       },
     };

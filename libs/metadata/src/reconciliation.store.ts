@@ -3,6 +3,9 @@ import type { Database } from './database.js';
 
 export type ReconciliationTask = 'objects' | 'scrub';
 
+/** What an operator is asked: may so many blobs have no object, so many objects go, so many have rotted? */
+export type ReconciliationQuestion = 'missing' | 'orphans' | 'rot';
+
 /**
  * `references`: manifests whose blobs have lost their rows are looked for; `checking`: what is missing is looked for again, until
  * that is judged; then what nobody knows is removed.
@@ -34,7 +37,8 @@ export interface ReconciliationProgress {
   skipped: number;
   /** Why it waits for an operator; null: it does not. */
   held: string | null;
-  confirmed: boolean;
+  /** What an operator has confirmed of this run. */
+  confirmed: ReconciliationQuestion[];
   startedAt: Date | null;
   finishedAt: Date | null;
   /** The object that is hashed, its bytes so far, and the hash of them. */
@@ -105,6 +109,7 @@ export interface QuarantinedBlob extends BlobObject {
   repositories: string[];
 }
 
+/** Counts of rows go up to 10,000. */
 export interface ReconciliationState {
   tasks: ReconciliationProgress[];
   /** Blobs that are suspected, and in quarantine. */
@@ -136,7 +141,7 @@ const RELEASE = {
 const BEGIN = {
   name: 'reconciliation-begin',
   text: `UPDATE registry.reconciliation SET phase = $3, position = '', objects = 0, blobs = 0, bytes = 0, others = 0,
-           orphans = 0, holes = 0, incomplete = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, confirmed = false,
+           orphans = 0, holes = 0, incomplete = 0, removed = 0, quarantined = 0, skipped = 0, held = NULL, question = NULL, confirmed = '{}',
            hashed_key = NULL, hashed_bytes = 0, hash_state = NULL, started_at = now()
          WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
@@ -151,19 +156,20 @@ const STEP = {
 };
 const HOLD = {
   name: 'reconciliation-hold',
-  text: `UPDATE registry.reconciliation SET held = $3 WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
+  text: `UPDATE registry.reconciliation SET held = $3, question = $4 WHERE task = $1 AND holder = $2 AND lease_until > now() RETURNING task`,
 };
 const CONFIRM = {
   name: 'reconciliation-confirm',
-  text: `UPDATE registry.reconciliation SET held = NULL, confirmed = true WHERE held IS NOT NULL AND audit.by($1) RETURNING task`,
+  text: `UPDATE registry.reconciliation SET held = NULL, question = NULL, confirmed = array_append(confirmed, question)
+         WHERE task = $1 AND held = $2 AND audit.by($3) RETURNING task`,
   audited: true as const,
 };
 const SHOW = { name: 'reconciliation-show', text: `SELECT ${PROGRESS} FROM registry.reconciliation ORDER BY task` };
 const COUNTS = {
   name: 'reconciliation-counts',
-  text: `SELECT (SELECT count(*) FROM registry.blob_quarantine WHERE quarantined_at IS NULL)::int AS suspects,
-           (SELECT count(*) FROM registry.blob_quarantine WHERE quarantined_at IS NOT NULL)::int AS quarantined,
-           (SELECT count(*) FROM registry.orphan_object)::int AS orphans`,
+  text: `SELECT (SELECT count(*) FROM (SELECT FROM registry.blob_quarantine WHERE quarantined_at IS NULL LIMIT 10000) AS s)::int AS suspects,
+           (SELECT count(*) FROM (SELECT FROM registry.blob_quarantine WHERE quarantined_at IS NOT NULL LIMIT 10000) AS q)::int AS quarantined,
+           (SELECT count(*) FROM (SELECT FROM registry.orphan_object LIMIT 10000) AS o)::int AS orphans`,
 };
 
 /** Scalar subqueries where a join would read a whole table: these are looked up key by key, whatever the planner thinks of their number. */
@@ -341,14 +347,19 @@ export class ReconciliationStore {
   }
 
   /** The task waits for `confirm`; the comparison also goes on with its next run, the scrub does not begin one. */
-  async hold(task: ReconciliationTask, holder: string, reason: string): Promise<void> {
-    const done = await this.database.rows(HOLD, [task, holder, reason]);
+  async hold(
+    task: ReconciliationTask,
+    holder: string,
+    question: ReconciliationQuestion,
+    reason: string,
+  ): Promise<void> {
+    const done = await this.database.rows(HOLD, [task, holder, reason, question]);
     if (done.length === 0) throw new ReconciliationLost(task);
   }
 
-  /** What is held goes on, to the end of its run. Gives the tasks that were. */
-  async confirm(): Promise<ReconciliationTask[]> {
-    return (await this.database.rows<{ task: ReconciliationTask }>(CONFIRM, [])).map(({ task }) => task);
+  /** The task goes on, and is not held for the same question in its run; false where it is not held for this reason now. */
+  async confirm(task: ReconciliationTask, held: string): Promise<boolean> {
+    return (await this.database.rows(CONFIRM, [task, held])).length > 0;
   }
 
   async show(): Promise<ReconciliationState> {
@@ -579,7 +590,7 @@ interface ProgressRow {
   quarantined: string;
   skipped: string;
   held: string | null;
-  confirmed: boolean;
+  confirmed: ReconciliationQuestion[];
   started_at: Date | null;
   finished_at: Date | null;
   hashed_key: string | null;

@@ -35,6 +35,7 @@ export const NOT_IN_QUARANTINE = `NOT EXISTS (
 const BYTES_OF_DAMAGED = (size: string) =>
   `CASE WHEN q.reason = 'missing' AND q.quarantined_at IS NOT NULL THEN 0 ELSE ${size}::bigint END`;
 
+/** Where an object goes from its row, it is read for as long as the window from then on, not from the BEGIN before a wait for locks. */
 const COMMIT = {
   name: 'blob-commit-upload',
   text: `WITH repo AS (SELECT id FROM registry.repository WHERE path = $1),
@@ -48,7 +49,7 @@ const COMMIT = {
     repaired AS (UPDATE registry.blob b SET object_key = $5, size = $6 FROM cured
                  WHERE b.digest = cured.digest RETURNING b.digest),
     damaged AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
-                SELECT cured.object_key, $4, cured.size, now() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
+                SELECT cured.object_key, $4, cured.size, clock_timestamp() + make_interval(secs => $8) FROM cured ON CONFLICT DO NOTHING),
     redundant AS (INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
                   SELECT $5, $4, $6, now() FROM ended WHERE NOT EXISTS (SELECT FROM made) AND NOT EXISTS (SELECT FROM repaired)),
     link AS (INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
@@ -224,7 +225,7 @@ const DELETE_UNLINKED = {
   text: `WITH gone AS (DELETE FROM registry.blob b WHERE b.digest = ANY($1)
            AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
          INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
-         SELECT gone.object_key, gone.digest, ${BYTES_OF_DAMAGED('gone.size')}, now() + make_interval(secs => $2)
+         SELECT gone.object_key, gone.digest, ${BYTES_OF_DAMAGED('gone.size')}, clock_timestamp() + make_interval(secs => $2)
          FROM gone LEFT JOIN registry.blob_quarantine q ON q.digest = gone.digest`,
 };
 

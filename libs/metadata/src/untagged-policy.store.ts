@@ -40,21 +40,25 @@ const LOCK_DEFAULT = {
   name: 'untagged-policy-lock-default',
   text: `SELECT untagged_after FROM registry.untagged_default WHERE id = 1 FOR UPDATE`,
 };
+/** The review of what was set before is part of the new one, which starts at the beginning: an owner has one at most. */
 const SET_REPOSITORY = {
   name: 'untagged-policy-set-repository',
-  text: `WITH changed AS (UPDATE registry.repository SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id)
+  text: `WITH changed AS (UPDATE registry.repository SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id),
+           older AS (DELETE FROM registry.untagged_review WHERE repository_id = $1)
          INSERT INTO registry.untagged_review (repository_id) SELECT id FROM changed`,
   audited: true as const,
 };
 const SET_ORGANISATION = {
   name: 'untagged-policy-set-organisation',
-  text: `WITH changed AS (UPDATE manage.organisation SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id)
+  text: `WITH changed AS (UPDATE manage.organisation SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id),
+           older AS (DELETE FROM registry.untagged_review WHERE organisation_id = $1)
          INSERT INTO registry.untagged_review (organisation_id) SELECT id FROM changed`,
   audited: true as const,
 };
 const SET_DEFAULT = {
   name: 'untagged-policy-set-default',
-  text: `WITH changed AS (UPDATE registry.untagged_default SET untagged_after = $1 WHERE id = 1 AND audit.by($2) RETURNING id)
+  text: `WITH changed AS (UPDATE registry.untagged_default SET untagged_after = $1 WHERE id = 1 AND audit.by($2) RETURNING id),
+           older AS (DELETE FROM registry.untagged_review WHERE organisation_id IS NULL AND repository_id IS NULL)
          INSERT INTO registry.untagged_review (organisation_id) SELECT NULL FROM changed`,
   audited: true as const,
 };
@@ -62,13 +66,18 @@ const NEXT_REVIEW = {
   name: 'untagged-review-next',
   text: `SELECT id, organisation_id, repository_id, after_path, after_digest FROM registry.untagged_review ORDER BY id LIMIT 1`,
 };
+/**
+ * Of the next so many the first that does not keep everything, else the last of them: those that do are behind us in one step.
+ */
 const repositoryBy = (name: string, condition: string) => ({
   name: `untagged-review-repository-${name}`,
-  text: `SELECT r.id, r.path, ${UNTAGGED_POLICY} AS policy FROM registry.repository r
-         JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path > $1 ${condition} ORDER BY r.path LIMIT 1`,
+  text: `SELECT id, path, policy, coalesce(lag, $1) AS before FROM (
+           SELECT r.id, r.path, ${UNTAGGED_POLICY} AS policy, lag(r.path) OVER (ORDER BY r.path) FROM registry.repository r
+           JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path > $1 ${condition} ORDER BY r.path LIMIT $2) AS next
+         ORDER BY policy = ${KEEP}, CASE WHEN policy = ${KEEP} THEN path END DESC, path LIMIT 1`,
 });
-const REPOSITORY_ITSELF = repositoryBy('itself', 'AND r.id = $2');
-const REPOSITORY_OF_ORGANISATION = repositoryBy('of-organisation', 'AND r.organisation_id = $2');
+const REPOSITORY_ITSELF = repositoryBy('itself', 'AND r.id = $3');
+const REPOSITORY_OF_ORGANISATION = repositoryBy('of-organisation', 'AND r.organisation_id = $3');
 const REPOSITORY_OF_ALL = repositoryBy('of-all', '');
 const MANIFESTS = {
   name: 'untagged-review-manifests',
@@ -98,6 +107,7 @@ const ADVANCE = {
 };
 const FINISH = { name: 'untagged-review-finish', text: `DELETE FROM registry.untagged_review WHERE id = $1` };
 const BATCH = 500;
+const REPOSITORIES = 100;
 
 /**
  * The policy for manifests that nothing uses: of a repository, of its organisation, of the installation, the first that there
@@ -160,19 +170,21 @@ export class UntaggedPolicyStore {
     const manifests = repository.policy === KEEP ? [] : await this.manifestsBehind(repository.id, review.after_digest);
     await this.queue(manifests.map(({ id }) => id));
     const last = manifests.length < this.batch ? undefined : manifests.at(-1);
-    const next = last ? [review.after_path, last.digest] : [repository.path, ''];
+    const next = last ? [repository.before, last.digest] : [repository.path, ''];
     await this.database.rows(ADVANCE, [review.id, review.after_path, review.after_digest, ...next]);
     return true;
   }
 
   private async repositoryOf(review: ReviewRow): Promise<RepositoryAtHand | undefined> {
     const { after_path: after, repository_id: repositoryId, organisation_id: organisationId } = review;
+    // In the middle of one nothing is gone over: its last digest is of no other.
+    const next = review.after_digest === '' ? REPOSITORIES : 1;
     const [repository] =
       repositoryId !== null
-        ? await this.database.rows<RepositoryAtHand>(REPOSITORY_ITSELF, [after, repositoryId])
+        ? await this.database.rows<RepositoryAtHand>(REPOSITORY_ITSELF, [after, next, repositoryId])
         : organisationId !== null
-          ? await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ORGANISATION, [after, organisationId])
-          : await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ALL, [after]);
+          ? await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ORGANISATION, [after, next, organisationId])
+          : await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ALL, [after, next]);
     return repository;
   }
 
@@ -207,6 +219,8 @@ interface ReviewRow {
 interface RepositoryAtHand {
   id: string;
   path: RepositoryName;
+  /** The path behind which it is the next one. */
+  before: string;
   policy: number;
 }
 

@@ -271,4 +271,4 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE TRIGGER "confirmation_is_audited" AFTER UPDATE ON "registry"."reconciliation" FOR EACH ROW
-  WHEN (NEW."confirmed" AND NOT OLD."confirmed") EXECUTE FUNCTION "audit"."note_confirmation"();
+  WHEN (cardinality(NEW."confirmed") > cardinality(OLD."confirmed")) EXECUTE FUNCTION "audit"."note_confirmation"();

@@ -1,10 +1,20 @@
 import { CONFIRM_RECONCILIATION, type ReconciliationTaskV1, SHOW_RECONCILIATION } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { Injectable } from '@nestjs/common';
+import { IsIn, IsString } from 'class-validator';
 import type { ManagementRequest } from './management-request.js';
+import { bodyOf } from './request-body.js';
 
 /** Blobs in quarantine that an answer names at most. */
 const MOST_NAMED = 1_000;
+
+class Confirmation {
+  @IsIn(['objects', 'scrub'])
+  task!: 'objects' | 'scrub';
+
+  @IsString()
+  held!: string;
+}
 
 /** `garbage/reconcile`: how far rows and objects are compared, what was found, and an operator's word to go on. */
 @Injectable()
@@ -32,8 +42,10 @@ export class ReconciliationRoutes {
     });
   }
 
-  async confirm({ reply }: ManagementRequest): Promise<void> {
-    await reply.send(await this.bus.request(CONFIRM_RECONCILIATION, {}));
+  /** Of one task, and for the reason that was shown: what is held by now for another is not meant. */
+  async confirm({ body, reply }: ManagementRequest): Promise<void> {
+    const { task, held } = bodyOf(Confirmation, body);
+    await reply.send(await this.bus.request(CONFIRM_RECONCILIATION, { task, held }));
   }
 }
 

@@ -513,9 +513,23 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
   },
   reconciliationConfirmation: {
     POST: {
-      summary: 'Lets tasks that are held go on, to the end of their run. For operators.',
-      answers: { 200: { description: 'The tasks that were held.', content: json('ConfirmedReconciliation') } },
-      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
+      summary: 'Lets a task that is held go on. For operators.',
+      description: 'In its run it is not held for the same question again; for another one it is.',
+      body: body({
+        type: 'object',
+        properties: {
+          task: { enum: ['objects', 'scrub'] },
+          held: { type: 'string', description: 'Why it is held, as it was shown.' },
+        },
+        required: ['task', 'held'],
+      }),
+      answers: {
+        200: {
+          description: 'The task; none where it is not held for that now.',
+          content: json('ConfirmedReconciliation'),
+        },
+      },
+      errors: ['FIELD_MISSING', 'FIELD_INVALID', { code: 'PERMISSION_DENIED', when: 'the user is no operator' }],
     },
   },
 };

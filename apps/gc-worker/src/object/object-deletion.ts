@@ -34,10 +34,11 @@ export class ObjectDeletion {
     );
   }
 
+  /** Until none is due, or `stopped`: nothing is taken then that would be tried again only later. */
   async run(stopped: () => boolean): Promise<void> {
-    for (;;) {
+    while (!stopped()) {
       const due = await this.garbage.takeObjectDeletions(BATCH);
-      if (due.length === 0 || stopped()) return;
+      if (due.length === 0) return;
       const { failed } = await this.bus.request(DELETE_OBJECTS, { objectKeys: due.map((object) => object.objectKey) });
       const kept = new Set(failed.map((failure) => failure.objectKey));
       const deleted = due.map(({ objectKey }) => objectKey).filter((objectKey) => !kept.has(objectKey));

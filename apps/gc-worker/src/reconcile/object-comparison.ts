@@ -1,6 +1,11 @@
 import { ABORT_OBJECTS, LIST_OBJECTS, LONGEST_OBJECT_KEY } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type ObjectRange, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
+import {
+  type ObjectRange,
+  type ReconciliationProgress,
+  type ReconciliationQuestion,
+  ReconciliationStore,
+} from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Counter } from 'prom-client';
@@ -81,8 +86,8 @@ export class ObjectComparison {
     const missing = progress.holes + progress.skipped + damaged.length;
     const isEnd = range.last === null;
     const isTooMuch = isEnd ? this.brake.isTooMuchMissing(missing, total) : this.brake.isTooMuch(missing, total);
-    if (isTooMuch && !progress.confirmed) {
-      return this.hold(holder, lacking(missing, total));
+    if (isTooMuch && !progress.confirmed.includes('missing')) {
+      return this.hold(holder, 'missing', lacking(missing, total));
     }
     await this.store.recordRange(holder, range, damaged, {
       ...(isEnd ? { phase: 'uploads', position: '' } : { position: range.last! }),
@@ -126,8 +131,8 @@ export class ObjectComparison {
   private async check(progress: ReconciliationProgress, holder: string): Promise<number> {
     const pending = await this.store.pendingSuspects();
     if (pending > 0) {
-      if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed) {
-        return this.hold(holder, lacking(pending, progress.blobs));
+      if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed.includes('missing')) {
+        return this.hold(holder, 'missing', lacking(pending, progress.blobs));
       }
       const quarantined = await this.suspects.run();
       if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
@@ -135,8 +140,12 @@ export class ObjectComparison {
     }
     if (progress.phase === 'idle') return untilDue(progress, this.settings.gcReconcileSeconds);
     const orphans = await this.store.dueOrphans(this.settings.gcOrphanSeconds);
-    if (this.brake.isTooMuch(orphans, progress.objects) && !progress.confirmed) {
-      return this.hold(holder, `${orphans} of ${progress.objects} objects are in no row and would be removed`);
+    if (this.brake.isTooMuch(orphans, progress.objects) && !progress.confirmed.includes('orphans')) {
+      return this.hold(
+        holder,
+        'orphans',
+        `${orphans} of ${progress.objects} objects are in no row and would be removed`,
+      );
     }
     await this.store.step('objects', holder, { phase: 'removing', orphans });
     return 0;
@@ -183,9 +192,9 @@ export class ObjectComparison {
     return { listed, others: objects.length - ours.length };
   }
 
-  private async hold(holder: string, reason: string): Promise<number> {
-    await this.store.hold('objects', holder, reason);
-    this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm)', reason });
+  private async hold(holder: string, question: ReconciliationQuestion, reason: string): Promise<number> {
+    await this.store.hold('objects', holder, question, reason);
+    this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm objects)', reason });
     return 0;
   }
 }

@@ -7,6 +7,8 @@ import { ObjectComparison } from './object-comparison.js';
 import { Scrub } from './scrub.js';
 
 const AFTER_FAILURE_MS = 5_000;
+/** All figures of one look at the metrics come of one look at the tables. */
+const FRESH_MS = 1_000;
 
 /**
  * Steps of the comparison and of the scrub, one behind the other, beside the collection: whatever the object store does,
@@ -19,6 +21,7 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
   private readonly sleepers = new Set<() => void>();
   private running: Promise<unknown> = Promise.resolve();
   private stopped = false;
+  private shown?: { at: number; state: Promise<ReconciliationState> };
 
   constructor(
     private readonly comparison: ObjectComparison,
@@ -27,7 +30,7 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
     private readonly metrics: Metrics,
   ) {
     const gauge = (name: string, help: string, read: (state: ReconciliationState) => number) =>
-      metrics.gauge(name, help, async () => read(await store.show()));
+      metrics.gauge(name, help, async () => read(await this.state()));
     gauge('berth_quarantined_blobs', 'Blobs whose object is not what their row says', (state) => state.quarantined);
     gauge('berth_suspected_blobs', 'Blobs that are looked at again for that', (state) => state.suspects);
     gauge(
@@ -72,6 +75,12 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
     await this.running;
     // Another worker goes on at once; where the database is away, when the lease is over.
     await this.store.release(this.holder).catch(() => undefined);
+  }
+
+  private state(): Promise<ReconciliationState> {
+    if (!this.shown || Date.now() - this.shown.at >= FRESH_MS)
+      this.shown = { at: Date.now(), state: this.store.show() };
+    return this.shown.state;
   }
 
   private async loop(step: () => Promise<number>): Promise<void> {

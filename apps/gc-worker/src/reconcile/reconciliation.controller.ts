@@ -1,5 +1,6 @@
 import {
   CONFIRM_RECONCILIATION,
+  ConfirmReconciliationV1,
   type ReconciliationTaskV1,
   type ReconciliationV1,
   SHOW_RECONCILIATION,
@@ -35,8 +36,8 @@ export class ReconciliationController {
   }
 
   @Answers(CONFIRM_RECONCILIATION)
-  async confirm(): Promise<{ tasks: ReconciliationTask[] }> {
-    const tasks = await this.store.confirm();
+  async confirm(@Payload() { task, held }: ConfirmReconciliationV1): Promise<{ tasks: ReconciliationTask[] }> {
+    const tasks = (await this.store.confirm(task, held)) ? [task] : [];
     this.loop.wake();
     return { tasks };
   }

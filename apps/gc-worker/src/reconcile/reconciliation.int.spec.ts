@@ -93,6 +93,8 @@ describe('the comparison of rows and objects', () => {
       { name: 'test-lose-lease', text: 'UPDATE registry.reconciliation SET lease_until = now() WHERE task = $1' },
       [task],
     );
+  const confirm = (held: string, task: 'objects' | 'scrub' = 'objects') =>
+    workers[0]!.bus.request(CONFIRM_RECONCILIATION, { task, held });
   const isThere = async (one: StoredBlob) => (await rows.blobs.find(repository, one.digest)) !== null;
 
   it('leaves what belongs together alone, and says how much that is', async () => {
@@ -161,8 +163,24 @@ describe('the comparison of rows and objects', () => {
     await isHeld();
     expect((await taskOf('objects')).held).toBe('4 of 6 objects are in no row and would be removed');
     expect(stored.objects.size).toBe(6);
-    expect(await workers[0]!.bus.request(CONFIRM_RECONCILIATION, {})).toEqual({ tasks: ['objects'] });
+    expect(await confirm('3 of 6 objects')).toEqual({ tasks: [] });
+    expect(await confirm((await taskOf('objects')).held!, 'scrub')).toEqual({ tasks: [] });
+    expect((await taskOf('objects')).held).not.toBeNull();
+    expect(await confirm((await taskOf('objects')).held!)).toEqual({ tasks: ['objects'] });
     await eventually(() => stored.objects.size === 2, { what: 'they are gone' });
+  });
+
+  it('asks whether so many objects may go though it was told that so many blobs are missing', async () => {
+    for (const one of await image(4)) stored.objects.delete(one.objectKey);
+    for (let n = 0; n < 4; n++) stored.put(key(), Buffer.from('x'), { ageSeconds: 10 });
+    await start({ ...HASTY, BERTH_GC_RECONCILE_SECONDS: '3600', BERTH_GC_BRAKE_COUNT: '3' });
+    await isHeld();
+    expect(await confirm((await taskOf('objects')).held!)).toEqual({ tasks: ['objects'] });
+    await eventually(async () => (await taskOf('objects')).held ?? stored.objects.size === 0, {
+      what: 'it asks, or removes',
+    });
+    expect((await taskOf('objects')).held).toBe('4 of 4 objects are in no row and would be removed');
+    expect([stored.objects.size, (await show()).quarantined]).toEqual([4, 4]);
   });
 
   it.each(['missing', 'size'] as const)(

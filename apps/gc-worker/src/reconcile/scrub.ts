@@ -104,10 +104,10 @@ export class Scrub {
     bytes: number,
   ): Promise<void> {
     const { quarantined, blobs } = progress;
-    if (this.brake.isTooMuch(quarantined + 1, blobs) && !progress.confirmed) {
+    if (this.brake.isTooMuch(quarantined + 1, blobs) && !progress.confirmed.includes('rot')) {
       const reason = `${quarantined + 1} of ${blobs} objects hash to something else than they did`;
-      await this.store.hold('scrub', holder, reason);
-      this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm)', reason });
+      await this.store.hold('scrub', holder, 'rot', reason);
+      this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm scrub)', reason });
       return;
     }
     await this.store.step('scrub', holder, { bytes });

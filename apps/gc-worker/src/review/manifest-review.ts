@@ -10,6 +10,9 @@ const collected: CollectedEvent = (repository, digest) => ({
   payload: { repository, digest },
 });
 
+/** However much there is to queue, what is due does not wait longer for it than these take. */
+const STEPS = 20;
+
 /** Reviews manifests that may be used by nothing, by the policy for untagged ones. */
 @Injectable()
 export class ManifestReview {
@@ -24,10 +27,14 @@ export class ManifestReview {
     garbageErrors(metrics);
   }
 
-  /** Queues what a changed policy concerns, and reviews until nothing is due, or `stopped`. */
-  async run(stopped: () => boolean): Promise<void> {
-    while (!stopped() && (await this.policies.reviewStep()));
+  /**
+   * Queues some of what a changed policy concerns, and of what had a subject, and reviews until nothing is due, or `stopped`.
+   * True where there is more to queue.
+   */
+  async run(stopped: () => boolean): Promise<boolean> {
     const { garbage } = this;
+    const ofPolicies = await queue(() => this.policies.reviewStep(), stopped);
+    const ofSubjects = await queue(() => garbage.releaseStep(), stopped);
     const reviews = {
       kind: 'manifest' as const,
       due: garbage.dueManifests.bind(garbage),
@@ -35,5 +42,13 @@ export class ManifestReview {
       postpone: garbage.postponeManifest.bind(garbage),
     };
     await workOff(reviews, this.metrics, this.logger, stopped);
+    return ofPolicies || ofSubjects;
   }
+}
+
+async function queue(step: () => Promise<boolean>, stopped: () => boolean): Promise<boolean> {
+  for (let steps = 0; steps < STEPS; steps++) {
+    if (stopped() || !(await step())) return false;
+  }
+  return true;
 }

@@ -1,3 +1,4 @@
+import { isTooSlow } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { RegistryError } from '@berth/oci';
 import { Logger } from '@nestjs/common';
@@ -53,4 +54,6 @@ export const garbageReviews = (metrics: Metrics): Counter<'kind' | 'verdict'> =>
     ['kind', 'verdict'],
   );
 
-const isOutage = (error: unknown): boolean => error instanceof RegistryError && error.code === 'UNAVAILABLE';
+/** What alone takes too long is no reason to leave the others. */
+const isOutage = (error: unknown): boolean =>
+  error instanceof RegistryError && error.code === 'UNAVAILABLE' && !isTooSlow(error);
