@@ -20,12 +20,10 @@ const jestArguments = args.filter((argument) => !MODES.includes(argument));
 let failed = false;
 /**
  * Standalone has no server of its own that could go away but its PostgreSQL, whose end is its own (apps/standalone), no
- * replicas, and no processes to race. Jest takes all that follows this option for its values, so it goes last.
+ * replicas, no processes to race, and no images. Jest takes all that follows this option for its values, so it goes last.
  */
-const LEFT_OUT = {
-  standalone: ['--testPathIgnorePatterns', 'outages.spec.ts', 'rolls.spec.ts', 'src/races/'],
-  distributed: [],
-};
+const NEEDS_SERVICES = ['outages', 'rolls', 'images', 'chart', 'compose'].map((name) => `${name}.spec.ts`);
+const LEFT_OUT = { standalone: ['--testPathIgnorePatterns', 'src/races/', ...NEEDS_SERVICES], distributed: [] };
 
 for (const mode of named.length ? named : MODES) {
   console.log(`End to end, ${mode}`);

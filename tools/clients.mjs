@@ -33,6 +33,7 @@ const PACKAGES = {
   'python3-pip': '/usr/bin/pip3',
   curl: '/usr/bin/curl',
   jq: '/usr/bin/jq',
+  prometheus: '/usr/bin/promtool',
 };
 
 /** Newer ones need modules that the public Go proxy does not serve. */
@@ -45,6 +46,13 @@ const BUILDKIT = { module: 'github.com/moby/buildkit', version: 'v0.24.0' };
 const GO_PROGRAMS = [
   { name: 'crane', module: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.20.6' },
   { name: 'regctl', module: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
+  // The library that docker compose reads its files with, as a program.
+  {
+    name: 'compose-spec',
+    module: 'github.com/compose-spec/compose-go/v2',
+    version: 'v2.16.2',
+    package: 'github.com/compose-spec/compose-go/v2/cmd',
+  },
   { name: 'buildctl', ...BUILDKIT, package: 'github.com/moby/buildkit/cmd/buildctl' },
   { name: 'buildkitd', ...BUILDKIT, package: 'github.com/moby/buildkit/cmd/buildkitd' },
   { name: 'helm', module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' },

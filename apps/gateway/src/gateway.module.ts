@@ -21,6 +21,7 @@ import { UserController } from './iam/user.controller.js';
 import { RateLimits } from './limit/rate-limits.js';
 import { ManagementController } from './management/management.controller.js';
 import { AcceleratorRoutes } from './management/accelerator.routes.js';
+import { AuditRoutes } from './management/audit.routes.js';
 import { DockyardController } from './management/dockyard.controller.js';
 import { DockerLoginRoutes } from './management/docker-login.routes.js';
 import { ManagementRoutes } from './management/management-routes.js';
@@ -51,6 +52,7 @@ import { Schema1Images } from './registry/schema1-images.js';
 import { TagRoutes } from './registry/tag.routes.js';
 import { UploadRoutes } from './registry/upload.routes.js';
 import { BlobRedirects } from './transfer/blob-redirects.js';
+import { ClientTransfers } from './transfer/client-transfers.js';
 import { BlobTransport } from './transfer/blob-transport.js';
 import { HttpBlobTransport } from './transfer/http-blob-transport.js';
 import { ObjectReader } from './transfer/object-reader.js';
@@ -74,6 +76,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     { provide: APP_FILTER, useClass: EnvelopeFilter },
     AccessChanges,
     AcceleratorRoutes,
+    AuditRoutes,
     ReconciliationRoutes,
     ActorAuthenticator,
     Authorizer,
@@ -82,6 +85,7 @@ import { ObjectReader } from './transfer/object-reader.js';
     BlobRoutes,
     CatalogRoutes,
     ClientAddress,
+    ClientTransfers,
     CurrentAccess,
     DockerLoginRoutes,
     IamRequests,

@@ -3,6 +3,7 @@ import { EventStream } from '@berth/messaging';
 import { GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { garbageErrors } from './garbage-errors.js';
 import { ObjectDeletion } from './object/object-deletion.js';
 import { LinkReview } from './review/link-review.js';
 import { ManifestReview } from './review/manifest-review.js';
@@ -76,7 +77,7 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
       if (seconds === null) return LONGEST_SLEEP_MS;
       return Math.min(LONGEST_SLEEP_MS, Math.max(SHORTEST_SLEEP_MS, seconds * 1000));
     } catch (error) {
-      this.metrics.garbageErrors.inc({ kind: 'collection' });
+      garbageErrors(this.metrics).inc({ kind: 'collection' });
       this.logger.warn({ msg: 'collection was interrupted, it goes on later', err: error });
       return AFTER_FAILURE_MS;
     }

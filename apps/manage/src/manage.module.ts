@@ -1,4 +1,5 @@
 import {
+  AuditStore,
   Database,
   OrganisationPermissionStore,
   OrganisationStore,
@@ -14,6 +15,8 @@ import {
 } from '@berth/metadata';
 import { Settings } from '@berth/platform';
 import { Module } from '@nestjs/common';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditRetention } from './audit/audit-retention.js';
 import { EnsureOrganisation } from './organisation/ensure-organisation.js';
 import { OrganisationController } from './organisation/organisation.controller.js';
 import { OrganisationPermissionController } from './organisation/organisation-permission.controller.js';
@@ -30,6 +33,7 @@ import { Shares } from './repository/shares.js';
 import { TagController } from './tag/tag.controller.js';
 
 const STORES = [
+  AuditStore,
   OrganisationPermissionStore,
   OrganisationStore,
   OverviewStore,
@@ -54,6 +58,7 @@ const REPOSITORY_STORE = {
 
 @Module({
   controllers: [
+    AuditController,
     OrganisationController,
     OrganisationPermissionController,
     OverviewController,
@@ -66,6 +71,7 @@ const REPOSITORY_STORE = {
   providers: [
     ...STORES,
     REPOSITORY_STORE,
+    AuditRetention,
     EnsureOrganisation,
     OrganisationPermissions,
     Organisations,

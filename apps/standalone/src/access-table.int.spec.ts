@@ -309,6 +309,8 @@ const RULES: Record<string, Rule> = {
   [`GET ${REPOSITORY}/garbage/explain`]: { needs: READ_REPOSITORY, allowed: '200', ask: OF_CONFIG },
   'GET /v2/manage/garbage/explain': { needs: 'operator', allowed: '200', ask: OF_CONFIG },
   'GET /v2/manage/garbage/plan': { needs: 'operator', allowed: '200' },
+  'GET /v2/manage/audit': { needs: 'operator', allowed: '200' },
+  [`GET ${ORGANISATION}/audit`]: { needs: MANAGE_ORGANISATION, allowed: '200' },
   'GET /v2/manage/garbage/reconcile': { needs: 'operator', allowed: '200' },
   // Nothing is held.
   'POST /v2/manage/garbage/reconcile/confirm': {

@@ -3,6 +3,7 @@ import { Settings } from '@berth/platform';
 import { Module } from '@nestjs/common';
 import { DataPlane } from './data-plane/data-plane.js';
 import { DataPlaneAddress } from './data-plane/data-plane-address.js';
+import { DataPlaneTraffic } from './data-plane/data-plane-traffic.js';
 import { DataPlaneController } from './data-plane/data-plane.controller.js';
 import { ReadGrants } from './data-plane/read-grants.js';
 import { BLOB_STORE } from './object/blob-store.provider.js';
@@ -36,6 +37,7 @@ const SESSION_STORE = {
     CompleteUpload,
     DataPlane,
     DataPlaneAddress,
+    DataPlaneTraffic,
     ObjectHasher,
     ObjectRemover,
     ReadGrants,

@@ -158,6 +158,15 @@ export {
   RemoveOrganisationPermissionsV1,
 } from './manage/remove-organisation-permissions.v1.js';
 export type { RepositoryViewV1 } from './manage/repository-view.js';
+export {
+  AUDIT_MARKER,
+  type AuditPageV1,
+  type AuditRecordV1,
+  LIST_AUDIT_RECORDS,
+  ListAuditRecordsV1,
+  LONGEST_AUDIT_FILTER,
+  MAX_AUDIT_RECORDS_PER_PAGE,
+} from './manage/list-audit-records.v1.js';
 export { type OverviewV1, SHOW_OVERVIEW, ShowOverviewV1 } from './manage/show-overview.v1.js';
 export { SHOW_REPOSITORY, ShowRepositoryV1 } from './manage/show-repository.v1.js';
 export { SHOW_TAG, ShowTagV1 } from './manage/show-tag.v1.js';

@@ -11,6 +11,7 @@ import {
   Injectable,
   Logger,
   type NestInterceptor,
+  Optional,
   type RpcExceptionFilter,
   UseFilters,
   UseInterceptors,
@@ -18,27 +19,37 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import { MessagePattern, NatsContext } from '@nestjs/microservices';
-import { Observable, throwError } from 'rxjs';
+import { Observable, tap, throwError } from 'rxjs';
+import { AnswerObserver } from './answer-observer.js';
 import { InProcessContext } from './in-process/in-process-server.js';
-import { runInRequestContext } from './request-context.js';
-import { REQUEST_ID_HEADER } from './rpc-packet.js';
+import { type RequestContext, runInRequestContext } from './request-context.js';
+import { readContext } from './rpc-packet.js';
 
 /** Gives the handler the request context of the asker, so that its log lines and its own questions carry the same id. */
 @Injectable()
 class RequestContextInterceptor implements NestInterceptor {
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const requestId = requestIdOf(execution.switchToRpc().getContext<unknown>());
-    return new Observable((subscriber) =>
-      runInRequestContext({ requestId }, () => next.handle().subscribe(subscriber)),
-    );
+    const request = requestOf(execution.switchToRpc().getContext<unknown>());
+    return new Observable((subscriber) => runInRequestContext(request, () => next.handle().subscribe(subscriber)));
   }
 }
 
-function requestIdOf(context: unknown): string {
-  if (context instanceof InProcessContext) return context.requestId ?? randomUUID();
-  if (!(context instanceof NatsContext)) return randomUUID();
-  const headers = context.getHeaders() as { get(name: string): string } | undefined;
-  return headers?.get(REQUEST_ID_HEADER) || randomUUID();
+function requestOf(context: unknown): RequestContext {
+  if (context instanceof InProcessContext) return context.request ?? { requestId: randomUUID() };
+  return readContext(
+    context instanceof NatsContext ? (context.getHeaders() as Parameters<typeof readContext>[0]) : undefined,
+  );
+}
+
+/** Lets the service's observer, where it has one, see each question begin and end. */
+@Injectable()
+class ObservingInterceptor implements NestInterceptor {
+  constructor(@Optional() private readonly observer?: AnswerObserver) {}
+
+  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const end = this.observer?.begin(subjectOf(execution));
+    return end ? next.handle().pipe(tap({ error: end, complete: () => end() })) : next.handle();
+  }
 }
 
 /** Puts errors on the wire: a RegistryError or SwrError as it is, anything else as UNKNOWN after it has been logged here, once. */
@@ -75,5 +86,5 @@ export const Answers = <Request extends object, Reply>(contract: RequestContract
     MessagePattern(contract.subject),
     UsePipes(validate),
     UseFilters(RpcErrorFilter),
-    UseInterceptors(RequestContextInterceptor),
+    UseInterceptors(RequestContextInterceptor, ObservingInterceptor),
   );

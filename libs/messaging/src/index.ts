@@ -1,3 +1,4 @@
+export { AnswerObserver } from './answer-observer.js';
 export { Answers } from './answers.js';
 export { askAgain } from './ask-again.js';
 export { Broadcast } from './broadcast.js';
@@ -13,4 +14,11 @@ export { NatsBroadcast } from './nats/nats-broadcast.js';
 export { NatsBus } from './nats/nats-bus.js';
 export { NatsLink, type NatsSettings } from './nats/nats-connection.js';
 export { type Outbox, OutboxRelay } from './outbox-relay.js';
-export { currentRequestId, type RequestContext, runInRequestContext } from './request-context.js';
+export {
+  currentRequest,
+  currentRequestId,
+  noteOrigin,
+  type RequestContext,
+  type RequestOrigin,
+  runInRequestContext,
+} from './request-context.js';

@@ -1,8 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+/** Who makes a request, as the gateway found out: for the audit record, and never to decide on rights. */
+export interface RequestOrigin {
+  /** The client's address. */
+  address?: string;
+  /** Absent where nobody is logged in, as in open mode. */
+  userId?: string;
+  /** By what they are authenticated: the kind alone. */
+  credential?: 'password' | 'access-key' | 'operator';
+}
+
 /** What follows a request through every service it touches. */
 export interface RequestContext {
   requestId: string;
+  origin?: RequestOrigin;
 }
 
 const storage = new AsyncLocalStorage<RequestContext>();
@@ -12,3 +23,12 @@ export const runInRequestContext = <T>(context: RequestContext, work: () => T): 
 
 /** The id of the request on whose behalf the caller runs; undefined for a service's own work. */
 export const currentRequestId = (): string | undefined => storage.getStore()?.requestId;
+
+/** The request on whose behalf the caller runs; undefined for a service's own work. */
+export const currentRequest = (): Readonly<RequestContext> | undefined => storage.getStore();
+
+/** Adds to what is known of the request's origin: all that it asks from now on carries it. */
+export function noteOrigin(origin: RequestOrigin): void {
+  const context = storage.getStore();
+  if (context) context.origin = { ...context.origin, ...origin };
+}

@@ -1,8 +1,34 @@
+import { randomUUID } from 'node:crypto';
 import { RegistryError, registryError } from '@berth/oci';
 import { SwrError } from '@berth/swr';
+import type { RequestContext, RequestOrigin } from './request-context.js';
 
 /** Header that carries the request's id over the bus. */
-export const REQUEST_ID_HEADER = 'X-Request-Id';
+const REQUEST_ID_HEADER = 'X-Request-Id';
+
+/** Header that carries the request's origin over the bus. */
+const ORIGIN_HEADER = 'X-Berth-Origin';
+
+/** Headers, as both sides of NATS have them. */
+interface Headers {
+  get(name: string): string;
+  set(name: string, value: string): void;
+}
+
+/** Names of users are of any script, and headers are not. */
+export function writeContext(headers: Headers, { requestId, origin }: RequestContext): void {
+  headers.set(REQUEST_ID_HEADER, requestId);
+  if (origin) headers.set(ORIGIN_HEADER, encodeURIComponent(JSON.stringify(origin)));
+}
+
+/** The context of who asked; a new one where the message has none. */
+export function readContext(headers: Headers | undefined): RequestContext {
+  const origin = headers?.get(ORIGIN_HEADER);
+  return {
+    requestId: headers?.get(REQUEST_ID_HEADER) || randomUUID(),
+    ...(origin && { origin: JSON.parse(decodeURIComponent(origin)) as RequestOrigin }),
+  };
+}
 
 /** The reply as Nest's servers put it on the wire. */
 export interface ReplyPacket {

@@ -44,8 +44,9 @@ const CREATE = {
   text: `INSERT INTO auth.access_key (id, user_id, secret_encrypted, description, expires_at, made_with)
          SELECT $1, $2, $3, $4, now() + make_interval(secs => $5::float8), $7
          WHERE $6 > (SELECT count(*) FROM (SELECT FROM auth.access_key WHERE user_id = $2
-           AND CASE WHEN $5::float8 IS NULL THEN expires_at IS NULL ELSE expires_at > now() END LIMIT $6) AS alike)
+           AND CASE WHEN $5::float8 IS NULL THEN expires_at IS NULL ELSE expires_at > now() END LIMIT $6) AS alike) AND audit.by($8)
          RETURNING *`,
+  audited: true as const,
 };
 /** Keys of one user are made one after another, so that no two pass its bound together. */
 const LOCK_USER = {
@@ -69,11 +70,13 @@ const LIST = {
 const DISABLE = {
   name: 'access-key-disable',
   text: `UPDATE auth.access_key SET disabled_at = CASE WHEN $3 THEN coalesce(disabled_at, now()) END
-         WHERE id = $1 AND user_id = $2 RETURNING id`,
+         WHERE id = $1 AND user_id = $2 AND audit.by($4) RETURNING id`,
+  audited: true as const,
 };
 const REMOVE = {
   name: 'access-key-remove',
-  text: `DELETE FROM auth.access_key WHERE id = $1 AND user_id = $2 RETURNING id`,
+  text: `DELETE FROM auth.access_key WHERE id = $1 AND user_id = $2 AND audit.by($3) RETURNING id`,
+  audited: true as const,
 };
 const REMOVE_EXPIRED = {
   name: 'access-key-remove-expired',

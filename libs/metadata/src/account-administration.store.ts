@@ -62,8 +62,9 @@ const PAGE = `name > $1 AND ($2::text IS NULL OR name = $2) ORDER BY name LIMIT 
 const CREATE_ACCOUNT = {
   name: 'account-admin-create',
   text: `INSERT INTO auth.account (id, name, description, organisation_quota, disabled_at)
-         VALUES (gen_random_uuid(), $1, $2, $3, CASE WHEN $4 THEN now() END)
+         SELECT gen_random_uuid(), $1, $2, $3, CASE WHEN $4 THEN now() END WHERE audit.by($5)
          ON CONFLICT (name) DO NOTHING RETURNING ${ACCOUNT}`,
+  audited: true as const,
 };
 const CREATE_PROJECT = {
   name: 'account-admin-create-project',
@@ -76,7 +77,8 @@ const CHANGE_ACCOUNT = {
   text: `UPDATE auth.account SET description = coalesce($2, description),
            organisation_quota = CASE WHEN $3 THEN $4 ELSE organisation_quota END,
            disabled_at = CASE WHEN $5::boolean IS NULL THEN disabled_at WHEN $5 THEN coalesce(disabled_at, now()) END
-         WHERE id = $1 RETURNING ${ACCOUNT}`,
+         WHERE id = $1 AND audit.by($6) RETURNING ${ACCOUNT}`,
+  audited: true as const,
 };
 /** Taken by whatever may leave the first account without an administrator: two such changes follow each other. */
 const LOCK_FIRST_ACCOUNT = {
@@ -86,8 +88,9 @@ const LOCK_FIRST_ACCOUNT = {
 const CREATE_USER = {
   name: 'account-admin-create-user',
   text: `INSERT INTO auth."user" (id, account_id, name, password_hash, description, is_administrator, disabled_at)
-         VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, CASE WHEN $6 THEN now() END)
+         SELECT gen_random_uuid(), $1, $2, $3, $4, $5, CASE WHEN $6 THEN now() END WHERE audit.by($7)
          ON CONFLICT (account_id, name) DO NOTHING RETURNING ${USER}`,
+  audited: true as const,
 };
 const SHOW_USER = { name: 'account-admin-show-user', text: `SELECT ${USER} FROM auth."user" WHERE id = $1` };
 const LIST_USERS = {
@@ -98,7 +101,8 @@ const CHANGE_USER = {
   name: 'account-admin-change-user',
   text: `UPDATE auth."user" SET description = coalesce($2, description), password_hash = coalesce($3, password_hash),
            disabled_at = CASE WHEN $4::boolean IS NULL THEN disabled_at WHEN $4 THEN coalesce(disabled_at, now()) END
-         WHERE id = $1 RETURNING ${USER}`,
+         WHERE id = $1 AND audit.by($5) RETURNING ${USER}`,
+  audited: true as const,
 };
 const OTHER_ADMINISTRATOR = {
   name: 'account-admin-other-administrator',

@@ -10,6 +10,16 @@ export interface DatabaseOptions {
   poolSize: number;
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  /** On whose behalf the process works at the moment: the audit record of what it changes. Null: on its own. */
+  origin?: () => ChangeOrigin | null;
+}
+
+/** Who changes something, as the audit record has it. */
+export interface ChangeOrigin {
+  requestId: string;
+  userId?: string;
+  credential?: string;
+  address?: string;
 }
 
 /** One row as pg gives it: bigint columns are strings. */
@@ -22,6 +32,11 @@ export type Row = Record<string, unknown>;
 export interface Statement {
   name?: string;
   text: string;
+  /**
+   * Changes what is in the audit record: its last parameter says who, and is added by `rows`. In the text it stands as
+   * `audit.by($n)`, a condition that is always true, where it is sure to be asked.
+   */
+  audited?: true;
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -45,8 +60,10 @@ const deadlockPauseMs = () => 10 + Math.random() * 40;
 export class Database {
   readonly prisma: PrismaClient;
   private readonly pool: pg.Pool;
+  private readonly origin: () => ChangeOrigin | null;
 
   constructor(options: DatabaseOptions) {
+    this.origin = options.origin ?? (() => null);
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolSize,
@@ -65,7 +82,7 @@ export class Database {
   /** Runs one statement, and again where it was the victim of a deadlock. */
   rows<T extends object = Row>(statement: Statement, values: unknown[]): Promise<T[]> {
     return this.run(async () => {
-      const result = await this.pool.query<T>({ name: statement.name, text: statement.text, values });
+      const result = await this.pool.query<T>(this.query(statement, values));
       return result.rows;
     });
   }
@@ -84,7 +101,7 @@ export class Database {
         client.off('error', ignore);
       };
       const rows: Database['rows'] = async <R extends object>(statement: Statement, values: unknown[]) =>
-        (await client.query<R>({ name: statement.name, text: statement.text, values })).rows;
+        (await client.query<R>(this.query(statement, values))).rows;
       try {
         await client.query('BEGIN');
         const result = await work(rows);
@@ -111,6 +128,12 @@ export class Database {
   /** Connections: open, idle, and callers that wait for one. */
   poolUse(): { total: number; idle: number; waiting: number } {
     return { total: this.pool.totalCount, idle: this.pool.idleCount, waiting: this.pool.waitingCount };
+  }
+
+  private query({ name, text, audited }: Statement, values: unknown[]) {
+    if (!audited) return { name, text, values };
+    const origin = this.origin();
+    return { name, text, values: [...values, origin && JSON.stringify(origin)] };
   }
 
   private openPrisma(): PrismaClient {

@@ -13,7 +13,8 @@ export {
   type UserChange,
   type UserRow,
 } from './account-administration.store.js';
-export { Database, type DatabaseOptions, isTooSlow } from './database.js';
+export { type AuditPage, type AuditQuery, type AuditRecord, AuditStore } from './audit.store.js';
+export { type ChangeOrigin, Database, type DatabaseOptions, isTooSlow } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export {
   type CollectedEvent,

@@ -74,8 +74,9 @@ const PUT = {
       SELECT $1, name, made.id FROM made, unnest($11::text[]) AS u(name) ORDER BY name
       ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now()
       WHERE registry.tag.name IS DISTINCT FROM $14::text RETURNING name),
-    told AS (INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made)
+    told AS (INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $12, $13 FROM made WHERE audit.by($17))
     SELECT name FROM tagged`,
+  audited: true as const,
 };
 const FOUND_COLUMNS = `m.digest, m.media_type, m.size, m.subject_digest,
   CASE WHEN m.digest = ANY($3) THEN NULL ELSE m.payload END AS payload`;
@@ -105,7 +106,8 @@ const DELETE = {
   name: 'manifest-delete',
   text: `WITH gone AS (DELETE FROM registry.manifest m USING registry.repository r
            WHERE r.path = $1 AND m.repository_id = r.id AND m.digest = $2 RETURNING m.id)
-         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone RETURNING id`,
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone WHERE audit.by($5) RETURNING id`,
+  audited: true as const,
 };
 const ATTEMPTS = 3;
 

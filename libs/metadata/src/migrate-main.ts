@@ -1,16 +1,20 @@
-import { createMigration, deployMigrations, schemaDrift } from './migrate.js';
+import { createMigration, deployMigrations, schemaDrift, waitForDatabase, waitForMigrations } from './migrate.js';
 
 const USAGE =
-  'usage: npm run migrate -- deploy | create NAME | check   (the database is the one of BERTH_DATABASE_URL)';
+  'usage: npm run migrate -- deploy [--wait] | wait | create NAME | check   (the database is the one of BERTH_DATABASE_URL)';
 
-async function run(command: string | undefined, name = 'change'): Promise<string> {
+async function run(command: string | undefined, name?: string): Promise<string> {
   const url = process.env['BERTH_DATABASE_URL'];
   if (!url) throw new Error(`BERTH_DATABASE_URL is not set\n${USAGE}`);
   switch (command) {
     case 'deploy':
+      if (name === '--wait') await waitForDatabase(url, console.log);
       return `applied: ${(await deployMigrations(url)).join(', ') || 'nothing, the database is up to date'}`;
+    case 'wait':
+      await waitForMigrations(url, console.log);
+      return 'the database has every migration of this version';
     case 'create':
-      return (await createMigration(url, name)) ?? 'the migrations already give the schema';
+      return (await createMigration(url, name ?? 'change')) ?? 'the migrations already give the schema';
     case 'check': {
       const drift = await schemaDrift(url);
       if (drift !== null) throw new Error(`prisma/schema differs from prisma/migrations:\n${drift}`);

@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { deployMigrations, schemaDrift } from './migrate.js';
 import {
@@ -17,7 +18,7 @@ const MIGRATIONS = readdirSync(join(ROOT, 'prisma/migrations'), { withFileTypes:
   .map((entry) => entry.name)
   .sort();
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 let postgres: TestPostgres;
 
@@ -182,6 +183,36 @@ describe('npm run migrate', () => {
     expect(runs.map(({ code }) => code)).toEqual([0, 0, 0]);
     expect(runs.filter(({ stdout }) => !stdout.includes('up to date'))).toHaveLength(1);
     expect((await finished(url)).length).toBe(new Set((await finished(url)).map((row) => row['migration_name'])).size);
+  });
+
+  it('waits, where it is asked to, until the database answers, and says why it cannot yet', async () => {
+    const own = await startPostgres();
+    try {
+      await own.pause();
+      const waiting = migrate(own.url, 'deploy', '--wait');
+      await delay(2_500);
+      await own.restart();
+      const { code, stdout } = await waiting;
+      expect(code).toBe(0);
+      expect(stdout).toMatch(
+        /^waiting: the database of BERTH_DATABASE_URL cannot be used: .*ECONNREFUSED.*\n(?:waiting: .*\n)?applied: /,
+      );
+    } finally {
+      await own.stop();
+    }
+  });
+
+  it('waits for what somebody else deploys, and says which migration is missing', async () => {
+    const url = await postgres.createDatabase();
+    const waiting = migrate(url, 'wait');
+    await delay(2_500);
+    expect((await migrate(url, 'deploy')).code).toBe(0);
+    const { code, stdout } = await waiting;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^waiting: the database has no migration \d+_\w+ and \d+ more yet: .*\n(?:waiting: .*\n)*the database has every migration/,
+    );
+    expect(await migrate(url, 'wait')).toMatchObject({ code: 0, stdout: expect.not.stringContaining('waiting') });
   });
 
   it('says how it is used, and fails, without a database or a command', async () => {

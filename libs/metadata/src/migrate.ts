@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { type MigrationEngine, openMigrationEngine } from './migration-engine.js';
 
 const PRISMA_FOLDER = fileURLToPath(new URL('../../../prisma', import.meta.url));
@@ -51,6 +53,64 @@ export const deployMigrations = (url: string): Promise<string[]> =>
     const result = await engine.applyMigrations({ migrationsList: migrationsList(), filters: NO_FILTERS });
     return result.appliedMigrationNames;
   });
+
+/**
+ * Resolves when every migration of `prisma/migrations` has been applied, by whomever; one of a newer version does not matter.
+ * `say` gets a sentence on what is waited for, again when that changes. Waits as long as it takes.
+ */
+export async function waitForMigrations(url: string, say: (sentence: string) => void): Promise<void> {
+  const wanted = migrationsList().migrationDirectories.map(({ path }) => path);
+  await repeatUntil(say, async () => {
+    const applied = await appliedMigrations(url);
+    const missing = wanted.filter((name) => !applied.has(name));
+    if (missing.length === 0) return undefined;
+    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+    return `the database has no migration ${missing[0]}${more} yet: deploy them with the image or the sources of this version`;
+  });
+}
+
+/** Resolves when the database answers; `say` as with `waitForMigrations`. */
+export const waitForDatabase = (url: string, say: (sentence: string) => void): Promise<void> =>
+  repeatUntil(say, async () => {
+    await query(url, 'SELECT 1');
+    return undefined;
+  });
+
+const WAIT_MS = 1_000;
+const CONNECT_MS = 5_000;
+
+/** `attempt` gives what is still missing, or fails with it. */
+async function repeatUntil(say: (sentence: string) => void, attempt: () => Promise<string | undefined>): Promise<void> {
+  for (let said: string | undefined; ;) {
+    const missing = await attempt().catch((error: Error & { code?: string }) => {
+      const reason = error.message || error.code;
+      return `the database of BERTH_DATABASE_URL cannot be used: ${reason}`;
+    });
+    if (missing === undefined) return;
+    if (missing !== said) say(`waiting: ${missing}`);
+    said = missing;
+    await delay(WAIT_MS);
+  }
+}
+
+async function appliedMigrations(url: string): Promise<Set<string>> {
+  const [table] = await query(url, `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS is_there`);
+  if (!table?.['is_there']) return new Set();
+  const sql = 'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL';
+  return new Set((await query(url, sql)).map((row) => row['migration_name'] as string));
+}
+
+async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  // A connection that breaks while nothing is asked is no event of its own: the next question says so.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
 
 /** The SQL by which the schema differs from the migrations; null where they agree. */
 export const schemaDrift = (url: string): Promise<string | null> =>

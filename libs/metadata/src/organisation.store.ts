@@ -53,10 +53,15 @@ const LOCK_ACCOUNT = {
 const CREATE = {
   name: 'organisation-create',
   text: `INSERT INTO manage.organisation (name, account_id, creator_id) SELECT $1, $2, $3
-         WHERE (SELECT count(*) FROM (SELECT FROM manage.organisation WHERE account_id = $2 LIMIT $4) AS owned) < $4
+         WHERE (SELECT count(*) FROM (SELECT FROM manage.organisation WHERE account_id = $2 LIMIT $4) AS owned) < $4 AND audit.by($5)
          ON CONFLICT (name) DO NOTHING RETURNING id`,
+  audited: true as const,
 };
-const REMOVE = { name: 'organisation-remove', text: `DELETE FROM manage.organisation WHERE name = $1 RETURNING id` };
+const REMOVE = {
+  name: 'organisation-remove',
+  text: `DELETE FROM manage.organisation WHERE name = $1 AND audit.by($2) RETURNING id`,
+  audited: true as const,
+};
 /** An administrator sees all of the account's; others what they have a permission for, and with $4 what they have one in. */
 const LIST = {
   name: 'organisation-list',

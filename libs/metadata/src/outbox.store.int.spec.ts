@@ -57,4 +57,11 @@ describe(OutboxStore.name, () => {
     expect(age).toBeGreaterThanOrEqual(90);
     expect(age).toBeLessThan(150);
   });
+
+  it('counts them, as far as it is asked to', async () => {
+    expect(await store.count(10)).toBe(0);
+    await write(5);
+    expect(await store.count(10)).toBe(5);
+    expect(await store.count(3)).toBe(3);
+  });
 });

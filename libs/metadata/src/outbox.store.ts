@@ -15,6 +15,10 @@ const OLDEST = {
   name: 'outbox-oldest',
   text: `SELECT extract(epoch FROM now() - created_at)::float8 AS age FROM registry.outbox_event ORDER BY sequence LIMIT 1`,
 };
+const COUNT = {
+  name: 'outbox-count',
+  text: `SELECT count(*)::int AS count FROM (SELECT FROM registry.outbox_event ORDER BY sequence LIMIT $1) AS counted`,
+};
 
 /** Events waiting to be published. Stores write them in the transaction that makes them true. */
 export class OutboxStore {
@@ -27,6 +31,12 @@ export class OutboxStore {
 
   async remove(ids: string[]): Promise<void> {
     await this.database.rows(REMOVE, [ids]);
+  }
+
+  /** How many wait; `limit` where there are more. */
+  async count(limit: number): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(COUNT, [limit]);
+    return row!.count;
   }
 
   /** Seconds since the oldest event was written; 0 where none waits. */

@@ -21,6 +21,7 @@ const KNOWN = {
 function statementsOn(kind: 'organisation' | 'repository', lock: string) {
   const [table, column] = [`manage.${kind}_permission`, `${kind}_id`];
   const statement = (name: string, text: string): Statement => ({ name: `${kind}-permission-${name}`, text });
+  const change = (name: string, text: string): Statement => ({ ...statement(name, text), audited: true });
   return {
     list: statement(
       'list',
@@ -29,17 +30,17 @@ function statementsOn(kind: 'organisation' | 'repository', lock: string) {
     ),
     lock: statement('lock', lock),
     held: statement('held', `SELECT user_id FROM ${table} WHERE ${column} = $1 AND user_id = ANY($2)`),
-    add: statement(
+    add: change(
       'add',
       `INSERT INTO ${table} (${column}, user_id, auth)
-       SELECT $1, given.id, given.auth FROM unnest($2::uuid[], $3::smallint[]) AS given(id, auth)`,
+       SELECT $1, given.id, given.auth FROM unnest($2::uuid[], $3::smallint[]) AS given(id, auth) WHERE audit.by($4)`,
     ),
-    update: statement(
+    update: change(
       'update',
       `UPDATE ${table} p SET auth = given.auth FROM unnest($2::uuid[], $3::smallint[]) AS given(id, auth)
-       WHERE p.${column} = $1 AND p.user_id = given.id`,
+       WHERE p.${column} = $1 AND p.user_id = given.id AND audit.by($4)`,
     ),
-    remove: statement('remove', `DELETE FROM ${table} WHERE ${column} = $1 AND user_id = ANY($2)`),
+    remove: change('remove', `DELETE FROM ${table} WHERE ${column} = $1 AND user_id = ANY($2) AND audit.by($3)`),
   };
 }
 

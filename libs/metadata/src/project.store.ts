@@ -23,8 +23,9 @@ const COUNT = {
 };
 const CREATE = {
   name: 'project-create',
-  text: `INSERT INTO auth.project (id, account_id, name) VALUES (gen_random_uuid(), $1, $2)
+  text: `INSERT INTO auth.project (id, account_id, name) SELECT gen_random_uuid(), $1, $2 WHERE audit.by($3)
          ON CONFLICT DO NOTHING RETURNING id, name, account_id AS "accountId"`,
+  audited: true as const,
 };
 
 export type CreateProjectOutcome = ProjectRow | 'account-unknown' | 'exists' | 'limit-reached';

@@ -5,6 +5,7 @@ import { AccessFactsStore } from './access-facts.store.js';
 import { AccessKeyStore } from './access-key.store.js';
 import { AccountAdministrationStore } from './account-administration.store.js';
 import { AccountStore } from './account.store.js';
+import { AuditStore } from './audit.store.js';
 import { Database } from './database.js';
 import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
@@ -297,6 +298,7 @@ describe('the statements of the stores', () => {
       },
       'the outbox': async () => {
         await outbox.oldestAgeSeconds();
+        await outbox.count(100);
         await outbox.remove((await outbox.pending(100)).map(({ id }) => id));
       },
       'a repository': async () => {
@@ -537,6 +539,20 @@ describe('the statements of the stores', () => {
         await store.recordRange(holder, range, [], {});
         await store.recordUploads(holder, range, {});
         await store.release(holder);
+      },
+      'the audit record': async () => {
+        const audit = new AuditStore(database);
+        for (const query of [
+          {},
+          { organisation: 'org77' },
+          { organisation: 'org77', everOfThatName: true },
+          { userId },
+        ]) {
+          await audit.list({ ...query, limit: 10 });
+          const behind = { at: '1900000000000000', id: '7' };
+          await audit.list({ ...query, since: new Date(0), behind, action: 'tag.move', resource: 'x', limit: 10 });
+        }
+        await audit.removeOlderThan(365, 100);
       },
       'when something is due, and how much': async () => {
         await garbage.secondsUntilReview();

@@ -161,7 +161,8 @@ const HOLD = {
 const CONFIRM = {
   name: 'reconciliation-confirm',
   text: `UPDATE registry.reconciliation SET held = NULL, question = NULL, confirmed = array_append(confirmed, question)
-         WHERE task = $1 AND held = $2 RETURNING task`,
+         WHERE task = $1 AND held = $2 AND audit.by($3) RETURNING task`,
+  audited: true as const,
 };
 const SHOW = { name: 'reconciliation-show', text: `SELECT ${PROGRESS} FROM registry.reconciliation ORDER BY task` };
 const COUNTS = {

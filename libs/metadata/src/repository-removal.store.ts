@@ -45,7 +45,8 @@ const DELETE_REFERENCES = {
 };
 const DELETE_MANIFESTS = {
   name: 'removal-delete-manifests',
-  text: `DELETE FROM registry.manifest WHERE id = ANY($1) RETURNING digest`,
+  text: `DELETE FROM registry.manifest WHERE id = ANY($1) AND audit.by($2) RETURNING digest`,
+  audited: true as const,
 };
 const TELL = {
   name: 'removal-tell',
@@ -56,7 +57,11 @@ const LINKS = {
   name: 'removal-links',
   text: `SELECT digest FROM registry.repository_blob WHERE repository_id = $1 ORDER BY digest LIMIT $2`,
 };
-const DELETE = { name: 'removal-delete', text: `DELETE FROM registry.repository WHERE id = $1 RETURNING id` };
+const DELETE = {
+  name: 'removal-delete',
+  text: `DELETE FROM registry.repository WHERE id = $1 AND audit.by($2) RETURNING id`,
+  audited: true as const,
+};
 
 /**
  * Takes repositories away, in transactions of bounded size: manifests, then links, then the row. Each is judged under locks

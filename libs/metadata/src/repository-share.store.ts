@@ -35,8 +35,9 @@ const ADD = {
   name: 'repository-share-add',
   text: `INSERT INTO manage.repository_share (repository_id, account_id, deadline, description, creator_id)
          SELECT $1::bigint, $2::uuid, $3::timestamptz, $4::text, (SELECT id FROM auth."user" WHERE id = $5 FOR KEY SHARE)
-         WHERE (SELECT count(*) FROM (SELECT FROM manage.repository_share WHERE repository_id = $1 LIMIT $6) AS held) < $6
+         WHERE (SELECT count(*) FROM (SELECT FROM manage.repository_share WHERE repository_id = $1 LIMIT $6) AS held) < $6 AND audit.by($7)
          ON CONFLICT DO NOTHING RETURNING account_id`,
+  audited: true as const,
 };
 const HELD = {
   name: 'repository-share-held',
@@ -46,11 +47,13 @@ const OF_BOTH = 'r.path = $1 AND a.name = $2 AND s.repository_id = r.id AND s.ac
 const UPDATE = {
   name: 'repository-share-update',
   text: `UPDATE manage.repository_share s SET deadline = $3, description = $4, updated_at = now()
-         FROM registry.repository r, auth.account a WHERE ${OF_BOTH} RETURNING s.account_id`,
+         FROM registry.repository r, auth.account a WHERE ${OF_BOTH} AND audit.by($5) RETURNING s.account_id`,
+  audited: true as const,
 };
 const REMOVE = {
   name: 'repository-share-remove',
-  text: `DELETE FROM manage.repository_share s USING registry.repository r, auth.account a WHERE ${OF_BOTH} RETURNING s.account_id`,
+  text: `DELETE FROM manage.repository_share s USING registry.repository r, auth.account a WHERE ${OF_BOTH} AND audit.by($3) RETURNING s.account_id`,
+  audited: true as const,
 };
 const SHOWN = `SELECT a.name AS "accountName", s.deadline, s.description, s.creator_id AS "creatorId", u.name AS "creatorName",
     s.created_at AS "createdAt", s.updated_at AS "updatedAt", ${validShare('s')} AS "isValid"

@@ -30,8 +30,9 @@ const CREATE = {
   text: `WITH organisation AS (SELECT id FROM manage.organisation WHERE name = $1 FOR KEY SHARE),
     made AS (INSERT INTO registry.repository (organisation_id, path, is_public, category, description, creator_id)
              SELECT id, $2, $3, $4, $5, (SELECT u.id FROM auth."user" u WHERE u.id = $6)
-             FROM organisation ON CONFLICT DO NOTHING RETURNING id)
+             FROM organisation WHERE audit.by($7) ON CONFLICT DO NOTHING RETURNING id)
     SELECT EXISTS (SELECT FROM organisation) AS has_organisation, EXISTS (SELECT FROM made) AS made`,
+  audited: true as const,
 };
 const LOCK_ORGANISATION = {
   name: 'repository-lock-organisation',
@@ -50,7 +51,8 @@ const FIND_OWNER = {
 const UPDATE = {
   name: 'repository-update',
   text: `UPDATE registry.repository SET is_public = coalesce($2, is_public), category = coalesce($3, category),
-           description = coalesce($4, description), updated_at = now() WHERE path = $1 RETURNING id`,
+           description = coalesce($4, description), updated_at = now() WHERE path = $1 AND audit.by($5) RETURNING id`,
+  audited: true as const,
 };
 const EXISTS = { name: 'repository-exists', text: `SELECT 1 FROM registry.repository WHERE path = $1` };
 /** In the order of the paths: two that count the same repositories wait for each other, and do not deadlock. */

@@ -33,7 +33,8 @@ const DELETE = {
   name: 'tag-delete',
   text: `WITH gone AS (DELETE FROM registry.tag t USING registry.repository r
            WHERE r.path = $1 AND t.repository_id = r.id AND t.name = $2 RETURNING t.name)
-         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone RETURNING id`,
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $3, $4 FROM gone WHERE audit.by($5) RETURNING id`,
+  audited: true as const,
 };
 const NAMED_MANIFEST = {
   name: 'tag-named-manifest',
@@ -53,7 +54,8 @@ const SET = {
   text: `WITH tagged AS (INSERT INTO registry.tag (repository_id, name, manifest_id) VALUES ($1, $2, $3)
            ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, updated_at = now() WHERE $4
            RETURNING name)
-         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $5, $6 FROM tagged RETURNING id`,
+         INSERT INTO registry.outbox_event (id, subject, payload) SELECT gen_random_uuid(), $5, $6 FROM tagged WHERE audit.by($7) RETURNING id`,
+  audited: true as const,
 };
 const ATTEMPTS = 10;
 

@@ -43,21 +43,24 @@ const LOCK_DEFAULT = {
 /** The review of what was set before is part of the new one, which starts at the beginning: an owner has one at most. */
 const SET_REPOSITORY = {
   name: 'untagged-policy-set-repository',
-  text: `WITH changed AS (UPDATE registry.repository SET untagged_after = $2 WHERE id = $1 RETURNING id),
+  text: `WITH changed AS (UPDATE registry.repository SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id),
            older AS (DELETE FROM registry.untagged_review WHERE repository_id = $1)
          INSERT INTO registry.untagged_review (repository_id) SELECT id FROM changed`,
+  audited: true as const,
 };
 const SET_ORGANISATION = {
   name: 'untagged-policy-set-organisation',
-  text: `WITH changed AS (UPDATE manage.organisation SET untagged_after = $2 WHERE id = $1 RETURNING id),
+  text: `WITH changed AS (UPDATE manage.organisation SET untagged_after = $2 WHERE id = $1 AND audit.by($3) RETURNING id),
            older AS (DELETE FROM registry.untagged_review WHERE organisation_id = $1)
          INSERT INTO registry.untagged_review (organisation_id) SELECT id FROM changed`,
+  audited: true as const,
 };
 const SET_DEFAULT = {
   name: 'untagged-policy-set-default',
-  text: `WITH changed AS (UPDATE registry.untagged_default SET untagged_after = $1 WHERE id = 1 RETURNING id),
+  text: `WITH changed AS (UPDATE registry.untagged_default SET untagged_after = $1 WHERE id = 1 AND audit.by($2) RETURNING id),
            older AS (DELETE FROM registry.untagged_review WHERE organisation_id IS NULL AND repository_id IS NULL)
          INSERT INTO registry.untagged_review (organisation_id) SELECT NULL FROM changed`,
+  audited: true as const,
 };
 const NEXT_REVIEW = {
   name: 'untagged-review-next',

@@ -87,6 +87,12 @@ const TAKE_EXPIRED = {
          ) RETURNING ${COLUMNS}`,
 };
 
+const COUNT = {
+  name: 'upload-session-count',
+  text: `SELECT count(*)::int AS count
+         FROM (SELECT FROM storage.upload_session WHERE expires_at > now() ORDER BY expires_at LIMIT $1) AS open`,
+};
+
 /** Upload sessions: written by storage; registry-v2 ends one in the transaction that makes its blob true. */
 export class UploadSessionStore {
   /** `idleSeconds`: a session that nobody touches for so long is removed with what it stored. */
@@ -156,6 +162,12 @@ export class UploadSessionStore {
    */
   async removeClaimed(id: string, claim: string): Promise<boolean> {
     return (await this.database.rows(REMOVE_CLAIMED, [id, claim])).length > 0;
+  }
+
+  /** How many are open; `limit` where there are more. */
+  async count(limit: number): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(COUNT, [limit]);
+    return row!.count;
   }
 
   /** Ends up to `limit` sessions that expired. */

@@ -12,6 +12,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HealthChecks } from './health/health-checks.js';
 import { createHttpApp, listen } from './http-server.js';
 import { createLogger } from './logging/logger.js';
+import { showDependencies } from './metrics/dependencies.js';
 import { MeasuredBus } from './metrics/measured-bus.js';
 import { Metrics } from './metrics/metrics.js';
 import { openDatabase } from './open-database.js';
@@ -90,6 +91,7 @@ async function createHost(service: Service, settings: Settings): Promise<Distrib
   const logger = createLogger(service.name, settings.logLevel);
   const metrics = new Metrics(service.name);
   const health = new HealthChecks();
+  showDependencies(health, metrics);
   const nats: NatsSettings = {
     servers: settings.natsUrl!,
     name: service.name,

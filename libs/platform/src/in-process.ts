@@ -3,6 +3,7 @@ import type { INestMicroservice, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthChecks } from './health/health-checks.js';
 import { createLogger, NestLogger } from './logging/logger.js';
+import { showDependencies } from './metrics/dependencies.js';
 import { MeasuredBus } from './metrics/measured-bus.js';
 import { Metrics } from './metrics/metrics.js';
 import { openDatabase } from './open-database.js';
@@ -14,6 +15,7 @@ import type { Settings } from './settings/settings.js';
 export function createInProcessHost(name: string, settings: Settings, bus = new InProcessBus()): ServiceHost {
   const metrics = new Metrics(name);
   const health = new HealthChecks();
+  showDependencies(health, metrics);
   const database = openDatabase(`berth ${name}`, settings, metrics);
   health.add('database', () => database.ready());
   return {

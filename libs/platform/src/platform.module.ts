@@ -1,8 +1,9 @@
-import { Broadcast, EventStream, MessageBus } from '@berth/messaging';
+import { AnswerObserver, Broadcast, EventStream, MessageBus } from '@berth/messaging';
 import { Database } from '@berth/metadata';
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { HealthController } from './health/health.controller.js';
 import { HealthChecks } from './health/health-checks.js';
+import { MeasuredAnswers } from './metrics/measured-answers.js';
 import { Metrics } from './metrics/metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import type { ServiceHost } from './service-host.js';
@@ -21,6 +22,7 @@ export class PlatformModule {
       { provide: Database, useValue: host.database },
       { provide: Metrics, useValue: host.metrics },
       { provide: HealthChecks, useValue: host.health },
+      { provide: AnswerObserver, useFactory: () => new MeasuredAnswers(host.metrics) },
     ];
     return { module: PlatformModule, providers, exports: providers };
   }

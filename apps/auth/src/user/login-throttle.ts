@@ -2,6 +2,7 @@ import { type LoginHistory, LoginFailureStore, type LoginTry } from '@berth/meta
 import { registryError } from '@berth/oci';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { type LoginRules, loginRules, type LoginWait, loginWait } from './login-wait.js';
 
 /** The tries for one name from one address that are under way in this process. */
@@ -22,14 +23,20 @@ interface PairTries {
 export class LoginThrottle {
   private readonly logger = new Logger(LoginThrottle.name);
   private readonly pairs = new Map<string, PairTries>();
+  private readonly refusals: Counter<'reason'>;
   /** Null: off. */
   private readonly rules: LoginRules | null;
 
   constructor(
     private readonly store: LoginFailureStore,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     { loginFreeTries }: Settings,
   ) {
+    this.refusals = metrics.counter(
+      'berth_logins_refused_total',
+      'Logins refused unseen after wrong ones, of the `pair` of name and address, the `address`, the `name`',
+      ['reason'],
+    );
     this.rules = loginFreeTries > 0 ? loginRules(loginFreeTries) : null;
   }
 
@@ -86,7 +93,7 @@ export class LoginThrottle {
   private async refused(login: LoginTry, { reason, ms, begins }: LoginWait): Promise<Error> {
     if (begins) await this.store.tellToWait(login);
     const retryAfterSeconds = Math.ceil(ms / 1_000);
-    this.metrics.loginsRefused.inc({ reason });
+    this.refusals.inc({ reason });
     this.logger.warn({ msg: 'login refused', user: login.name, address: login.address, reason, retryAfterSeconds });
     return registryError('TOOMANYREQUESTS', undefined, {
       message: 'too many failed logins',

@@ -47,13 +47,17 @@ export class AccessChanges implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly bus: MessageBus,
     private readonly settings: Settings,
-    private readonly metrics: Metrics,
-  ) {}
+    metrics: Metrics,
+  ) {
+    metrics.gauge(
+      'berth_access_changes_age_seconds',
+      'Since auth last told what access has changed; 0 where everybody may do everything',
+      () => (this.settings.open ? 0 : (Date.now() - this.heardAt) / 1000),
+    );
+  }
 
   async onModuleInit(): Promise<void> {
     if (this.settings.open) return;
-    const age = () => (Date.now() - this.heardAt) / 1000;
-    this.metrics.gauge('berth_access_changes_age_seconds', 'Since auth last told what access has changed', age);
     await this.askAndGoOn();
   }
 

@@ -6,7 +6,7 @@ import { Settings } from '@berth/platform';
 import { parseRequestSignature, signingDate, stringsToSign, SwrError } from '@berth/swr';
 import { Injectable } from '@nestjs/common';
 import { ClientAddress } from '../http/client-address.js';
-import { noteUser } from '../http/request-user.js';
+import { kindOfCredential, noteUser } from '../http/request-user.js';
 import { RateLimits } from '../limit/rate-limits.js';
 import { basicCredentials } from './basic-credentials.js';
 import { BasicVerifier } from './basic-verifier.js';
@@ -37,7 +37,7 @@ export class ActorAuthenticator {
     const credentials = this.credentialsOf(request, bodySha256);
     try {
       const decided = await this.bus.request(DECIDE_ACCESS, { ...credentials, ...target });
-      noteUser(request, decided.actor.userId);
+      noteUser(request, decided.actor.userId, this.kindOf(decided.credential));
       this.limits.countCaller(request, decided.actor.userId);
       return decided;
     } catch (error) {
@@ -51,8 +51,8 @@ export class ActorAuthenticator {
   async authenticateBasic(request: IncomingMessage): Promise<Actor> {
     try {
       const credentials = this.settings.open ? { everything: true } : { identity: await this.identityOf(request) };
-      const { actor } = await this.bus.request(DECIDE_ACCESS, credentials);
-      noteUser(request, actor.userId);
+      const { actor, credential } = await this.bus.request(DECIDE_ACCESS, credentials);
+      noteUser(request, actor.userId, this.kindOf(credential));
       this.limits.countCaller(request, actor.userId);
       return actor;
     } catch (error) {
@@ -60,6 +60,12 @@ export class ActorAuthenticator {
       this.limits.countCaller(request, undefined);
       throw new SwrError('TOKEN_INVALID', 'wrong user name or password');
     }
+  }
+
+  /** Without a credential only whoever holds the operator's key is authenticated; in open mode nobody is. */
+  private kindOf(credential: string | undefined) {
+    if (credential !== undefined) return kindOfCredential(credential);
+    return this.settings.open ? undefined : 'operator';
   }
 
   private async identityOf(request: IncomingMessage): Promise<Identity> {

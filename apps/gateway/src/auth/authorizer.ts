@@ -7,7 +7,7 @@ import { Injectable } from '@nestjs/common';
 import { RateLimits } from '../limit/rate-limits.js';
 import { ClientAddress } from '../http/client-address.js';
 import { PublicUrl } from '../http/public-url.js';
-import { noteUser } from '../http/request-user.js';
+import { kindOfCredential, noteUser } from '../http/request-user.js';
 import { basicCredentials } from './basic-credentials.js';
 import { BasicVerifier } from './basic-verifier.js';
 import { type Action, ANYBODY, type Caller, NOBODY } from './caller.js';
@@ -97,7 +97,8 @@ export class Authorizer {
       if (isUnauthorized(error)) this.limits.countCaller(request, undefined);
       throw error;
     });
-    noteUser(request, caller.userId);
+    const { identity } = caller;
+    noteUser(request, caller.userId, identity && kindOfCredential(identity.credential));
     this.limits.countCaller(request, caller.userId);
     return caller;
   }

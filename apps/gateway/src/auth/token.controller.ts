@@ -75,7 +75,7 @@ export class TokenController {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });
-    noteUser(raw, issued.userId);
+    noteUser(raw, issued.userId, undefined);
     this.limits.countCaller(raw, issued.userId);
     return issued;
   }

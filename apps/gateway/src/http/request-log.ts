@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import { runInRequestContext } from '@berth/messaging';
-import { Metrics } from '@berth/platform';
+import { HttpTraffic, Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Counter, Gauge, Histogram } from 'prom-client';
 import { ClientAddress } from './client-address.js';
 import { userOf } from './request-user.js';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -13,20 +15,47 @@ const ID = /^[A-Za-z0-9._-]{1,64}$/;
 @Injectable()
 export class RequestLog implements OnModuleInit {
   private readonly logger = new Logger('Http');
+  private readonly durations: Histogram<'route' | 'method' | 'status'>;
+  private readonly inFlight: Gauge;
+  private readonly cut: Counter<'route'>;
+  private readonly traffic: HttpTraffic;
 
   constructor(
     private readonly adapters: HttpAdapterHost,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     private readonly addresses: ClientAddress,
-  ) {}
+  ) {
+    this.durations = metrics.durations(
+      'berth_http_request_duration_seconds',
+      "Requests of clients until the answer is written; `route` is the spec's id of a registry endpoint, else the path's template",
+      ['route', 'method', 'status'],
+    );
+    this.inFlight = metrics.level('berth_http_requests_in_flight', 'Requests of clients that are not answered yet');
+    this.cut = metrics.counter(
+      'berth_http_answers_cut_total',
+      'Answers whose connection ended before their last byte, whoever ended it',
+      ['route'],
+    );
+    this.traffic = new HttpTraffic(
+      metrics,
+      'berth_http_bytes_total',
+      'Bytes that came `in` from clients and went `out` to them, headers included',
+    );
+  }
 
   onModuleInit(): void {
+    this.traffic.watch(this.adapters.httpAdapter.getHttpServer() as Server);
     const fastify = this.adapters.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('onRequest', (request, reply, done) => {
       const given = request.headers['x-request-id'];
       const requestId = typeof given === 'string' && ID.test(given) ? given : randomUUID();
       reply.header('x-request-id', requestId);
-      runInRequestContext({ requestId }, done);
+      this.inFlight.inc();
+      reply.raw.once('close', () => {
+        this.inFlight.dec();
+        if (!reply.raw.writableFinished) this.recordCut(request, reply);
+      });
+      runInRequestContext({ requestId, origin: { address: this.addresses.of(request.raw) } }, done);
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       this.record(request, reply);
@@ -35,16 +64,26 @@ export class RequestLog implements OnModuleInit {
   }
 
   private record(request: FastifyRequest, reply: FastifyReply): void {
+    const { method } = request;
+    const { statusCode: status, elapsedTime } = reply;
+    this.durations.observe({ route: routeOf(request, reply), method, status }, elapsedTime / 1000);
+    this.write('request', request, reply);
+  }
+
+  private recordCut(request: FastifyRequest, reply: FastifyReply): void {
+    this.cut.inc({ route: routeOf(request, reply) });
+    this.write('request cut short', request, reply);
+  }
+
+  private write(msg: string, request: FastifyRequest, reply: FastifyReply): void {
     const { method, originalUrl } = request;
     const { statusCode: status, elapsedTime } = reply;
     const userId = userOf(request.raw);
-    const route = reply.registryRoute ?? request.routeOptions.url ?? 'none';
-    this.metrics.httpRequests.observe({ route, method, status }, elapsedTime / 1000);
     this.logger.log({
-      msg: 'request',
+      msg,
       method,
       path: originalUrl.split('?', 1)[0],
-      route,
+      route: routeOf(request, reply),
       status,
       ms: Math.round(elapsedTime * 10) / 10,
       ip: this.addresses.of(request.raw),
@@ -53,6 +92,10 @@ export class RequestLog implements OnModuleInit {
     });
   }
 }
+
+/** What nobody serves is one route, whatever its path. */
+const routeOf = (request: FastifyRequest, reply: FastifyReply): string =>
+  reply.registryRoute ?? request.routeOptions.url ?? 'none';
 
 declare module 'fastify' {
   interface FastifyReply {

@@ -68,7 +68,7 @@ export class IamController {
       if (error instanceof RegistryError && error.status === 401) this.limits.countCaller(raw, undefined);
       throw error;
     });
-    noteUser(raw, issued.actor.userId);
+    noteUser(raw, issued.actor.userId, 'password');
     this.limits.countCaller(raw, issued.actor.userId);
     return issued;
   }

@@ -28,6 +28,8 @@ export type ManagementPath =
   | { kind: 'officialImages' }
   | { kind: 'officialImage'; organisation: string; repository: RepositoryName }
   | { kind: 'officialImageTags'; organisation: string; repository: RepositoryName }
+  | { kind: 'audit' }
+  | { kind: 'organisationAudit'; organisation: string }
   | { kind: 'reconciliation' }
   | { kind: 'reconciliationConfirmation' };
 
@@ -50,6 +52,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
   const [first, organisation, below, ...rest] = segments as string[];
   if (segments.length === 1 && first === 'repos') return { kind: 'repositories' };
   if (segments.length === 1 && first === 'shared-repositories') return { kind: 'sharedRepositories' };
+  if (segments.length === 1 && first === 'audit') return { kind: 'audit' };
   if (segments.length === 1 && first === 'overview') return { kind: 'overview' };
   if (first === 'projects' && organisation !== undefined && below === 'quotas' && rest.length === 0) {
     return { kind: 'quotas', project: organisation };
@@ -66,6 +69,7 @@ export function parseManagementPath(path: string): ManagementPath | null {
     throw new SwrError('ORGANISATION_UNKNOWN');
   if (below === undefined) return { kind: 'organisation', organisation };
   if (below === 'access' && rest.length === 0) return { kind: 'organisationAccess', organisation };
+  if (below === 'audit' && rest.length === 0) return { kind: 'organisationAudit', organisation };
   if (below === 'untagged-policy' && rest.length === 0) return { kind: 'organisationUntaggedPolicy', organisation };
   if (!REPOSITORIES.includes(below)) return null;
   return rest.length === 0 ? { kind: 'organisationRepositories', organisation } : inRepository(organisation, rest);

@@ -1,6 +1,7 @@
 import type { AccessLevel } from '@berth/contracts';
 import { Injectable } from '@nestjs/common';
 import { AcceleratorRoutes } from './accelerator.routes.js';
+import { AuditRoutes } from './audit.routes.js';
 import { DockerLoginRoutes } from './docker-login.routes.js';
 import { OfficialImageRoutes } from './official-image.routes.js';
 import { GarbageRoutes } from './garbage.routes.js';
@@ -55,6 +56,8 @@ export interface ManagementMethods {
   officialImages: 'GET';
   officialImage: 'GET';
   officialImageTags: 'GET';
+  audit: 'GET';
+  organisationAudit: 'GET';
   reconciliation: 'GET';
   reconciliationConfirmation: 'POST';
 }
@@ -92,6 +95,7 @@ export class ManagementRoutes {
     reconciliation: ReconciliationRoutes,
     untagged: UntaggedPolicyRoutes,
     garbage: GarbageRoutes,
+    audit: AuditRoutes,
   ) {
     const table: Table = {
       organisations: {
@@ -275,6 +279,16 @@ export class ManagementRoutes {
           id: 'listOfficialImageTags',
           needs: 'user',
           handle: (request, path) => officialImages.tags(request, path),
+        },
+      },
+      audit: {
+        GET: { id: 'listAuditRecords', needs: 'operator', handle: (request) => audit.ofAll(request) },
+      },
+      organisationAudit: {
+        GET: {
+          id: 'listOrganisationAuditRecords',
+          needs: MANAGE,
+          handle: (request, path) => audit.ofOrganisation(request, path),
         },
       },
       reconciliation: {

@@ -291,6 +291,37 @@ export const SCHEMAS: Record<string, Schema> = {
     },
     ['id', 'name', 'creator_name', 'self_auth', 'others_auths'],
   ),
+  AuditRecords: object(
+    {
+      records: {
+        type: 'array',
+        items: {
+          type: 'object',
+          properties: {
+            id: { type: 'string' },
+            time: { type: 'string', format: 'date-time' },
+            organisation: { type: ['string', 'null'] },
+            action: { type: 'string', description: 'A thing and what was done with it: `tag.move`.' },
+            resource: { type: 'string', description: 'Its name: `team/app:v1`, `user:team/ann`.' },
+            detail: { type: 'object', description: 'What it was before and what it is now.' },
+            user_id: { type: ['string', 'null'], description: 'Null: nobody was logged in, or a service on its own.' },
+            user_name: { type: ['string', 'null'] },
+            account_name: { type: ['string', 'null'] },
+            credential: { enum: ['password', 'access-key', 'operator', null] },
+            address: { type: ['string', 'null'] },
+            request_id: { type: ['string', 'null'] },
+            service: { type: 'string', description: 'Which one wrote it.' },
+          },
+          required: [
+            ...['id', 'time', 'organisation', 'action', 'resource', 'detail', 'user_id', 'user_name', 'account_name'],
+            ...['credential', 'address', 'request_id', 'service'],
+          ],
+        },
+      },
+      next: { type: ['string', 'null'], description: 'The marker of the next page; null where nothing follows.' },
+    },
+    ['records', 'next'],
+  ),
   Reconciliation: object(
     {
       tasks: {

@@ -31,6 +31,8 @@ export const MANAGEMENT_PATH_TEMPLATES: Record<keyof ManagementMethods, string> 
   officialImages: '/v2/manage/dockerhub/repos',
   officialImage: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}',
   officialImageTags: '/v2/manage/dockerhub/namespaces/{namespace}/repos/{repository}/tags',
+  audit: '/v2/manage/audit',
+  organisationAudit: '/v2/manage/namespaces/{namespace}/audit',
   reconciliation: '/v2/manage/garbage/reconcile',
   reconciliationConfirmation: '/v2/manage/garbage/reconcile/confirm',
 };
@@ -68,6 +70,17 @@ const PAGE_QUERIES = [
     maximum: 1000,
   }),
   query('offset', '0 where it is missing.', { type: 'integer', minimum: 0, maximum: 1_000_000_000 }),
+];
+const AUDIT_DESCRIPTION =
+  'A page may have fewer records than `limit`, none even, while `next` names a marker: each page looks at a bounded number of them.';
+const AUDIT_QUERIES = [
+  query('limit', '100 where it is missing.', { type: 'integer', minimum: 1, maximum: 1000 }),
+  query('marker', '`next` of the page before.'),
+  query('since', 'From then on.', { format: 'date-time' }),
+  query('until', 'That moment is left out.', { format: 'date-time' }),
+  query('user_id', 'Who changed it.'),
+  query('action', 'What was done, as `tag.move`.'),
+  query('resource', 'With what, as `team/app:v1`.'),
 ];
 const FILTER_QUERY = query(
   'filter',
@@ -466,6 +479,27 @@ export const MANAGEMENT_DOCUMENTATION: ManagementDocumentation = {
       parameters: [...PAGE_QUERIES, FILTER_QUERY],
       answers: { 200: officialPage('OfficialImageTagList') },
       errors: ['REPOSITORY_UNKNOWN', 'FILTER_INVALID', 'PAGE_INVALID', 'QUERY_INVALID'],
+    },
+  },
+  audit: {
+    GET: {
+      summary: 'Lists who changed what, the latest first. For operators.',
+      description: AUDIT_DESCRIPTION,
+      parameters: [
+        query('namespace', 'Of this organisation, and of those that had its name before.'),
+        ...AUDIT_QUERIES,
+      ],
+      answers: { 200: { description: 'The page.', content: json('AuditRecords') } },
+      errors: [{ code: 'PERMISSION_DENIED', when: 'the user is no operator' }, 'QUERY_INVALID', 'PAGE_INVALID'],
+    },
+  },
+  organisationAudit: {
+    GET: {
+      summary: 'Lists who changed what in an organisation since it was made, the latest first. For its managers.',
+      description: AUDIT_DESCRIPTION,
+      parameters: AUDIT_QUERIES,
+      answers: { 200: { description: 'The page.', content: json('AuditRecords') } },
+      errors: ['QUERY_INVALID', 'PAGE_INVALID'],
     },
   },
   reconciliation: {

@@ -14,6 +14,7 @@ import { sendBody } from '@berth/platform';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { BlobRedirects } from '../transfer/blob-redirects.js';
+import { ClientTransfers } from '../transfer/client-transfers.js';
 import { ObjectReader } from '../transfer/object-reader.js';
 import { contentDigest, immutable, isNotModified, isRangeOf } from './content-headers.js';
 import { header, type RegistryRequest } from './registry-request.js';
@@ -25,6 +26,7 @@ export class BlobRoutes {
     private readonly bus: MessageBus,
     private readonly reader: ObjectReader,
     private readonly redirects: BlobRedirects,
+    private readonly transfers: ClientTransfers,
   ) {}
 
   async head(request: RegistryRequest, digest: Digest): Promise<void> {
@@ -49,8 +51,9 @@ export class BlobRoutes {
     // Not before there is something to send: nobody may keep a failure for a year.
     immutable(reply, digest).header('accept-ranges', 'bytes').type('application/octet-stream');
     if (range) reply.header('content-range', `bytes ${range.start}-${range.end}/${blob.size}`);
-    reply.header('content-length', range ? range.end - range.start + 1 : blob.size);
-    await sendBody(reply, range ? 206 : 200, body);
+    const length = range ? range.end - range.start + 1 : blob.size;
+    reply.header('content-length', length);
+    await this.transfers.sending(length, () => sendBody(reply, range ? 206 : 200, body));
   }
 
   async delete(request: RegistryRequest, digest: Digest): Promise<void> {

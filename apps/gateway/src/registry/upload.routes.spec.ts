@@ -11,12 +11,13 @@ import {
 } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
 import { type Digest, digestOf, parseRepositoryName, registryError } from '@berth/oci';
-import { loadSettings } from '@berth/platform';
+import { loadSettings, Metrics } from '@berth/platform';
 import { ANYBODY, bearer, type Caller } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { answering } from '@berth/platform/testing';
 import { aRequest, type RequestOptions } from '../testing/recorded-reply.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
+import { ClientTransfers } from '../transfer/client-transfers.js';
 import { StorageGone } from '../transfer/storage-gone.js';
 import type { RegistryRequest } from './registry-request.js';
 import { scopesOfMount, UploadRoutes } from './upload.routes.js';
@@ -51,7 +52,9 @@ function routes({ offset = 10, mounted = null as Digest | null, env = {} } = {})
     cancelled: answering(bus, CANCEL_UPLOAD, ({ sessionId }) => ({ sessionId })),
   };
   const settings = loadSettings(env);
-  return { routes: new UploadRoutes(bus, transport, new PublicUrl(settings), settings), asked, transport, bus };
+  const transfers = new ClientTransfers(new Metrics('gateway'));
+  const uploads = new UploadRoutes(bus, transport, new PublicUrl(settings), settings, transfers);
+  return { routes: uploads, asked, transport, bus };
 }
 
 async function started(options: RequestOptions): Promise<StartUploadV1> {

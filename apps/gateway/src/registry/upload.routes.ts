@@ -28,6 +28,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../auth/caller.js';
 import { PublicUrl } from '../http/public-url.js';
 import { BlobTransport } from '../transfer/blob-transport.js';
+import { ClientTransfers } from '../transfer/client-transfers.js';
 import { withAnotherGrant } from '../transfer/storage-gone.js';
 import { hasBody, header, readerOf, type RegistryRequest } from './registry-request.js';
 
@@ -42,6 +43,7 @@ export class UploadRoutes {
     private readonly transport: BlobTransport,
     private readonly publicUrl: PublicUrl,
     private readonly settings: Settings,
+    private readonly transfers: ClientTransfers,
   ) {}
 
   /** POST: mounts, takes a whole blob, or opens a session. */
@@ -105,14 +107,16 @@ export class UploadRoutes {
     const chunk = chunkOf(request);
     // Whoever breaks off must leave the connection whole: it still has to carry the answer, and the next request.
     const body = request.raw.iterator({ destroyOnReturn: false });
-    return withAnotherGrant(async () => {
-      const grant = await this.bus.request(GRANT_APPEND, {
-        ...sessionOf(request, sessionId),
-        ...(digest !== null && { digest }),
-        ...chunk,
-      });
-      return this.transport.append(grant.url, body);
-    });
+    return this.transfers.receiving(request.raw, () =>
+      withAnotherGrant(async () => {
+        const grant = await this.bus.request(GRANT_APPEND, {
+          ...sessionOf(request, sessionId),
+          ...(digest !== null && { digest }),
+          ...chunk,
+        });
+        return this.transport.append(grant.url, body);
+      }),
+    );
   }
 
   /** A PUT without a byte may name the next one, as regclient did; a range of more, or elsewhere, is of bytes that it lacks. */

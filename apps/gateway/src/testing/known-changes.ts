@@ -2,15 +2,13 @@ import type { MessageBus } from '@berth/messaging';
 import { Metrics, type Settings } from '@berth/platform';
 import { AccessChanges } from '../auth/access-changes.js';
 
-const METRICS = new Metrics('gateway');
-
 /** Changes of access that the test makes, heard of at once. */
 export class KnownChanges extends AccessChanges {
   private count = 0;
   private readonly made = new Map<string, { number: number; madeAt: number }>();
 
   constructor(bus: MessageBus, settings: Settings) {
-    super(bus, settings, METRICS);
+    super(bus, settings, new Metrics('gateway'));
   }
 
   make(subject: string): void {

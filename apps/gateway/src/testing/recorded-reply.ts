@@ -44,7 +44,8 @@ export interface RequestOptions {
 /** A request as the controller hands it to a handler, and the reply that records the answer. */
 export function aRequest(options: RequestOptions = {}): { request: RegistryRequest; reply: RecordedReply } {
   const { method = 'GET', name = 'a/b', query = {}, headers = {}, body, caller = ANYBODY } = options;
-  const raw = Object.assign(Readable.from(body === undefined ? [] : [Buffer.from(body)]), { method, headers });
+  const bytes = Readable.from(body === undefined ? [] : [Buffer.from(body)]);
+  const raw = Object.assign(bytes, { method, headers, socket: { bytesRead: 0 } });
   const reply = new RecordedReply();
   const request: RegistryRequest = {
     name: { spelled: name, repository: parseRepositoryName(name) },

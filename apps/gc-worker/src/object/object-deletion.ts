@@ -3,6 +3,8 @@ import { MessageBus } from '@berth/messaging';
 import { GarbageStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
+import { garbageErrors } from '../garbage-errors.js';
 
 const BATCH = 100;
 
@@ -14,11 +16,23 @@ const BATCH = 100;
 export class ObjectDeletion {
   private readonly logger = new Logger(ObjectDeletion.name);
 
+  private readonly deletedObjects: Counter;
+  private readonly freedBytes: Counter;
+
   constructor(
     private readonly garbage: GarbageStore,
     private readonly bus: MessageBus,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.deletedObjects = metrics.counter(
+      'berth_garbage_deleted_objects_total',
+      'Objects deleted from the object store; not what storage removes itself, of uploads that came to nothing',
+    );
+    this.freedBytes = metrics.counter(
+      'berth_garbage_freed_bytes_total',
+      'Bytes of objects deleted from the object store; none of one that was missing',
+    );
+  }
 
   /** Until none is due, or `stopped`: nothing is taken then that would be tried again only later. */
   async run(stopped: () => boolean): Promise<void> {
@@ -29,11 +43,11 @@ export class ObjectDeletion {
       const kept = new Set(failed.map((failure) => failure.objectKey));
       const deleted = due.map(({ objectKey }) => objectKey).filter((objectKey) => !kept.has(objectKey));
       const { objects, bytes } = await this.garbage.finishObjectDeletions(deleted);
-      this.metrics.deletedObjects.inc(objects);
-      this.metrics.freedBytes.inc(bytes);
+      this.deletedObjects.inc(objects);
+      this.freedBytes.inc(bytes);
       for (const { objectKey, reason } of failed) {
         this.logger.warn({ msg: 'object not deleted, it is tried again', objectKey, reason });
-        this.metrics.garbageErrors.inc({ kind: 'object' });
+        garbageErrors(this.metrics).inc({ kind: 'object' });
         await this.garbage.failObjectDeletion(objectKey, reason);
       }
     }

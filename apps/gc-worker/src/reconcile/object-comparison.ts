@@ -8,6 +8,7 @@ import {
 } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { GarbageCollector } from '../garbage-collector.js';
 import { Brake } from './brake.js';
 import { SuspectCheck } from './suspect-check.js';
@@ -33,15 +34,22 @@ export const CANNOT_BE_READ = 'object cannot be read: look at the disk that it i
 export class ObjectComparison {
   private readonly logger = new Logger(ObjectComparison.name);
 
+  private readonly orphansRemoved: Counter;
+
   constructor(
     private readonly store: ReconciliationStore,
     private readonly bus: MessageBus,
     private readonly suspects: SuspectCheck,
     private readonly brake: Brake,
     private readonly collector: GarbageCollector,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    this.orphansRemoved = metrics.counter(
+      'berth_orphans_removed_total',
+      'Objects without a row that were queued for deletion, and uploads that were removed, whose bytes nobody counts',
+    );
+  }
 
   /** Does one step; gives the milliseconds until the next one. */
   async step(holder: string): Promise<number> {
@@ -148,7 +156,7 @@ export class ObjectComparison {
     const queued = await this.store.queueOrphans(holder, age, REMOVED_AT_ONCE);
     if (queued > 0) this.collector.wake();
     const removed = queued + (await this.abortUploads(holder));
-    this.metrics.orphansRemoved.inc(removed);
+    this.orphansRemoved.inc(removed);
     if (removed > 0) return 0;
     await this.store.step('objects', holder, { phase: 'idle', finished: true });
     const { objects, blobs, holes, incomplete, removed: before } = progress;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ReconciliationLost, type ReconciliationState, ReconciliationStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { garbageErrors } from '../garbage-errors.js';
 import { ObjectComparison } from './object-comparison.js';
 import { Scrub } from './scrub.js';
 
@@ -91,7 +92,7 @@ export class ReconciliationLoop implements OnApplicationBootstrap, OnApplication
 
   private interrupted(error: unknown): number {
     if (!(error instanceof ReconciliationLost)) {
-      this.metrics.garbageErrors.inc({ kind: 'reconciliation' });
+      garbageErrors(this.metrics).inc({ kind: 'reconciliation' });
       this.logger.warn({ msg: 'reconciliation was interrupted, it goes on later', err: error });
     }
     return AFTER_FAILURE_MS;

@@ -4,6 +4,7 @@ import { type BlobObject, type ReconciliationProgress, ReconciliationStore } fro
 import { digestAlgorithm, digestHex } from '@berth/oci';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 import { Brake } from './brake.js';
 import { CANNOT_BE_READ, NOTHING_TO_DO_MS, untilDue } from './object-comparison.js';
 import { SuspectCheck } from './suspect-check.js';
@@ -25,14 +26,21 @@ export class Scrub {
   private readonly logger = new Logger(Scrub.name);
   private failing = { objectKey: '', tries: 0 };
 
+  private readonly scrubbedBytes: Counter;
+
   constructor(
     private readonly store: ReconciliationStore,
     private readonly bus: MessageBus,
     private readonly suspects: SuspectCheck,
     private readonly brake: Brake,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    this.scrubbedBytes = metrics.counter(
+      'berth_scrubbed_bytes_total',
+      'Bytes of stored objects that were hashed again',
+    );
+  }
 
   /** Hashes one piece; gives the milliseconds until the next one. */
   async step(holder: string): Promise<number> {
@@ -71,7 +79,7 @@ export class Scrub {
       return this.failed(blob, holder, error);
     }
     const bytes = 'hex' in answer || 'state' in answer ? Math.min(length, size - offset) : 0;
-    this.metrics.scrubbedBytes.inc(bytes);
+    this.scrubbedBytes.inc(bytes);
     if ('restart' in answer) await this.store.step('scrub', holder, {});
     else if ('found' in answer) {
       await this.store.suspect([{ ...blob, reason: answer.found }]);

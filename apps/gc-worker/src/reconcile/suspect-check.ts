@@ -3,6 +3,7 @@ import { MessageBus } from '@berth/messaging';
 import { type BlobObject, type Damage, ReconciliationStore } from '@berth/metadata';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
 
 const BATCH = 100;
 
@@ -17,12 +18,20 @@ export type DamagedBlob = BlobObject & { reason: Damage };
 export class SuspectCheck {
   private readonly logger = new Logger(SuspectCheck.name);
 
+  private readonly damagedBlobs: Counter<'reason'>;
+
   constructor(
     private readonly store: ReconciliationStore,
     private readonly bus: MessageBus,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    this.damagedBlobs = metrics.counter(
+      'berth_damaged_blobs_total',
+      'Blobs put into quarantine: their object is `missing`, has another `size`, is `unreadable`, or its bytes have changed (`rot`)',
+      ['reason'],
+    );
+  }
 
   /** Those of `blobs` whose object is missing now, has another size or cannot be read. */
   async damaged(blobs: BlobObject[]): Promise<DamagedBlob[]> {
@@ -60,7 +69,7 @@ export class SuspectCheck {
   }
 
   report({ digest, objectKey, size, reason }: DamagedBlob): void {
-    this.metrics.damagedBlobs.inc({ reason });
+    this.damagedBlobs.inc({ reason });
     this.logger.error({
       msg: 'blob in quarantine: push it again, or bring its object back',
       digest,

@@ -1,7 +1,8 @@
 import { GarbageStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
-import { workOff } from './review-queue.js';
+import { garbageErrors } from '../garbage-errors.js';
+import { garbageReviews, workOff } from './review-queue.js';
 
 /** Reviews what may be unreferenced: rows go here, in the transaction that finds them to be garbage. */
 @Injectable()
@@ -11,7 +12,10 @@ export class LinkReview {
   constructor(
     private readonly garbage: GarbageStore,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    garbageReviews(metrics);
+    garbageErrors(metrics);
+  }
 
   /** Until nothing is due, or `stopped`. */
   async run(stopped: () => boolean): Promise<void> {

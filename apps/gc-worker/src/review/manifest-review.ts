@@ -2,7 +2,8 @@ import { MANIFEST_DELETED } from '@berth/contracts';
 import { type CollectedEvent, type DueManifest, GarbageStore, UntaggedPolicyStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
-import { workOff } from './review-queue.js';
+import { garbageErrors } from '../garbage-errors.js';
+import { garbageReviews, workOff } from './review-queue.js';
 
 const collected: CollectedEvent = (repository, digest) => ({
   subject: MANIFEST_DELETED.subject,
@@ -21,7 +22,10 @@ export class ManifestReview {
     private readonly garbage: GarbageStore,
     private readonly policies: UntaggedPolicyStore,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    garbageReviews(metrics);
+    garbageErrors(metrics);
+  }
 
   /**
    * Queues some of what a changed policy concerns, and of what had a subject, and reviews until nothing is due, or `stopped`.

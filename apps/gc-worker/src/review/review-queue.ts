@@ -2,6 +2,8 @@ import { isTooSlow } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { RegistryError } from '@berth/oci';
 import { Logger } from '@nestjs/common';
+import type { Counter } from 'prom-client';
+import { garbageErrors } from '../garbage-errors.js';
 
 /** How long something is left alone whose review failed, in seconds. */
 const AFTER_FAILURE_SECONDS = 3_600;
@@ -25,15 +27,17 @@ export async function workOff<Due extends object>(
   logger: Logger,
   stopped: () => boolean,
 ): Promise<void> {
+  const errors = garbageErrors(metrics);
+  const verdicts = garbageReviews(metrics);
   for (;;) {
     const batch = await due(BATCH);
     for (const each of batch) {
       if (stopped()) return;
       try {
-        metrics.garbage.inc({ kind, verdict: await review(each) });
+        verdicts.inc({ kind, verdict: await review(each) });
       } catch (error) {
         if (isOutage(error)) throw error;
-        metrics.garbageErrors.inc({ kind });
+        errors.inc({ kind });
         logger.error({ msg: `the review of a ${kind} failed, it is tried again in an hour`, ...each, err: error });
         await postpone(each, AFTER_FAILURE_SECONDS);
       }
@@ -41,6 +45,14 @@ export async function workOff<Due extends object>(
     if (batch.length < BATCH) return;
   }
 }
+
+/** Reviews by what they found. */
+export const garbageReviews = (metrics: Metrics): Counter<'kind' | 'verdict'> =>
+  metrics.counter(
+    'berth_garbage_reviews_total',
+    'Reviews, of a `link`: `removed`, `referenced`, `not-due`; of a `manifest`: `removed`, `in-use`, `kept`, `postponed`, `not-due`',
+    ['kind', 'verdict'],
+  );
 
 /** What alone takes too long is no reason to leave the others. */
 const isOutage = (error: unknown): boolean =>

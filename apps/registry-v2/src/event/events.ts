@@ -4,6 +4,8 @@ import { OutboxStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 
+const MOST_COUNTED = 10_000;
+
 /** Publishes what the stores wrote to the outbox. The row is the truth; this makes it prompt. */
 @Injectable()
 export class Events implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -15,10 +17,20 @@ export class Events implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly stream: EventStream,
     metrics: Metrics,
   ) {
-    this.relay = new OutboxRelay(outbox, stream, (error) =>
-      this.logger.warn({ msg: 'events could not be published, they wait', err: error }),
+    const failures = metrics.counter(
+      'berth_outbox_failures_total',
+      'Attempts to publish events that failed: they wait',
     );
-    metrics.gauge('berth_outbox_oldest_seconds', 'Age of the oldest event that waits', () => outbox.oldestAgeSeconds());
+    this.relay = new OutboxRelay(outbox, stream, (error) => {
+      failures.inc();
+      this.logger.warn({ msg: 'events could not be published, they wait', err: error });
+    });
+    metrics.gauge('berth_outbox_oldest_seconds', 'Age of the oldest event that is not published', () =>
+      outbox.oldestAgeSeconds(),
+    );
+    metrics.gauge('berth_outbox_events', 'Events that are not published; of more than 10,000, that many', () =>
+      outbox.count(MOST_COUNTED),
+    );
   }
 
   onApplicationBootstrap(): void {

@@ -1,4 +1,5 @@
-import { Agent, request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { COMPLETE_UPLOAD, CREATE_UPLOAD, FIND_UPLOAD, GRANT_APPEND, GRANT_READ } from '@berth/contracts';
 import { InProcessBroadcast, InProcessBus, InProcessEventStream, InProcessServer } from '@berth/messaging';
 import { Database, deployMigrations } from '@berth/metadata';
@@ -105,6 +106,48 @@ describe(DataPlaneController, () => {
     sent.write(Buffer.alloc(100_000), () => sent.destroy());
     await eventually(async () => (await offsetOf(sessionId)) > 0, { what: 'what arrived is durable' });
     expect(await offsetOf(sessionId)).toBeLessThanOrEqual(100_000);
+  });
+
+  it('shows what is under way, what came and went, and how the store did', async () => {
+    const { registry } = app.get(Metrics);
+    const figure = async (start: string) =>
+      Number(
+        (await registry.metrics())
+          .split('\n')
+          .find((line) => line.startsWith(start))
+          ?.split(' ')
+          .at(-1) ?? 0,
+      );
+    const inFlight = (direction: string) => figure(`berth_blob_bytes_in_flight{direction="${direction}"`);
+    const [taken, received] = [
+      await figure('berth_blob_bytes_total{direction="in"'),
+      await figure('berth_data_plane_bytes_total{direction="in"'),
+    ];
+    const sent = httpRequest(await grantAppend((await start()).sessionId), { method: 'POST', agent: new Agent() });
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+    sent.write(Buffer.alloc(100_000));
+    await eventually(async () => (await inFlight('in')) === 100_000, { what: 'it is under way' });
+    sent.end(Buffer.alloc(50_000));
+    (await answered)[0].resume();
+    expect(await inFlight('in')).toBe(0);
+    expect((await figure('berth_blob_bytes_total{direction="in"')) - taken).toBe(150_000);
+    expect((await figure('berth_data_plane_bytes_total{direction="in"')) - received).toBeGreaterThan(150_000);
+    const url = await readable('x'.repeat(20_000_000));
+    const reader = httpRequest(url, { agent: new Agent() }).end();
+    const [body] = (await once(reader, 'response')) as [IncomingMessage];
+    expect(await inFlight('out')).toBe(20_000_000);
+    body.resume();
+    await once(body, 'end');
+    await eventually(async () => (await inFlight('out')) === 0, { what: 'nothing is under way' });
+    const text = await registry.metrics();
+    for (const operation of ['append', 'complete', 'read']) {
+      expect(text).toMatch(
+        new RegExp(
+          `^berth_object_store_operation_duration_seconds_count\\{.*operation="${operation}",outcome="ok".*\\} [1-9]`,
+          'm',
+        ),
+      );
+    }
   });
 
   it('answers errors as they cross between services', async () => {

@@ -1,16 +1,18 @@
 import { BlobStore, FilesystemBlobStore, S3BlobStore } from '@berth/blob-store';
-import { HealthChecks, Settings } from '@berth/platform';
+import { HealthChecks, Metrics, Settings } from '@berth/platform';
 import { join } from 'node:path';
+import { MeasuredBlobStore } from './measured-blob-store.js';
 
 /** The driver that the settings choose. */
 export const BLOB_STORE = {
   provide: BlobStore,
-  useFactory: (settings: Settings, health: HealthChecks): BlobStore => {
-    const store = settings.blobStore === 'filesystem' ? filesystem(settings) : s3(settings);
+  useFactory: (settings: Settings, health: HealthChecks, metrics: Metrics): BlobStore => {
+    const driver = settings.blobStore === 'filesystem' ? filesystem(settings) : s3(settings);
+    const store = new MeasuredBlobStore(driver, metrics);
     health.add('object store', () => store.ready());
     return store;
   },
-  inject: [Settings, HealthChecks],
+  inject: [Settings, HealthChecks, Metrics],
 };
 
 const filesystem = ({ dataDir }: Settings): BlobStore => new FilesystemBlobStore({ folder: join(dataDir, 'blobs') });

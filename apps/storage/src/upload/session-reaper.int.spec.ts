@@ -1,6 +1,6 @@
 import { MemoryBlobStore } from '@berth/blob-store';
 import type { Database } from '@berth/metadata';
-import { loadSettings } from '@berth/platform';
+import { loadSettings, Metrics } from '@berth/platform';
 import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { Logger } from '@nestjs/common';
 import { StorageProcess } from '../testing/storage-process.js';
@@ -14,6 +14,7 @@ describe(SessionReaper, () => {
   let database: Database;
   let storage: StorageProcess;
   let reaper: SessionReaper;
+  let metrics: Metrics;
   beforeAll(async () => {
     Logger.overrideLogger(false);
     postgres = await startPostgres();
@@ -22,7 +23,9 @@ describe(SessionReaper, () => {
   beforeEach(() => {
     storage = new StorageProcess(database, new MemoryBlobStore());
     // Half of the idle time: it looks every 500 ms.
-    reaper = new SessionReaper(storage.sessions, storage.remover, loadSettings({ BERTH_UPLOAD_IDLE_SECONDS: '1' }));
+    metrics = new Metrics('storage');
+    const settings = loadSettings({ BERTH_UPLOAD_IDLE_SECONDS: '1' });
+    reaper = new SessionReaper(storage.sessions, storage.remover, settings, metrics);
   });
   afterEach(() => reaper.onApplicationShutdown());
   afterAll(async () => {
@@ -46,6 +49,16 @@ describe(SessionReaper, () => {
       what: 'the object of the idle session is gone',
     });
     await database.rows({ name: 'test-clear', text: 'DELETE FROM storage.upload_session' }, []);
+  });
+
+  it('shows how many are open', async () => {
+    const [one, two] = [await storage.start(), await storage.start()];
+    const shown = async () => /^berth_upload_sessions\{.*\} (.*)$/m.exec(await metrics.registry.metrics())?.[1];
+    expect(await shown()).toBe('2');
+    await expire(database, one);
+    await expire(database, two);
+    reaper.onApplicationBootstrap();
+    await eventually(async () => (await shown()) === '0', { what: 'none is open' });
   });
 
   it('ends hundreds in one go', async () => {

@@ -1,10 +1,11 @@
 import type { UnfinishedObject } from '@berth/blob-store';
 import { UploadSessionStore } from '@berth/metadata';
-import { Settings } from '@berth/platform';
+import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ObjectRemover } from '../object/object-remover.js';
 
 const BATCH = 100;
+const MOST_COUNTED = 10_000;
 const LONGEST_MS = 60_000;
 
 /** Ends upload sessions that nobody touches any more, and removes what they stored. */
@@ -19,7 +20,13 @@ export class SessionReaper implements OnApplicationBootstrap, OnApplicationShutd
     private readonly sessions: UploadSessionStore,
     private readonly remover: ObjectRemover,
     settings: Settings,
+    metrics: Metrics,
   ) {
+    metrics.gauge(
+      'berth_upload_sessions',
+      'Upload sessions that are open, of all replicas together; of more than 10,000, that many',
+      () => sessions.count(MOST_COUNTED),
+    );
     this.everyMs = Math.min(LONGEST_MS, settings.uploadIdleSeconds * 500);
   }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Database, RepositoryBlobStore } from '@berth/metadata';
 import { digestOf } from '@berth/oci';
-import { loadSettings } from '@berth/platform';
+import { loadSettings, Metrics } from '@berth/platform';
 import { eventually, requireOrSkip, startPostgres, type TestPostgres } from '@berth/testing';
 import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
@@ -160,7 +160,8 @@ describe.each(REAL_STORES)('uploads on $driver', ({ driver, reason, open }) => {
       await expire(database, await LEFT[shape]!());
       expect((await settled()).length > kept.length).toBe(shape !== 'before the first byte');
       const { sessions, remover } = processes.at(-1)!;
-      const reaper = new SessionReaper(sessions, remover, loadSettings({ BERTH_UPLOAD_IDLE_SECONDS: '1' }));
+      const settings = loadSettings({ BERTH_UPLOAD_IDLE_SECONDS: '1' });
+      const reaper = new SessionReaper(sessions, remover, settings, new Metrics('storage'));
       reaper.onApplicationBootstrap();
       await eventually(async () => String(await settled()) === String(kept), { what: 'its bytes are gone' });
       await reaper.onApplicationShutdown();

@@ -1,13 +1,13 @@
 import type { RequestContract } from '@berth/contracts';
 import { registryError } from '@berth/oci';
 import { MessageBus, type RequestOptions } from '../message-bus.js';
-import { currentRequestId } from '../request-context.js';
+import { currentRequest, type RequestContext } from '../request-context.js';
 import { replyOf, type ReplyPacket } from '../rpc-packet.js';
 
 /** What a request carries besides its data. */
 export interface Delivery {
   data: unknown;
-  requestId: string | undefined;
+  context: RequestContext | undefined;
 }
 
 /** Answers requests of one subject. `reply` may come at any time later, once. */
@@ -39,7 +39,7 @@ export class InProcessBus extends MessageBus {
     const packet = await new Promise<ReplyPacket>((resolve, reject) => {
       const late = () => reject(registryError('UNAVAILABLE', { subject }, { cause: 'no answer in time' }));
       const timer = setTimeout(late, timeoutMs);
-      endpoint({ data: copy(request), requestId: currentRequestId() }, (reply) => {
+      endpoint({ data: copy(request), context: copyOf(currentRequest()) }, (reply) => {
         clearTimeout(timer);
         resolve(copy(reply));
       });
@@ -54,4 +54,5 @@ export class InProcessBus extends MessageBus {
   }
 }
 
+const copyOf = (context: Readonly<RequestContext> | undefined) => (context ? { ...context } : undefined);
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;

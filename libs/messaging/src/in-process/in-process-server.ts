@@ -7,13 +7,14 @@ import {
   type WritePacket,
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
+import type { RequestContext } from '../request-context.js';
 import type { InProcessBus } from './in-process-bus.js';
 
 const POLL_MS = 5;
 
 /** What a handler of an in-process message can ask about it; the counterpart of NatsContext. */
-export class InProcessContext extends BaseRpcContext<[subject: string, requestId: string | undefined]> {
-  get requestId(): string | undefined {
+export class InProcessContext extends BaseRpcContext<[subject: string, request: RequestContext | undefined]> {
+  get request(): RequestContext | undefined {
     return this.args[1];
   }
 }
@@ -48,8 +49,8 @@ export class InProcessServer extends Server implements CustomTransportStrategy {
   }
 
   private serve(subject: string, handler: MessageHandler): void {
-    this.bus.add(subject, ({ data, requestId }, reply) => {
-      const context = new InProcessContext([subject, requestId]);
+    this.bus.add(subject, ({ data, context: request }, reply) => {
+      const context = new InProcessContext([subject, request]);
       this.inFlight++;
       let open = true;
       const answer = (packet: WritePacket) => {

@@ -3,8 +3,8 @@ import type { RequestContract } from '@berth/contracts';
 import { registryError } from '@berth/oci';
 import { headers } from '@nats-io/transport-node';
 import { MessageBus, type RequestOptions } from '../message-bus.js';
-import { currentRequestId } from '../request-context.js';
-import { REQUEST_ID_HEADER, replyOf, type ReplyPacket } from '../rpc-packet.js';
+import { currentRequest } from '../request-context.js';
+import { replyOf, type ReplyPacket, writeContext } from '../rpc-packet.js';
 import type { NatsLink } from './nats-connection.js';
 
 /**
@@ -25,7 +25,7 @@ export class NatsBus extends MessageBus {
     const { subject, timeoutMs } = { ...contract, ...options };
     const packet = JSON.stringify({ pattern: subject, data: request, id: randomUUID() });
     const context = headers();
-    context.set(REQUEST_ID_HEADER, currentRequestId() ?? randomUUID());
+    writeContext(context, currentRequest() ?? { requestId: randomUUID() });
     const reply = await this.link.connection
       .request(subject, packet, { timeout: timeoutMs, headers: context })
       .catch((cause: unknown) => {

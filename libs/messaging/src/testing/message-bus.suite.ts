@@ -3,7 +3,7 @@ import { REGISTRY_ERRORS, RegistryError } from '@berth/oci';
 import { SwrError } from '@berth/swr';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { MessageBus } from '../message-bus.js';
-import { runInRequestContext } from '../request-context.js';
+import { noteOrigin, runInRequestContext } from '../request-context.js';
 import { eventually } from './test-kit.js';
 import {
   ECHO,
@@ -181,6 +181,29 @@ export function describeBus(name: string, start: () => Promise<BusUnderTest>): v
         const ids = seen.map(({ requestId }) => requestId);
         expect(ids).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
         expect(ids[0]).not.toBe(ids[1]);
+      });
+    });
+
+    describe('the origin of the request', () => {
+      const origin = { address: '192.0.2.1', userId: 'Ünïcode 漢', credential: 'access-key' as const };
+
+      it('is the same on both sides, and goes on with the handler’s own questions', async () => {
+        const asked = runInRequestContext({ requestId: 'request-1', origin }, () =>
+          bus.request(ECHO_TWICE, { text: '' }),
+        );
+        expect((await asked).origin).toEqual(origin);
+      });
+
+      it('has what was found out in the middle of it, and is of no other request', async () => {
+        const seen = runInRequestContext({ requestId: 'request-1' }, async () => {
+          const before = await bus.request(ECHO, { text: '' });
+          noteOrigin({ address: '192.0.2.1' });
+          noteOrigin({ userId: 'ann' });
+          return [before, await bus.request(ECHO, { text: '' })];
+        });
+        const other = await bus.request(ECHO, { text: '' });
+        expect((await seen).map((echo) => echo.origin)).toEqual([undefined, { address: '192.0.2.1', userId: 'ann' }]);
+        expect(other.origin).toBeUndefined();
       });
     });
 

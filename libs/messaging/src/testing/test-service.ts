@@ -7,7 +7,7 @@ import { type CustomTransportStrategy, Payload } from '@nestjs/microservices';
 import { IsIn, IsInt, IsOptional, IsString } from 'class-validator';
 import { Answers } from '../answers.js';
 import type { MessageBus } from '../message-bus.js';
-import { currentRequestId } from '../request-context.js';
+import { currentRequest, currentRequestId, type RequestOrigin } from '../request-context.js';
 
 export class EchoV1 {
   @IsString()
@@ -21,6 +21,7 @@ export class EchoV1 {
 export interface EchoedV1 {
   text: string;
   requestId: string | undefined;
+  origin: RequestOrigin | undefined;
   /** The handler got an instance of the message's class. */
   parsed: boolean;
   /** Which of several replicas answered. */
@@ -100,7 +101,7 @@ export class TestService {
         service.received.push(request);
         const answer = { text: request.text, parsed: request instanceof EchoV1, replica: service.name };
         request.text = 'changed by the handler';
-        return { ...answer, requestId: currentRequestId() };
+        return { ...answer, requestId: currentRequestId(), origin: currentRequest()?.origin };
       }
 
       @Answers(ECHO_TWICE)

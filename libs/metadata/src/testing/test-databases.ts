@@ -45,7 +45,7 @@ export class TestDatabase {
   }
 
   /** As another process would have it: a pool of its own. */
-  another(options: { poolSize?: number; applicationName?: string } = {}): Database {
+  another(options: Partial<DatabaseOptions> = {}): Database {
     const database = this.openDatabase(options);
     this.databases.push(database);
     return database;

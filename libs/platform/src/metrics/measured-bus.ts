@@ -1,16 +1,28 @@
 import type { RequestContract } from '@berth/contracts';
 import { MessageBus, type RequestOptions } from '@berth/messaging';
-import { RegistryError } from '@berth/oci';
-import { SwrError } from '@berth/swr';
+import type { Gauge, Histogram } from 'prom-client';
 import type { Metrics } from './metrics.js';
+import { outcomeOf } from './outcome.js';
 
 /** A bus that counts and times what passes over it. */
 export class MeasuredBus extends MessageBus {
+  private readonly durations: Histogram<'subject' | 'outcome'>;
+  private readonly inFlight: Gauge;
+
   constructor(
     private readonly bus: MessageBus,
-    private readonly metrics: Metrics,
+    metrics: Metrics,
   ) {
     super();
+    this.durations = metrics.durations(
+      'berth_bus_request_duration_seconds',
+      'Questions to other services until their answer; `outcome` is `ok` or the code of the error',
+      ['subject', 'outcome'],
+    );
+    this.inFlight = metrics.level(
+      'berth_bus_requests_in_flight',
+      'Questions to other services that wait for an answer',
+    );
   }
 
   async request<Request extends object, Reply>(
@@ -18,7 +30,8 @@ export class MeasuredBus extends MessageBus {
     request: Request,
     options?: RequestOptions,
   ): Promise<Reply> {
-    const observe = this.metrics.busRequests.startTimer({ subject: contract.subject });
+    const observe = this.durations.startTimer({ subject: contract.subject });
+    this.inFlight.inc();
     try {
       const reply = await this.bus.request<Request, Reply>(contract, request, options);
       observe({ outcome: 'ok' });
@@ -26,6 +39,8 @@ export class MeasuredBus extends MessageBus {
     } catch (error) {
       observe({ outcome: outcomeOf(error) });
       throw error;
+    } finally {
+      this.inFlight.dec();
     }
   }
 
@@ -36,9 +51,4 @@ export class MeasuredBus extends MessageBus {
   close(): Promise<void> {
     return this.bus.close();
   }
-}
-
-function outcomeOf(error: unknown): string {
-  if (error instanceof SwrError) return error.error;
-  return error instanceof RegistryError ? error.code : 'UNKNOWN';
 }

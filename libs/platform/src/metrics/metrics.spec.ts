@@ -10,12 +10,47 @@ const ASK = defineRequest<AskV1, string>('test.ask.v1', AskV1);
 describe(Metrics.name, () => {
   it('says of every figure which service it is of', async () => {
     const metrics = new Metrics('storage');
-    metrics.blobBytes.inc({ direction: 'in' }, 5);
-    expect(await metrics.registry.metrics()).toContain('berth_blob_bytes_total{direction="in",service="storage"} 5');
+    metrics.counter('berth_test_total', 'A test', ['direction']).inc({ direction: 'in' }, 5);
+    expect(await metrics.registry.metrics()).toContain('berth_test_total{direction="in",service="storage"} 5');
   });
 
   it('lets two services live in one process', () => {
     expect(() => [new Metrics('gateway'), new Metrics('storage')]).not.toThrow();
+  });
+
+  it('has one metric of a name, whoever asks for it', async () => {
+    const metrics = new Metrics('storage');
+    metrics.counter('berth_test_total', 'A test').inc();
+    metrics.counter('berth_test_total', 'A test').inc();
+    metrics.level('berth_test', 'A test').inc();
+    metrics.level('berth_test', 'A test').inc();
+    metrics.durations('berth_test_seconds', 'A test').observe(1);
+    metrics.durations('berth_test_seconds', 'A test').observe(1);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('berth_test_total{service="storage"} 2');
+    expect(text).toContain('berth_test{service="storage"} 2');
+    expect(text).toContain('berth_test_seconds_count{service="storage"} 2');
+  });
+
+  describe('gauges', () => {
+    it('have a figure for each value that is read, and none that was', async () => {
+      const metrics = new Metrics('storage');
+      let figures: Record<string, number> = { bus: 1, database: 0 };
+      metrics.gauges('berth_test', 'A test', 'dependency', async () => figures);
+      const text = await metrics.registry.metrics();
+      expect(text).toContain('berth_test{dependency="bus",service="storage"} 1');
+      expect(text).toContain('berth_test{dependency="database",service="storage"} 0');
+      figures = { bus: 0 };
+      const later = await metrics.registry.metrics();
+      expect(later).toContain('berth_test{dependency="bus",service="storage"} 0');
+      expect(later).not.toContain('database');
+    });
+
+    it('that cannot be read are left out of that answer', async () => {
+      const metrics = new Metrics('storage');
+      metrics.gauges('berth_test', 'A test', 'dependency', () => Promise.reject(new Error('no')));
+      expect(await metrics.registry.metrics()).not.toMatch(/^berth_test/m);
+    });
   });
 
   describe('gauge', () => {
@@ -81,6 +116,17 @@ describe(MeasuredBus.name, () => {
     const count = /berth_bus_request_duration_seconds_count\{(.*)\} 1/.exec(await metrics.registry.metrics());
     return { result, labels: count?.[1] };
   };
+
+  it('shows what waits for its answer', async () => {
+    const metrics = new Metrics('gateway');
+    let answer!: () => void;
+    const bus = new MeasuredBus(new Bus(() => new Promise<void>((resolve) => (answer = resolve))), metrics);
+    const asked = bus.request(ASK, {});
+    expect(await metrics.registry.metrics()).toContain('berth_bus_requests_in_flight{service="gateway"} 1');
+    answer();
+    await asked;
+    expect(await metrics.registry.metrics()).toContain('berth_bus_requests_in_flight{service="gateway"} 0');
+  });
 
   it('gives the answer, and counts it', async () => {
     const { result, labels } = await outcomeOf(() => Promise.resolve('hello'));

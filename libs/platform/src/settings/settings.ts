@@ -275,7 +275,7 @@ export class Settings {
 
   @Setting('BERTH_DATA_PLANE_URL', {
     type: 'text',
-    doc: 'What gateways reach this storage replica by, itself and no other. Default: its internal address and port.',
+    doc: 'What gateways reach this storage replica by, itself and no other. Default: its internal address and port; where it listens on every address, the first that is not loopback.',
   })
   @IsOptional()
   @IsUrl(HTTP_URL)
@@ -480,6 +480,16 @@ export class Settings {
   @Min(0)
   @Max(TEN_YEARS)
   gcGraceSeconds!: number;
+
+  @Setting('BERTH_AUDIT_DAYS', {
+    type: 'integer',
+    default: '365',
+    doc: 'Days that the audit record is kept; fewer than 30 count as 30. 0: for ever.',
+  })
+  @IsInt()
+  @Min(0)
+  @Max(TEN_YEARS / DAY)
+  auditDays!: number;
 
   @Setting('BERTH_GC_RECONCILE_SECONDS', {
     type: 'integer',

@@ -1,0 +1,29 @@
+{{/* What no schema can say: values that need each other, and secrets that must be there. Each is one sentence. */}}
+{{- define "berth.checks" -}}
+{{- $v := .Values -}}
+{{- if not (or $v.trial.enabled $v.postgresql.existingSecret) }}{{ fail "Berth needs a PostgreSQL: set postgresql.existingSecret to the name of a secret that has its URL, or trial.enabled=true to bring a small one along." }}{{ end -}}
+{{- if not (or $v.trial.enabled $v.nats.url) }}{{ fail "Berth needs a NATS: set nats.url to its address, or trial.enabled=true to bring a small one along." }}{{ end -}}
+{{- if not (or $v.trial.enabled $v.objectStore.endpoint) }}{{ fail "Berth needs an object store: set objectStore.endpoint to the URL of MinIO or an S3, or trial.enabled=true to bring a small MinIO along." }}{{ end -}}
+{{- if and $v.objectStore.endpoint (not $v.objectStore.existingSecret) }}{{ fail "objectStore.endpoint is set, and objectStore.existingSecret is not: name the secret that has its access key and secret key." }}{{ end -}}
+{{- if and $v.ingress.enabled (not $v.ingress.host) }}{{ fail "ingress.enabled is true, and ingress.host is not set: name the host by which clients reach the registry." }}{{ end -}}
+{{- $worker := index $v.services "gc-worker" -}}
+{{- if and $worker.keda.enabled $worker.autoscaling.enabled }}{{ fail "services.gc-worker has both autoscaling and keda enabled: KEDA makes an autoscaler of its own, so enable one of them." }}{{ end -}}
+{{- if and $worker.keda.enabled (not $worker.keda.prometheus) }}{{ fail "services.gc-worker.keda.enabled is true, and services.gc-worker.keda.prometheus is not set: name the URL of the Prometheus that scrapes Berth." }}{{ end -}}
+{{- range $name, $service := $v.services }}
+{{- if and $service.autoscaling.enabled (gt (int $service.autoscaling.minReplicas) (int $service.autoscaling.maxReplicas)) }}{{ fail (printf "services.%s.autoscaling has a minReplicas above its maxReplicas." $name) }}{{ end -}}
+{{- end }}
+{{- /* Without a cluster (helm template) nothing can be looked up. */}}
+{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
+{{- $wanted := list (list "postgresql" $v.postgresql.existingSecret (list $v.postgresql.urlKey)) (list "objectStore" $v.objectStore.existingSecret (list $v.objectStore.accessKeyKey $v.objectStore.secretKeyKey)) (list "nats" $v.nats.existingSecret (list $v.nats.userKey $v.nats.passwordKey)) (list "secretKey" $v.secretKey.existingSecret (list $v.secretKey.key)) (list "admin" $v.admin.existingSecret (list $v.admin.passwordKey)) -}}
+{{- range $wanted }}
+{{- $value := index . 0 }}{{ $name := index . 1 }}{{ $keys := index . 2 }}
+{{- if $name }}
+{{- $secret := lookup "v1" "Secret" $.Release.Namespace $name }}
+{{- if not $secret }}{{ fail (printf "%s.existingSecret names the secret %s, and namespace %s has none: create it with the keys %s." $value $name $.Release.Namespace (join ", " $keys)) }}{{ end }}
+{{- range $keys }}
+{{- if not (hasKey ($secret.data | default dict) .) }}{{ fail (printf "the secret %s of %s.existingSecret has no key %s." $name $value .) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

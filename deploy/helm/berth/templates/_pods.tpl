@@ -1,0 +1,64 @@
+{{- define "berth.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "berth.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "berth.env.database" -}}
+{{- if include "berth.trial.postgresql" . }}
+- name: POSTGRES_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ include "berth.generatedSecret" . }}, key: postgres-password } }
+- name: BERTH_DATABASE_URL
+  value: postgresql://berth:$(POSTGRES_PASSWORD)@{{ include "berth.fullname" . }}-postgresql:5432/berth
+{{- else }}
+- name: BERTH_DATABASE_URL
+  valueFrom: { secretKeyRef: { name: {{ .Values.postgresql.existingSecret }}, key: {{ .Values.postgresql.urlKey }} } }
+{{- end }}
+{{- end }}
+
+{{- define "berth.env.nats" -}}
+{{- with .Values.nats.existingSecret }}
+- name: BERTH_NATS_USER
+  valueFrom: { secretKeyRef: { name: {{ . }}, key: {{ $.Values.nats.userKey }} } }
+- name: BERTH_NATS_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ . }}, key: {{ $.Values.nats.passwordKey }} } }
+{{- end }}
+{{- end }}
+
+{{- define "berth.env.objectStore" -}}
+{{- if include "berth.trial.minio" . }}
+- name: BERTH_S3_ACCESS_KEY
+  value: berth
+- name: BERTH_S3_SECRET_KEY
+  valueFrom: { secretKeyRef: { name: {{ include "berth.generatedSecret" . }}, key: minio-password } }
+{{- else }}
+- name: BERTH_S3_ACCESS_KEY
+  valueFrom: { secretKeyRef: { name: {{ .Values.objectStore.existingSecret }}, key: {{ .Values.objectStore.accessKeyKey }} } }
+- name: BERTH_S3_SECRET_KEY
+  valueFrom: { secretKeyRef: { name: {{ .Values.objectStore.existingSecret }}, key: {{ .Values.objectStore.secretKeyKey }} } }
+{{- end }}
+{{- end }}
+
+{{- define "berth.env.auth" -}}
+- name: BERTH_SECRET_KEY
+  valueFrom: { secretKeyRef: { name: {{ .Values.secretKey.existingSecret | default (include "berth.generatedSecret" .) }}, key: {{ .Values.secretKey.existingSecret | empty | ternary "secret-key" .Values.secretKey.key }} } }
+- name: BERTH_ADMIN_PASSWORD
+  valueFrom: { secretKeyRef: { name: {{ .Values.admin.existingSecret | default (include "berth.generatedSecret" .) }}, key: {{ .Values.admin.existingSecret | empty | ternary "admin-password" .Values.admin.passwordKey }} } }
+{{- end }}
+
+{{/* A container of the migrations' image; it deploys, or waits until somebody has. */}}
+{{- define "berth.migrate" -}}
+image: {{ include "berth.image" (dict "root" .root "component" "migrate") }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+args: {{ toJson .arguments }}
+env: {{- include "berth.env.database" .root | trim | nindent 2 }}
+resources: {{- toYaml .root.Values.migrate.resources | nindent 2 }}
+securityContext: {{- include "berth.containerSecurity" . | nindent 2 }}
+{{- end }}

@@ -1,0 +1,382 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { findHelm, firstReason, requireOrSkip, runCommand, tempFolder, tryCommand } from '@berth/testing';
+import { dump, loadAll } from 'js-yaml';
+
+import { findGo, KUBERNETES_VERSION, KubernetesApi, type KubernetesObject } from './kubernetes-api.js';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const CHART = join(ROOT, 'deploy/helm/berth');
+const SERVICES = ['gateway', 'registry-v2', 'manage', 'auth', 'storage', 'gc-worker'];
+
+const EXTERNAL = {
+  postgresql: { existingSecret: 'db' },
+  nats: { url: 'nats://nats.example:4222,nats://nats2.example:4222', existingSecret: 'nats', streamReplicas: 3 },
+  objectStore: { endpoint: 'https://s3.example', existingSecret: 's3', bucket: 'images' },
+};
+const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
+
+/** What people install, and each switch at least once. */
+const MATRIX: Record<string, Record<string, unknown>> = {
+  'a trial': { trial: { enabled: true } },
+  'a trial on a database of its own': {
+    trial: { enabled: true, storageClass: 'fast' },
+    postgresql: EXTERNAL.postgresql,
+  },
+  'existing servers': EXTERNAL,
+  'existing servers without a login, secrets of one’s own': {
+    ...EXTERNAL,
+    nats: { url: 'tls://nats.example:4222' },
+    secretKey: { existingSecret: 'berth', key: 'key' },
+    admin: { existingSecret: 'berth', passwordKey: 'password' },
+  },
+  'an ingress with TLS': {
+    ...EXTERNAL,
+    ingress: {
+      enabled: true,
+      className: 'nginx',
+      host: 'registry.example',
+      tlsSecret: 'registry-tls',
+      annotations: { 'nginx.ingress.kubernetes.io/proxy-read-timeout': '60', 'cert-manager.io/cluster-issuer': 'le' },
+    },
+  },
+  'an ingress of another kind': {
+    ...EXTERNAL,
+    ingress: { enabled: true, host: 'registry.example', controller: 'none' },
+  },
+  'everything scales': {
+    ...EXTERNAL,
+    services: {
+      ...ofEach({
+        autoscaling: { enabled: true, behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } },
+        maxUnavailable: '25%',
+      }),
+    },
+  },
+  'by another signal': {
+    ...EXTERNAL,
+    services: {
+      gateway: {
+        autoscaling: {
+          enabled: true,
+          metrics: [
+            {
+              type: 'Pods',
+              pods: { metric: { name: 'berth_bytes' }, target: { type: 'AverageValue', averageValue: '50M' } },
+            },
+          ],
+        },
+      },
+    },
+  },
+  'gc-worker by the age of its queue': {
+    ...EXTERNAL,
+    services: { 'gc-worker': { keda: { enabled: true, prometheus: 'http://prometheus.monitoring:9090' } } },
+  },
+  'everything else': {
+    ...EXTERNAL,
+    image: { registry: 'registry.example/team', tag: '1.2.3', pullPolicy: 'Always', pullSecrets: ['pull'] },
+    publicUrl: 'https://registry.example',
+    config: { BERTH_MAX_MANIFEST_BYTES: 4_194_304, BERTH_REDIRECT: true, BERTH_LOG_LEVEL: 'debug' },
+    networkPolicy: { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] },
+    serviceAccount: { name: 'own' },
+    preStopSeconds: 10,
+    services: {
+      ...ofEach({
+        replicas: 3,
+        shutdownSeconds: 60,
+        config: { BERTH_DATABASE_POOL: 20 },
+        podLabels: { team: 'images' },
+        podAnnotations: { 'example.com/note': 'yes' },
+        nodeSelector: { disk: 'ssd' },
+        tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
+        topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+        affinity: { nodeAffinity: {} },
+      }),
+      gateway: { service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
+    },
+  },
+  'without network policies': { ...EXTERNAL, networkPolicy: { enabled: false } },
+};
+
+/** Values that cannot be meant, and what the sentence about them must name. */
+const WRONG: [string, Record<string, unknown>, RegExp][] = [
+  ['no PostgreSQL', { ...EXTERNAL, postgresql: {} }, /needs a PostgreSQL: set postgresql\.existingSecret/],
+  ['no NATS', { ...EXTERNAL, nats: {} }, /needs a NATS: set nats\.url/],
+  ['no object store', { ...EXTERNAL, objectStore: {} }, /needs an object store: set objectStore\.endpoint/],
+  [
+    'an object store without keys',
+    { ...EXTERNAL, objectStore: { endpoint: 'https://s3' } },
+    /objectStore\.existingSecret is not/,
+  ],
+  ['an ingress without a host', { ...EXTERNAL, ingress: { enabled: true } }, /ingress\.host is not set/],
+  ['a value that does not exist', { ...EXTERNAL, postgres: {} }, /'postgres' not allowed/],
+  ['a service that does not exist', { ...EXTERNAL, services: { gatway: {} } }, /'gatway' not allowed/],
+  [
+    'a setting that does not exist',
+    { ...EXTERNAL, config: { BERTH_PROT: 1 } },
+    /at '\/config'.*'BERTH_PROT' not allowed/,
+  ],
+  ['a secret as a setting', { ...EXTERNAL, config: { BERTH_SECRET_KEY: 'x' } }, /'BERTH_SECRET_KEY' not allowed/],
+  ['a password in the values', { ...EXTERNAL, admin: { password: 'x' } }, /'password' not allowed/],
+  ['an address of NATS that is none', { ...EXTERNAL, nats: { url: 'nats.example:4222' } }, /at '\/nats\/url'/],
+  [
+    'two copies of a stream',
+    { ...EXTERNAL, nats: { ...EXTERNAL.nats, streamReplicas: 2 } },
+    /at '\/nats\/streamReplicas'.*1, 3, 5/,
+  ],
+  ['a negative count', { ...EXTERNAL, services: { auth: { replicas: -1 } } }, /at '\/services\/auth\/replicas'/],
+  ['no grace', { ...EXTERNAL, services: { auth: { shutdownSeconds: 0 } } }, /at '\/services\/auth\/shutdownSeconds'/],
+  [
+    'fewer at most than at least',
+    { ...EXTERNAL, services: { auth: { autoscaling: { enabled: true, minReplicas: 5, maxReplicas: 2 } } } },
+    /services\.auth\.autoscaling has a minReplicas above its maxReplicas/,
+  ],
+  [
+    'two autoscalers',
+    {
+      ...EXTERNAL,
+      services: { 'gc-worker': { autoscaling: { enabled: true }, keda: { enabled: true, prometheus: 'http://p' } } },
+    },
+    /enable one of them/,
+  ],
+  [
+    'KEDA without its Prometheus',
+    { ...EXTERNAL, services: { 'gc-worker': { keda: { enabled: true } } } },
+    /keda\.prometheus is not set/,
+  ],
+];
+
+interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  terminationGracePeriodSeconds: number;
+  enableServiceLinks: boolean;
+  automountServiceAccountToken: boolean;
+  securityContext: Record<string, unknown>;
+}
+interface Container {
+  name: string;
+  image: string;
+  env?: { name: string; value?: string; valueFrom?: unknown }[];
+  securityContext: Record<string, unknown>;
+  lifecycle?: { preStop: { sleep: { seconds: number } } };
+}
+interface Deployment extends KubernetesObject {
+  spec: {
+    replicas?: number;
+    selector: { matchLabels: Record<string, string> };
+    template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
+  };
+}
+
+const helm = findHelm();
+const go = findGo();
+
+requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
+  const folder = tempFolder('berth-chart');
+  let api: KubernetesApi;
+  const settings = [
+    ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` \| (\S+)/gm),
+  ];
+  const kinds = (objects: KubernetesObject[], kind: string) => objects.filter((object) => object.kind === kind);
+
+  beforeAll(async () => {
+    api = await KubernetesApi.load(go.path!);
+  }, 600_000);
+  afterAll(() => folder.remove());
+
+  /** The values come as a file, which is where helm makes floats of integers. */
+  async function render(values: Record<string, unknown>, ...options: string[]) {
+    const file = join(folder.path, 'values.yaml');
+    writeFileSync(file, dump(values));
+    const args = [
+      'template',
+      'berth',
+      CHART,
+      '--namespace',
+      'images',
+      '--kube-version',
+      KUBERNETES_VERSION,
+      '--values',
+      file,
+    ];
+    return tryCommand(helm.path!, [...args, ...options], { env: process.env });
+  }
+  async function objectsOf(values: Record<string, unknown>): Promise<KubernetesObject[]> {
+    const { code, stdout, stderr } = await render(values);
+    if (code !== 0) throw new Error(stderr);
+    return (loadAll(stdout) as (KubernetesObject | null)[]).filter((object) => object !== null);
+  }
+
+  it('has nothing for helm to complain about', async () => {
+    const args = ['lint', CHART, '--strict', '--set', 'trial.enabled=true'];
+    const { stdout } = await runCommand(helm.path!, args, { env: process.env });
+    expect(stdout).toContain('0 chart(s) failed');
+  });
+
+  it('would be found out: an object with a field that does not exist is no object of the API', () => {
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, spec: { prots: [] } };
+    expect(api.troublesOf(service)).toEqual([expect.stringContaining('prots')]);
+    expect(api.troublesOf({ ...service, spec: { ports: [{ port: 'http' }] } })).toEqual([
+      expect.stringContaining('/spec/ports/0/port'),
+    ]);
+  });
+
+  describe.each(Object.entries(MATRIX))('%s', (_name, values) => {
+    let objects: KubernetesObject[];
+    let deployments: Deployment[];
+    beforeAll(async () => {
+      objects = await objectsOf(values);
+      deployments = kinds(objects, 'Deployment') as Deployment[];
+    });
+
+    it('is what the API server takes, object by object, each name once', () => {
+      // KEDA's is a resource of its own.
+      const known = objects.filter(({ kind }) => kind !== 'ScaledObject');
+      expect(known.flatMap((object) => api.troublesOf(object))).toEqual([]);
+      const names = objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+      expect(new Set(names).size).toBe(names.length);
+    });
+
+    it('has six services, none of which can do more than it needs to', () => {
+      expect(deployments.map(({ metadata }) => metadata.name).sort()).toEqual(
+        SERVICES.map((name) => `berth-${name}`).sort(),
+      );
+      for (const { spec } of deployments) {
+        const pod = spec.template.spec;
+        expect(pod).toMatchObject({ enableServiceLinks: false, automountServiceAccountToken: false });
+        expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65532 });
+        for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+          expect(container.securityContext).toMatchObject({
+            readOnlyRootFilesystem: true,
+            allowPrivilegeEscalation: false,
+          });
+        }
+        expect(spec.template.metadata.labels).toMatchObject(spec.selector.matchLabels);
+      }
+    });
+
+    it('gives a stopping pod the time that it may take', () => {
+      const config = kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === 'berth')!;
+      const drain = Number(config.data!['BERTH_DRAIN_SECONDS']);
+      expect(drain).toBeGreaterThan(0);
+      for (const { spec } of deployments) {
+        const { containers, terminationGracePeriodSeconds } = spec.template.spec;
+        const { env, lifecycle } = containers[0]!;
+        const shutdown = Number(env!.find(({ name }) => name === 'BERTH_SHUTDOWN_SECONDS')!.value);
+        expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(
+          lifecycle!.preStop.sleep.seconds + drain + shutdown + 10,
+        );
+      }
+    });
+
+    it('sets what is a setting, and secrets by reference alone', () => {
+      const plain = new Set(settings.filter(([, , value]) => value !== 'secret').map(([, name]) => name));
+      const all = new Set(settings.map(([, name]) => name));
+      const given = deployments.flatMap(({ spec }) => spec.template.spec.containers[0]!.env!);
+      for (const { name, value, valueFrom } of given.filter((one) => one.name.startsWith('BERTH_'))) {
+        expect(all).toContain(name);
+        if (!plain.has(name)) expect(valueFrom !== undefined || /\$\(POSTGRES_PASSWORD\)/.test(value!)).toBe(true);
+      }
+      const config = kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === 'berth')!;
+      for (const [name, value] of Object.entries(config.data!)) {
+        expect(plain).toContain(name);
+        expect(value).not.toMatch(/e\+/);
+      }
+    });
+
+    it('has a budget for each service, and an autoscaler only instead of a count', () => {
+      const labels = deployments.map(({ spec }) => spec.selector.matchLabels);
+      expect(
+        kinds(objects, 'PodDisruptionBudget').map(
+          ({ spec }) => (spec!['selector'] as Record<string, unknown>)['matchLabels'],
+        ),
+      ).toEqual(expect.arrayContaining(labels));
+      const targets = [...kinds(objects, 'HorizontalPodAutoscaler'), ...kinds(objects, 'ScaledObject')].map(
+        ({ spec }) => (spec!['scaleTargetRef'] as { name: string }).name,
+      );
+      for (const { metadata, spec } of deployments) {
+        expect(spec.replicas === undefined).toBe(targets.includes(metadata.name));
+      }
+    });
+
+    it('migrates in a job, for which every pod with a database waits', () => {
+      const [job, ...others] = kinds(objects, 'Job');
+      expect(others).toEqual([]);
+      expect(JSON.stringify(job)).toContain('["deploy","--wait"]');
+      for (const { metadata, spec } of deployments) {
+        const waits = spec.template.spec.initContainers?.map(({ image }) => image) ?? [];
+        expect(waits).toEqual(metadata.name === 'berth-gateway' ? [] : [expect.stringMatching(/berth-migrate:/)]);
+      }
+    });
+  });
+
+  it('lets large pushes through an ingress, and what somebody says himself stands', async () => {
+    const [ingress] = kinds(await objectsOf(MATRIX['an ingress with TLS']!), 'Ingress');
+    expect(ingress!.metadata.annotations).toEqual({
+      'nginx.ingress.kubernetes.io/proxy-body-size': '0',
+      'nginx.ingress.kubernetes.io/proxy-request-buffering': 'off',
+      'nginx.ingress.kubernetes.io/proxy-buffering': 'off',
+      'nginx.ingress.kubernetes.io/proxy-http-version': '1.1',
+      'nginx.ingress.kubernetes.io/proxy-read-timeout': '60',
+      'nginx.ingress.kubernetes.io/proxy-send-timeout': '900',
+      'cert-manager.io/cluster-issuer': 'le',
+    });
+    const settingsMap = kinds(await objectsOf(MATRIX['an ingress with TLS']!), 'ConfigMap')[0]!;
+    expect(settingsMap.data).toMatchObject({ BERTH_PUBLIC_URL: 'https://registry.example' });
+  });
+
+  it('brings along what is not named, and nothing else', async () => {
+    const names = async (values: string) =>
+      kinds(await objectsOf(MATRIX[values]!), 'StatefulSet')
+        .map(({ metadata }) => metadata.name)
+        .sort();
+    expect(await names('a trial')).toEqual(['berth-minio', 'berth-nats', 'berth-postgresql']);
+    expect(await names('a trial on a database of its own')).toEqual(['berth-minio', 'berth-nats']);
+    expect(await names('existing servers')).toEqual([]);
+  });
+
+  it('gives a changed job another name, and pods that start anew when a setting changes', async () => {
+    const of = async (values: Record<string, unknown>) => {
+      const objects = await objectsOf({ ...EXTERNAL, ...values });
+      return {
+        job: kinds(objects, 'Job')[0]!.metadata.name,
+        pods: JSON.stringify((kinds(objects, 'Deployment')[0] as Deployment).spec.template),
+      };
+    };
+    const before = await of({});
+    expect(await of({})).toEqual(before);
+    expect((await of({ image: { tag: '2.0.0' } })).job).not.toBe(before.job);
+    expect((await of({ config: { BERTH_LOG_LEVEL: 'debug' } })).pods).not.toBe(before.pods);
+  });
+
+  it.each(WRONG)('refuses %s with a sentence', async (_what, values, sentence) => {
+    const { code, stderr } = await render(values);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(sentence);
+  });
+
+  it('takes every setting that is no secret and that no other value has', () => {
+    const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
+      definitions: { config: { properties: Record<string, unknown> } };
+    };
+    const elsewhere = new Set([
+      ...['BERTH_HOST', 'BERTH_PORT', 'BERTH_INTERNAL_HOST', 'BERTH_INTERNAL_PORT', 'BERTH_PUBLIC_URL', 'BERTH_URL'],
+      ...[
+        'BERTH_SHUTDOWN_SECONDS',
+        'BERTH_DRAIN_SECONDS',
+        'BERTH_DATA_DIR',
+        'BERTH_BLOB_STORE',
+        'BERTH_DATA_PLANE_URL',
+      ],
+      ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_STREAM_REPLICAS'],
+      ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
+    ]);
+    const free = settings
+      .filter(([, name, value]) => value !== 'secret' && !elsewhere.has(name!))
+      .map(([, name]) => name!);
+    expect(Object.keys(schema.definitions.config.properties).sort()).toEqual(free.sort());
+  });
+});
