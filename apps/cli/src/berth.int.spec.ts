@@ -237,7 +237,7 @@ describe('berth', () => {
       await json('account create collector');
       await json('user create carl --account collector --administrator', { BERTH_NEW_PASSWORD: PASSWORD });
       const asCarl = { BERTH_PASSWORD: PASSWORD };
-      for (const verb of ['status', 'quarantine', 'confirm']) {
+      for (const verb of ['status', 'quarantine', 'confirm objects']) {
         expect(await refused(`gc ${verb} --login collector/carl`, asCarl)).toContain('permission denied');
       }
     });
