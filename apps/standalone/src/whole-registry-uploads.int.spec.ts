@@ -192,6 +192,23 @@ describe(startStandalone, () => {
       });
     });
 
+    it('that goes on for longer than a week is gone', async () => {
+      const [session, other] = [await admin.startUpload('team/app'), await admin.startUpload('team/app')];
+      (await session.patch(Buffer.from('x'), 0)).expect(202);
+      const id = basename(new URL(session.location, registry.address).pathname);
+      const text = `UPDATE storage.upload_session SET started_at = now() - interval '7 days' WHERE id = $1`;
+      await registry.host.database!.rows({ name: 'test-age', text }, [id]);
+      const digest = digestOf(Buffer.from('x'));
+      const answers = [
+        await session.patch(Buffer.from('y'), 1),
+        await session.finish(digest),
+        await session.finish(digest, Buffer.from('y')),
+        await session.status(),
+      ];
+      for (const answer of answers) expect(answer.expect(404).codes).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+      (await other.finish(digest, Buffer.from('x'))).expect(201);
+    });
+
     it('that was cancelled is gone', async () => {
       const session = await admin.startUpload('team/app');
       (await session.patch(Buffer.from('x'), 0)).expect(202);

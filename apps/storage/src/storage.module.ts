@@ -22,8 +22,9 @@ import { UploadSessionService } from './upload/upload-session.service.js';
 
 const SESSION_STORE = {
   provide: UploadSessionStore,
-  useFactory: (database: Database, settings: Settings) => new UploadSessionStore(database, settings.uploadIdleSeconds),
-  inject: [Database, Settings],
+  useFactory: ({ uploadIdleSeconds, uploadMaxSeconds }: Settings, database: Database) =>
+    new UploadSessionStore(database, { idleSeconds: uploadIdleSeconds, maxSeconds: uploadMaxSeconds }),
+  inject: [Settings, Database],
 };
 
 @Module({

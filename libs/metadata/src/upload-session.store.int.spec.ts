@@ -4,6 +4,7 @@ import { onDatabase } from './testing/registry-fixture.js';
 import type { TestDatabase } from './testing/test-databases.js';
 
 const IDLE_SECONDS = 3_600;
+const MAX_SECONDS = 20_000;
 const REPOSITORY = 'acme/app';
 const PROGRESS = { offset: 5, object: { key: 'objects/1', parts: [1] }, sha256: 'aa', sha512: null };
 
@@ -14,7 +15,7 @@ describe(UploadSessionStore.name, () => {
 
   beforeEach(() => {
     test = on.test;
-    store = new UploadSessionStore(test.database, IDLE_SECONDS);
+    store = new UploadSessionStore(test.database, { idleSeconds: IDLE_SECONDS, maxSeconds: MAX_SECONDS });
   });
 
   const expireAll = () => test.rows(`UPDATE storage.upload_session SET expires_at = now() - interval '1 second'`);
@@ -25,6 +26,11 @@ describe(UploadSessionStore.name, () => {
     );
   const aboutToExpire = (id: string) =>
     test.rows(`UPDATE storage.upload_session SET expires_at = now() + interval '5 seconds' WHERE id = $1`, [id]);
+  const startedAgo = (id: string, seconds: number) =>
+    test.rows('UPDATE storage.upload_session SET started_at = now() - make_interval(secs => $2) WHERE id = $1', [
+      id,
+      seconds,
+    ]);
   const claimed = async () => {
     const id = await store.create(REPOSITORY, 'sha256');
     const claim = randomUUID();
@@ -107,11 +113,6 @@ describe(UploadSessionStore.name, () => {
 
   describe('of an owner', () => {
     const [ann, bob] = [randomUUID(), randomUUID()];
-    const startedAgo = (id: string, seconds: number) =>
-      test.rows('UPDATE storage.upload_session SET started_at = now() - make_interval(secs => $2) WHERE id = $1', [
-        id,
-        seconds,
-      ]);
     const nowSeconds = () => test.value<number>('SELECT extract(epoch FROM now())::int');
 
     it.each([
@@ -151,6 +152,41 @@ describe(UploadSessionStore.name, () => {
       expect(await store.find(inTime)).not.toBeNull();
       expect(await store.claim(inTime, randomUUID(), null)).not.toBeNull();
       expect(await store.remove(inTime)).not.toBeNull();
+    });
+  });
+
+  describe('that began long ago', () => {
+    const key = (sessionId: string) => ({ sessionId, repository: REPOSITORY });
+    const digest = `sha256:${'1'.repeat(64)}`;
+    const renewals: Record<string, (id: string, claim: string) => Promise<unknown>> = {
+      claim: (id) => store.claim(key(id), randomUUID(), null),
+      claimCompletion: (id) => store.claimCompletion(key(id), digest),
+      keep: (id, claim) => store.keep(id, claim),
+      advance: (id, claim) => store.advance(id, claim, PROGRESS),
+    };
+
+    it.each(Object.keys(renewals))('is pushed out by %s to its greatest age only', async (by) => {
+      const { id, claim } = await claimed();
+      await startedAgo(id, MAX_SECONDS - 100);
+      expect(await renewals[by]!(id, claim)).toBeTruthy();
+      expect(await secondsLeft(id)).toBeLessThanOrEqual(100);
+      expect(await store.find(key(id))).not.toBeNull();
+    });
+
+    it('is not there at its greatest age, whatever its expiry says', async () => {
+      const { id } = await claimed();
+      await startedAgo(id, MAX_SECONDS);
+      expect(await store.find(key(id))).toBeNull();
+      expect(await store.claim(key(id), randomUUID(), null)).toBeNull();
+      expect(await store.claimCompletion(key(id), digest)).toBeNull();
+    });
+
+    it.each(['keep', 'advance'])('is taken as expired in the middle of an append, though %s goes on', async (by) => {
+      const { id, claim } = await claimed();
+      await startedAgo(id, MAX_SECONDS + 1);
+      expect(await renewals[by]!(id, claim)).toBe(true);
+      expect(await store.takeExpired(10)).toMatchObject([{ id }]);
+      expect(await renewals[by]!(id, claim)).toBe(false);
     });
   });
 

@@ -37,6 +37,13 @@ const COLUMNS = `id, repository, "offset", object, sha256, sha512, algorithm, cl
 const IS_KEY = `id = $1 AND repository = $2 AND owner_id IS NOT DISTINCT FROM $3::uuid
   AND ($4::float8 IS NULL OR started_at <= to_timestamp($4))`;
 
+/** An expiry, but no later than the session's greatest age. */
+const within = (most: string, expiry: string) => `least(${expiry}, started_at + make_interval(secs => ${most}))`;
+const renewed = (idle: string) => `CASE WHEN expires_at < now() + make_interval(secs => ${idle} * 0.9)
+  THEN now() + make_interval(secs => ${idle}) ELSE expires_at END`;
+/** The age is asked for too: it may have been set shorter than when the session was touched last. */
+const isAlive = (most: string) => `expires_at > now() AND started_at > now() - make_interval(secs => ${most})`;
+
 const CREATE = {
   name: 'upload-session-create',
   text: `INSERT INTO storage.upload_session (id, repository, owner_id, algorithm, expires_at)
@@ -44,32 +51,29 @@ const CREATE = {
 };
 const FIND = {
   name: 'upload-session-find',
-  text: `SELECT ${COLUMNS} FROM storage.upload_session WHERE ${IS_KEY} AND expires_at > now()`,
+  text: `SELECT ${COLUMNS} FROM storage.upload_session WHERE ${IS_KEY} AND ${isAlive('$5')}`,
 };
 const CLAIM = {
   name: 'upload-session-claim',
-  text: `UPDATE storage.upload_session SET claim = $5,
-           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $6 * 0.9)
-             THEN now() + make_interval(secs => $6) ELSE expires_at END
-         WHERE ${IS_KEY} AND expires_at > now() AND ($7::bigint IS NULL OR "offset" = $7) RETURNING ${COLUMNS}`,
+  text: `UPDATE storage.upload_session SET claim = $5, expires_at = ${within('$8', renewed('$6'))}
+         WHERE ${IS_KEY} AND ${isAlive('$8')} AND ($7::bigint IS NULL OR "offset" = $7) RETURNING ${COLUMNS}`,
 };
 const CLAIM_COMPLETION = {
   name: 'upload-session-claim-completion',
   text: `UPDATE storage.upload_session SET
            claim = left(encode(sha256(convert_to(concat_ws(' ', id, "offset", object ->> 'key', $5::text), 'UTF8')), 'hex'), 32)::uuid,
-           expires_at = CASE WHEN expires_at < now() + make_interval(secs => $6 * 0.9)
-             THEN now() + make_interval(secs => $6) ELSE expires_at END
-         WHERE ${IS_KEY} AND expires_at > now() RETURNING ${COLUMNS}`,
+           expires_at = ${within('$7', renewed('$6'))}
+         WHERE ${IS_KEY} AND ${isAlive('$7')} RETURNING ${COLUMNS}`,
 };
 const KEEP = {
   name: 'upload-session-keep',
-  text: `UPDATE storage.upload_session SET expires_at = now() + make_interval(secs => $3)
+  text: `UPDATE storage.upload_session SET expires_at = ${within('$4', 'now() + make_interval(secs => $3)')}
          WHERE id = $1 AND claim = $2 RETURNING id`,
 };
 const ADVANCE = {
   name: 'upload-session-advance',
   text: `UPDATE storage.upload_session
-         SET "offset" = $3, object = $4, sha256 = $5, sha512 = $6, expires_at = now() + make_interval(secs => $7)
+         SET "offset" = $3, object = $4, sha256 = $5, sha512 = $6, expires_at = ${within('$8', 'now() + make_interval(secs => $7)')}
          WHERE id = $1 AND claim = $2 RETURNING id`,
 };
 const REMOVE = {
@@ -95,22 +99,24 @@ const COUNT = {
 
 /** Upload sessions: written by storage; registry-v2 ends one in the transaction that makes its blob true. */
 export class UploadSessionStore {
-  /** `idleSeconds`: a session that nobody touches for so long is removed with what it stored. */
+  /**
+   * A session that nobody touches for `idleSeconds`, and one that began `maxSeconds` ago, is removed with what it stored.
+   */
   constructor(
     private readonly database: Database,
-    private readonly idleSeconds: number,
+    private readonly limits: { idleSeconds: number; maxSeconds: number },
   ) {}
 
   /** `ownerId`: who alone may go on with it; undefined in open mode. */
   async create(repository: string, algorithm: string, ownerId?: string): Promise<string> {
     const id = randomUUID();
-    await this.database.rows(CREATE, [id, repository, ownerId ?? null, algorithm, this.idleSeconds]);
+    await this.database.rows(CREATE, [id, repository, ownerId ?? null, algorithm, this.limits.idleSeconds]);
     return id;
   }
 
-  /** Null where the id is unknown, expired, or not that of the key. */
+  /** Null where the id is unknown, expired, too old, or not that of the key. */
   async find(key: UploadSessionKey): Promise<UploadSessionRow | null> {
-    return first(await this.database.rows(FIND, valuesOf(key)));
+    return first(await this.database.rows(FIND, [...valuesOf(key), this.limits.maxSeconds]));
   }
 
   /**
@@ -118,7 +124,8 @@ export class UploadSessionStore {
    * session, or it does not stand at `offset` (null: anywhere).
    */
   async claim(key: UploadSessionKey, claim: string, offset: number | null): Promise<UploadSessionRow | null> {
-    return first(await this.database.rows(CLAIM, [...valuesOf(key), claim, this.idleSeconds, offset]));
+    const { idleSeconds, maxSeconds } = this.limits;
+    return first(await this.database.rows(CLAIM, [...valuesOf(key), claim, idleSeconds, offset, maxSeconds]));
   }
 
   /**
@@ -127,13 +134,16 @@ export class UploadSessionStore {
    * still at work on it. Any other digest, and any append, takes it away. Null where there is no such session.
    */
   async claimCompletion(key: UploadSessionKey, digest: string): Promise<(UploadSessionRow & { claim: string }) | null> {
-    const [row] = await this.database.rows(CLAIM_COMPLETION, [...valuesOf(key), digest, this.idleSeconds]);
+    const { idleSeconds, maxSeconds } = this.limits;
+    const values = [...valuesOf(key), digest, idleSeconds, maxSeconds];
+    const [row] = await this.database.rows(CLAIM_COMPLETION, values);
     return row ? (session(row) as UploadSessionRow & { claim: string }) : null;
   }
 
-  /** Pushes the expiry out while bytes are flowing; false where the claim was lost. */
+  /** Pushes the expiry out while bytes are flowing, up to the greatest age; false where the claim was lost. */
   async keep(id: string, claim: string): Promise<boolean> {
-    return (await this.database.rows(KEEP, [id, claim, this.idleSeconds])).length > 0;
+    const { idleSeconds, maxSeconds } = this.limits;
+    return (await this.database.rows(KEEP, [id, claim, idleSeconds, maxSeconds])).length > 0;
   }
 
   /** Records what an append made durable; false where the claim was lost, and then nothing is recorded. */
@@ -146,7 +156,8 @@ export class UploadSessionStore {
       object === null ? null : JSON.stringify(object),
       sha256,
       sha512,
-      this.idleSeconds,
+      this.limits.idleSeconds,
+      this.limits.maxSeconds,
     ];
     return (await this.database.rows(ADVANCE, values)).length > 0;
   }

@@ -51,7 +51,7 @@ export class RegistryRows {
   }
 
   async blob(repository: RepositoryName, bytes: Buffer = randomBytes(10)): Promise<StoredBlob> {
-    const sessions = new UploadSessionStore(this.database, 60);
+    const sessions = new UploadSessionStore(this.database, { idleSeconds: 60, maxSeconds: 120 });
     const sessionId = await sessions.create(repository, 'sha256');
     const claim = crypto.randomUUID();
     await sessions.claim({ sessionId, repository }, claim, null);

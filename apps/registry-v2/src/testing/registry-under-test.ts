@@ -35,7 +35,7 @@ export async function startRegistry(databaseUrl: string, env: Record<string, str
   await deployMigrations(databaseUrl);
   const service = await startInProcess(RegistryModule, databaseUrl, env);
   const { bus, database } = service;
-  const sessions = new UploadSessionStore(database, 3600);
+  const sessions = new UploadSessionStore(database, { idleSeconds: 3600, maxSeconds: 7200 });
   const organisations = new OrganisationStore(database);
   const repositories = new RepositoryStore(database);
   const account = await database.prisma.account.create({

@@ -38,7 +38,10 @@ export class StorageProcess {
     const settings = loadSettings(env);
     const { active } = this;
     const [hashes, address] = [new RunningHashes(), new DataPlaneAddress()];
-    this.sessions = new UploadSessionStore(database, settings.uploadIdleSeconds);
+    this.sessions = new UploadSessionStore(database, {
+      idleSeconds: settings.uploadIdleSeconds,
+      maxSeconds: settings.uploadMaxSeconds,
+    });
     this.remover = new ObjectRemover(store);
     const claims = new ClaimKeeper(this.sessions, settings);
     this.append = new AppendUpload(this.sessions, store, hashes, active, claims, this.remover, address, settings);

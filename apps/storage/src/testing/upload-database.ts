@@ -12,6 +12,12 @@ export async function expire(database: Database, sessionId: string): Promise<voi
   await database.rows({ name: 'test-expire', text }, [sessionId]);
 }
 
+/** Makes a session look begun so many seconds ago. */
+export async function age(database: Database, sessionId: string, seconds: number): Promise<void> {
+  const text = 'UPDATE storage.upload_session SET started_at = now() - make_interval(secs => $2) WHERE id = $1';
+  await database.rows({ name: 'test-age', text }, [sessionId, seconds]);
+}
+
 export async function sessionCount(database: Database): Promise<number> {
   const text = 'SELECT count(*)::int AS count FROM storage.upload_session';
   const [row] = await database.rows<{ count: number }>({ name: 'test-sessions', text }, []);

@@ -4,7 +4,7 @@ import { digestOf, parseRepositoryName, RegistryError } from '@berth/oci';
 import { eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { brokenOff, chunksOf, HandFedBody } from '../testing/bodies.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
-import { expire, expiryOf, openMigrated } from '../testing/upload-database.js';
+import { age, expire, expiryOf, openMigrated } from '../testing/upload-database.js';
 import { AppendUpload } from './append-upload.js';
 
 jest.setTimeout(60_000);
@@ -113,6 +113,20 @@ describe(AppendUpload, () => {
       const session = await storage.start();
       await expire(database, session);
       expect(await failureOf(storage.grant(session))).toMatchObject(UNKNOWN);
+      expect(await failureOf(storage.offsetOf(session))).toMatchObject(UNKNOWN);
+    });
+
+    it('is not given for a session that is too old, however lately it was touched', async () => {
+      const week = 7 * 86_400;
+      const session = await storage.start();
+      await storage.send(session, 'one');
+      await age(database, session, week - 60);
+      expect(await storage.send(session, 'two', { start: 3 })).toEqual({ offset: 6 });
+      await age(database, session, week);
+      for (const options of [{}, { start: 6 }, { start: 0 }, { digest: digestOf(Buffer.from('onetwo')) }]) {
+        expect(await failureOf(storage.grant(session, options))).toMatchObject(UNKNOWN);
+      }
+      expect(await failureOf(storage.finish(session, 'onetwo'))).toMatchObject(UNKNOWN);
       expect(await failureOf(storage.offsetOf(session))).toMatchObject(UNKNOWN);
     });
   });

@@ -8,7 +8,7 @@ const BATCH = 100;
 const MOST_COUNTED = 10_000;
 const LONGEST_MS = 60_000;
 
-/** Ends upload sessions that nobody touches any more, and removes what they stored. */
+/** Ends upload sessions that nobody touches any more, or that are too old, and removes what they stored. */
 @Injectable()
 export class SessionReaper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(SessionReaper.name);
@@ -45,11 +45,11 @@ export class SessionReaper implements OnApplicationBootstrap, OnApplicationShutd
     try {
       for (let expired = await this.sessions.takeExpired(BATCH); expired.length > 0;) {
         for (const { object } of expired) if (object) this.remover.abortLater(object as UnfinishedObject);
-        this.logger.log({ msg: 'idle upload sessions ended', count: expired.length });
+        this.logger.log({ msg: 'idle or old upload sessions ended', count: expired.length });
         expired = expired.length < BATCH ? [] : await this.sessions.takeExpired(BATCH);
       }
     } catch (error) {
-      this.logger.warn({ msg: 'idle upload sessions could not be ended, they are tried again', err: error });
+      this.logger.warn({ msg: 'idle or old upload sessions could not be ended, they are tried again', err: error });
     }
   }
 }

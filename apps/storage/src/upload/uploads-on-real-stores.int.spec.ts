@@ -5,11 +5,11 @@ import { loadSettings, Metrics } from '@berth/platform';
 import { eventually, requireOrSkip, startPostgres, type TestPostgres } from '@berth/testing';
 import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
-import { brokenOff, chunksOf } from '../testing/bodies.js';
+import { brokenOff, chunksOf, HandFedBody } from '../testing/bodies.js';
 import { HeldReads } from '../testing/held-reads.js';
 import { REAL_STORES, type RealStore } from '../testing/real-stores.js';
 import { failureOf, REPOSITORY, StorageProcess } from '../testing/storage-process.js';
-import { expire, makeRepository, openMigrated } from '../testing/upload-database.js';
+import { age, expire, makeRepository, openMigrated } from '../testing/upload-database.js';
 import { SessionReaper } from './session-reaper.js';
 
 jest.setTimeout(120_000);
@@ -168,6 +168,23 @@ describe.each(REAL_STORES)('uploads on $driver', ({ driver, reason, open }) => {
       const { objectKey } = await processes[0]!.finish(alive, bytes);
       expect(await settled()).toEqual([objectKey]);
       await processes[0]!.store.delete(objectKey);
+    });
+
+    it('touched until they are too old leave nothing in the store, in the middle of an append too', async () => {
+      const { session } = await sent([9 * MIB, 10], () => processes[0]!);
+      // Every second it says that the session is still in use.
+      const slow = new StorageProcess(database, processes.at(-1)!.store, { BERTH_UPLOAD_IDLE_SECONDS: '3' });
+      const sender = new HandFedBody().send('more');
+      const append = failureOf(slow.send(session, sender));
+      await eventually(() => sender.asked > 1, { what: 'the append is under way' });
+      await age(database, session, 7 * 86_400);
+      const settings = loadSettings({ BERTH_UPLOAD_IDLE_SECONDS: '1' });
+      const reaper = new SessionReaper(slow.sessions, slow.remover, settings, new Metrics('storage'));
+      reaper.onApplicationBootstrap();
+      expect(await append).toMatchObject({ code: 'BLOB_UPLOAD_UNKNOWN' });
+      await reaper.onApplicationShutdown();
+      await slow.remover.onApplicationShutdown();
+      expect(await settled()).toEqual([]);
     });
 
     it.each(Object.keys(LEFT))('left %s are cancelled and leave nothing in the store', async (shape) => {

@@ -43,7 +43,7 @@ export class RegistryFixture {
       pullWindowSeconds: PULL_WINDOW_SECONDS,
     });
     this.manifests = new ManifestStore(database, 0, LEASE_SECONDS);
-    this.sessions = new UploadSessionStore(database, 3_600);
+    this.sessions = new UploadSessionStore(database, { idleSeconds: 3_600, maxSeconds: 86_400 });
   }
 
   async repository(path = `acme/${randomBytes(4).toString('hex')}`): Promise<RepositoryName> {

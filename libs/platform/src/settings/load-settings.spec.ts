@@ -112,6 +112,8 @@ describe(loadSettings.name, () => {
       ['BERTH_READ_GRANT_SECONDS', '0'],
       ['BERTH_UPLOAD_IDLE_SECONDS', '0'],
       ['BERTH_UPLOAD_IDLE_SECONDS', '999999999999'],
+      ['BERTH_UPLOAD_MAX_SECONDS', '1'],
+      ['BERTH_UPLOAD_MAX_SECONDS', '999999999999'],
       ['BERTH_LEASE_SECONDS', '-1'],
       ['BERTH_LEASE_SECONDS', '999999999999'],
       ['BERTH_GC_GRACE_SECONDS', '1e3'],
@@ -164,6 +166,24 @@ describe(loadSettings.name, () => {
 
     it('is enough', () => {
       expect(troubles({ BERTH_NATS_URL: 'nats://a' }, ['natsUrl'])).toEqual([]);
+    });
+  });
+
+  describe('BERTH_UPLOAD_MAX_SECONDS', () => {
+    it.each(['3600', '3599'])('is refused at %s where a session may be idle for an hour', (longest) => {
+      expect(troubles({ BERTH_UPLOAD_MAX_SECONDS: longest, BERTH_UPLOAD_IDLE_SECONDS: '3600' })).toEqual([
+        `BERTH_UPLOAD_MAX_SECONDS=${longest} must be more than BERTH_UPLOAD_IDLE_SECONDS=3600`,
+      ]);
+    });
+
+    it('is refused by its default where a session may be idle for longer than that', () => {
+      expect(troubles({ BERTH_UPLOAD_IDLE_SECONDS: '604800' })).toEqual([
+        'BERTH_UPLOAD_MAX_SECONDS=604800 must be more than BERTH_UPLOAD_IDLE_SECONDS=604800',
+      ]);
+    });
+
+    it('is taken where it is a second more', () => {
+      expect(troubles({ BERTH_UPLOAD_MAX_SECONDS: '3601', BERTH_UPLOAD_IDLE_SECONDS: '3600' })).toEqual([]);
     });
   });
 

@@ -21,7 +21,13 @@ export function loadSettings(env: NodeJS.ProcessEnv, required: (keyof Settings)[
     const text = env[description.variable] || description.default;
     if (text !== undefined) Object.assign(settings, { [description.property]: parse(text, description) });
   }
-  troubles.push(...invalidValues(settings, descriptions), ...missingValues(settings, descriptions, required));
+  const invalid = invalidValues(settings, descriptions);
+  troubles.push(...invalid, ...missingValues(settings, descriptions, required));
+  if (invalid.length === 0 && settings.uploadMaxSeconds <= settings.uploadIdleSeconds) {
+    troubles.push(
+      `BERTH_UPLOAD_MAX_SECONDS=${settings.uploadMaxSeconds} must be more than BERTH_UPLOAD_IDLE_SECONDS=${settings.uploadIdleSeconds}`,
+    );
+  }
   if (settings.open && !settings.openAnywhere && !LOOPBACK.test(settings.host)) {
     troubles.push(
       `BERTH_OPEN=true on ${settings.host} would let everybody do everything: set BERTH_OPEN_ANYWHERE=true to insist`,

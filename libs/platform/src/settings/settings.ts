@@ -327,6 +327,16 @@ export class Settings {
   @Max(TEN_YEARS)
   uploadIdleSeconds!: number;
 
+  @Setting('BERTH_UPLOAD_MAX_SECONDS', {
+    type: 'integer',
+    default: String(7 * DAY),
+    doc: 'An upload session that began so long ago is removed with its bytes, however often it is touched. More than BERTH_UPLOAD_IDLE_SECONDS.',
+  })
+  @IsInt()
+  @Min(2)
+  @Max(TEN_YEARS)
+  uploadMaxSeconds!: number;
+
   @Setting('BERTH_MAX_MANIFEST_BYTES', {
     type: 'integer',
     default: String(4 * 1024 * 1024),

@@ -150,6 +150,7 @@ export class RegistryUnderModel {
       BERTH_GC_GRACE_SECONDS: String(timing.grace),
       BERTH_READ_GRANT_SECONDS: String(timing.pullWindow),
       BERTH_UPLOAD_IDLE_SECONDS: NEVER,
+      BERTH_UPLOAD_MAX_SECONDS: String(2 * Number(NEVER)),
       BERTH_GC_RECONCILE_SECONDS: String(HOUR),
       // The clock of the object store cannot be moved: what protects an object that has no row yet is its upload session.
       BERTH_GC_ORPHAN_SECONDS: '0',
