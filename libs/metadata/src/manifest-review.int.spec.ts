@@ -626,6 +626,25 @@ describe('the review of manifests', () => {
     });
 
     it.each([
+      ['an organisation', () => policies.set({ organisation: 'acme' }, 0)],
+      ['the installation', () => policies.setDefault(0)],
+    ])(
+      'of %s goes on with the next one from its beginning where one is deleted in the middle',
+      async (_whose, change) => {
+        const next = await registry.repository('acme/z');
+        for (const each of [repository, next]) await many(each);
+        await change();
+        await smallSteps().reviewStep();
+        expect(await due()).toBe(50);
+        const removal = new RepositoryRemovalStore(test.database, { pullWindowSeconds: 0 });
+        await removal.remove(repository, () => EVENT);
+        expect(await due()).toBe(0);
+        await finish();
+        expect(await due()).toBe(MANIFESTS);
+      },
+    );
+
+    it.each([
       ['a repository', (seconds: number) => policies.set({ repository }, seconds)],
       ['an organisation', (seconds: number) => policies.set({ organisation: 'acme' }, seconds)],
       ['the installation', (seconds: number) => policies.setDefault(seconds)],

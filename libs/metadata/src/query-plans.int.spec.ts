@@ -495,14 +495,15 @@ describe('the statements of the stores', () => {
         await policies.set({ organisation: 'org78' }, null);
         await policies.setDefault(policy);
         // Of each kind one that is next.
-        for (const [id, organisation] of [
-          [-1, 5],
-          [-2, null],
+        for (const [id, organisation, path, digest] of [
+          [-1, 5, '', ''],
+          [-2, null, '', ''],
+          [-3, null, repository, 'sha256:5'],
         ] as const) {
-          await test.rows('INSERT INTO registry.untagged_review (id, organisation_id) VALUES ($1, $2)', [
-            id,
-            organisation,
-          ]);
+          await test.rows(
+            `INSERT INTO registry.untagged_review (id, organisation_id, after_path, after_digest) VALUES ($1, $2, $3, $4)`,
+            [id, organisation, path, digest],
+          );
           await policies.reviewStep();
           await test.rows('DELETE FROM registry.untagged_review WHERE id = $1', [id]);
         }

@@ -71,14 +71,19 @@ const NEXT_REVIEW = {
  */
 const repositoryBy = (name: string, condition: string) => ({
   name: `untagged-review-repository-${name}`,
-  text: `SELECT id, path, policy, coalesce(lag, $1) AS before FROM (
-           SELECT r.id, r.path, ${UNTAGGED_POLICY} AS policy, lag(r.path) OVER (ORDER BY r.path) FROM registry.repository r
+  text: `SELECT id, path, policy FROM (
+           SELECT r.id, r.path, ${UNTAGGED_POLICY} AS policy FROM registry.repository r
            JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path > $1 ${condition} ORDER BY r.path LIMIT $2) AS next
          ORDER BY policy = ${KEEP}, CASE WHEN policy = ${KEEP} THEN path END DESC, path LIMIT 1`,
 });
 const REPOSITORY_ITSELF = repositoryBy('itself', 'AND r.id = $3');
 const REPOSITORY_OF_ORGANISATION = repositoryBy('of-organisation', 'AND r.organisation_id = $3');
 const REPOSITORY_OF_ALL = repositoryBy('of-all', '');
+const REPOSITORY_BEGUN = {
+  name: 'untagged-review-repository-begun',
+  text: `SELECT r.id, r.path, ${UNTAGGED_POLICY} AS policy FROM registry.repository r
+         JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path = $1`,
+};
 const MANIFESTS = {
   name: 'untagged-review-manifests',
   text: `SELECT id, digest FROM registry.manifest WHERE repository_id = $1 AND digest > $2 ORDER BY digest LIMIT $3`,
@@ -167,25 +172,31 @@ export class UntaggedPolicyStore {
       await this.database.rows(FINISH, [review.id]);
       return true;
     }
-    const manifests = repository.policy === KEEP ? [] : await this.manifestsBehind(repository.id, review.after_digest);
+    const { id, path, policy, after } = repository;
+    const manifests = policy === KEEP ? [] : await this.manifestsBehind(id, after);
     await this.queue(manifests.map(({ id }) => id));
-    const last = manifests.length < this.batch ? undefined : manifests.at(-1);
-    const next = last ? [repository.before, last.digest] : [repository.path, ''];
-    await this.database.rows(ADVANCE, [review.id, review.after_path, review.after_digest, ...next]);
+    const last = manifests.length < this.batch ? '' : manifests.at(-1)!.digest;
+    await this.database.rows(ADVANCE, [review.id, review.after_path, review.after_digest, path, last]);
     return true;
   }
 
+  /** The one in whose middle the review stands; the next one where it is done, or was deleted. */
   private async repositoryOf(review: ReviewRow): Promise<RepositoryAtHand | undefined> {
-    const { after_path: after, repository_id: repositoryId, organisation_id: organisationId } = review;
-    // In the middle of one nothing is gone over: its last digest is of no other.
-    const next = review.after_digest === '' ? REPOSITORIES : 1;
-    const [repository] =
+    const {
+      after_path: path,
+      after_digest: after,
+      repository_id: repositoryId,
+      organisation_id: organisationId,
+    } = review;
+    const [begun] = after === '' ? [] : await this.database.rows<RepositoryRow>(REPOSITORY_BEGUN, [path]);
+    if (begun) return { ...begun, after };
+    const [next] =
       repositoryId !== null
-        ? await this.database.rows<RepositoryAtHand>(REPOSITORY_ITSELF, [after, next, repositoryId])
+        ? await this.database.rows<RepositoryRow>(REPOSITORY_ITSELF, [path, REPOSITORIES, repositoryId])
         : organisationId !== null
-          ? await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ORGANISATION, [after, next, organisationId])
-          : await this.database.rows<RepositoryAtHand>(REPOSITORY_OF_ALL, [after, next]);
-    return repository;
+          ? await this.database.rows<RepositoryRow>(REPOSITORY_OF_ORGANISATION, [path, REPOSITORIES, organisationId])
+          : await this.database.rows<RepositoryRow>(REPOSITORY_OF_ALL, [path, REPOSITORIES]);
+    return next && { ...next, after: '' };
   }
 
   private manifestsBehind(repositoryId: string, digest: string): Promise<{ id: string; digest: Digest }[]> {
@@ -216,12 +227,15 @@ interface ReviewRow {
   after_digest: string;
 }
 
-interface RepositoryAtHand {
+interface RepositoryRow {
   id: string;
   path: RepositoryName;
-  /** The path behind which it is the next one. */
-  before: string;
   policy: number;
+}
+
+interface RepositoryAtHand extends RepositoryRow {
+  /** The last digest that was looked at; empty: none. */
+  after: string;
 }
 
 const columnOf = (policy: UntaggedPolicy): number => (policy === 'keep' ? KEEP : policy);
