@@ -38,6 +38,8 @@ export interface Service {
   onCutOff?(app: NestFastifyApplication): void;
 }
 
+/** A start that waits for NATS may wait for ever: once it is to stop it has so long. */
+const START_SECONDS = 5;
 const STREAM = 'BERTH_EVENTS';
 const EVENT_SUBJECTS = [GARBAGE_QUEUED, MANIFEST_PUSHED, MANIFEST_DELETED, TAG_DELETED].map(
   (contract) => contract.subject,
@@ -47,7 +49,7 @@ const PACKET_OVERHEAD = 64 * 1024;
 
 /** Runs one service as a process of its own: NATS, PostgreSQL and the object store are where the settings say. */
 export function runService(service: Service): Promise<void> {
-  return runUntilStopped(service.name, async () => {
+  const start = async () => {
     const settings = loadSettings(process.env, [
       'natsUrl',
       ...(service.database ? (['databaseUrl'] as const) : []),
@@ -80,7 +82,8 @@ export function runService(service: Service): Promise<void> {
         await host.database?.close();
       },
     };
-  });
+  };
+  return runUntilStopped(service.name, start, START_SECONDS);
 }
 
 interface DistributedHost extends ServiceHost {

@@ -5,23 +5,18 @@ import { eventually } from './testing/test-kit.js';
 
 const DIST = resolve(__dirname, '../dist/index.js');
 
-/** A process whose main runs `start` (the text of a function body) under runUntilStopped. */
+/** A process with this main (a text). */
 class TestProcess {
   out = '';
   err = '';
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
   private readonly child: ChildProcess;
 
-  constructor(start: string, name = 'storage') {
-    const main = `
-      import { createServer } from 'node:net';
-      import { createLogger, loadSettings, runUntilStopped } from ${JSON.stringify(DIST)};
-      const logger = createLogger(${JSON.stringify(name)}, 'info');
-      const shutdownSeconds = 30;
-      await runUntilStopped(${JSON.stringify(name)}, async () => { ${start} });`;
-    this.child = spawn(process.execPath, ['--input-type=module', '-e', main], {
+  constructor(main: string, env: Record<string, string> = {}) {
+    const imports = `import { createLogger, loadSettings, runService, runUntilStopped } from ${JSON.stringify(DIST)};`;
+    this.child = spawn(process.execPath, ['--input-type=module', '-e', `${imports} ${main}`], {
       cwd: __dirname,
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout!.on('data', (chunk: Buffer) => (this.out += chunk.toString()));
@@ -51,8 +46,13 @@ jest.setTimeout(60_000);
 
 describe('runUntilStopped', () => {
   const processes: TestProcess[] = [];
+  /** Runs `start` (the text of a function body) under runUntilStopped. */
   const run = (start: string) => {
-    const it = new TestProcess(start);
+    const it = new TestProcess(`
+      import { createServer } from 'node:net';
+      const logger = createLogger('storage', 'info');
+      const shutdownSeconds = 30;
+      await runUntilStopped('storage', async () => { ${start} });`);
     processes.push(it);
     return it;
   };
@@ -112,6 +112,22 @@ describe('runUntilStopped', () => {
       logger.info('started'); return { logger, shutdownSeconds, stop: async () => {} };`);
     expect(await it.ended).toMatchObject({ code: 0 });
     expect(it.messages()).toEqual(['up', 'started', 'stopping', 'stopped']);
+  });
+
+  it('gives up the start of a service that waits for NATS in vain', async () => {
+    const sentry = createServer();
+    const asked = new Promise<void>((done) => sentry.once('connection', () => done()));
+    const port = await new Promise<number>((done) =>
+      sentry.listen(0, '127.0.0.1', () => done((sentry.address() as { port: number }).port)),
+    );
+    const main = `await runService({ name: 'storage', module: class {}, required: [], database: false });`;
+    const it = new TestProcess(main, { BERTH_NATS_URL: `nats://127.0.0.1:${port}` });
+    processes.push(it);
+    await asked;
+    it.signal('SIGTERM');
+    expect(await it.ended).toEqual({ code: 1, signal: null });
+    expect(it.err).toBe('storage did not start: SIGTERM came, and 5 s later it was still starting\n');
+    sentry.close();
   });
 
   it('takes two signals within a second for one', async () => {

@@ -24,13 +24,18 @@ const SAME_REQUEST_MS = 1_000;
 
 /**
  * Starts, and stops at SIGTERM or SIGINT; a second signal ends the process at once. A start that fails says why in one
- * sentence and exits 1. Resolves when everything is stopped.
+ * sentence and exits 1; so does one that is under way `startSeconds` after the signal (by default it is waited for).
+ * Resolves when everything is stopped.
  */
-export async function runUntilStopped(name: string, start: () => Promise<Running>): Promise<void> {
+export async function runUntilStopped(
+  name: string,
+  start: () => Promise<Running>,
+  startSeconds?: number,
+): Promise<void> {
   const stopped = stopSignal();
   let running: Running;
   try {
-    running = await start();
+    running = await Promise.race([start(), ...(startSeconds === undefined ? [] : [tooLate(stopped, startSeconds)])]);
   } catch (error) {
     process.stderr.write(`${name} did not start: ${inOneSentence(error)}\n`);
     process.exit(1);
@@ -45,6 +50,13 @@ export async function runUntilStopped(name: string, start: () => Promise<Running
   await new Promise<void>((resolve) => running.logger.flush(() => resolve()));
   // 0, unless the trouble that made it stop has set another one.
   process.exit();
+}
+
+/** Fails so many seconds after the signal. */
+async function tooLate(stopped: Promise<string>, seconds: number): Promise<never> {
+  const signal = await stopped;
+  await delay(seconds * 1000);
+  throw new Error(`${signal} came, and ${seconds} s later it was still starting`);
 }
 
 /** Whether `finishing` is done in so many seconds; where it is not, and can be cut off, it has a few more. */

@@ -64,7 +64,8 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
     // A request counts as in flight one turn after it was handed over.
     do await delay(POLL_MS);
     while (this.inFlight > 0 && Date.now() < deadline);
-    await natsClient?.flush().catch(() => undefined);
+    const rest = Math.max(POLL_MS, deadline - Date.now());
+    await Promise.race([natsClient?.flush().catch(() => undefined), delay(rest, undefined, { ref: false })]);
     await super.close();
   }
 }

@@ -191,6 +191,21 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
     }
   });
 
+  it('closes its server in time while NATS says nothing', async () => {
+    const bus = new NatsBus(await NatsLink.open(settings));
+    const service = new TestService(bus);
+    const server = await service.start(new DrainingNatsServer(settings, 'test', DRAIN_MS));
+    await eventually(() => bus.request(SILENT, {}).then(() => true), { what: 'the service answers' });
+    process.kill(nats.pid, 'SIGSTOP');
+    try {
+      const closed = server.close().then(() => 'closed');
+      expect(await Promise.race([closed, delay(DRAIN_MS + 5_000, 'still closing', { ref: false })])).toBe('closed');
+    } finally {
+      process.kill(nats.pid, 'SIGCONT');
+    }
+    await bus.close();
+  });
+
   it('opens its first connection when NATS comes up later', async () => {
     await nats.pause();
     const opening = NatsLink.open(settings);
