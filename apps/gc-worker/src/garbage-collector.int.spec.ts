@@ -12,6 +12,7 @@ import { Database, deployMigrations } from '@berth/metadata';
 import { type Digest, registryError, type RepositoryName, type Tag } from '@berth/oci';
 import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { GarbageCollector } from './garbage-collector.js';
+import { WorkLoop } from './work-loop.js';
 import { GcWorkerModule } from './gc-worker.module.js';
 import { answering, type InProcessService, startInProcess } from '@berth/platform/testing';
 import { RegistryRows } from './testing/registry-rows.js';
@@ -202,7 +203,10 @@ describe(GarbageCollector, () => {
     };
     await startWorker(NO_GRACE);
     await eventually(() => began, { what: 'storage is asked to delete' });
+    const told = jest.spyOn(WorkLoop.prototype, 'stop');
     const stopping = worker.stop();
+    await eventually(() => told.mock.calls.length === 2, { what: 'both loops are told to stop', within: 30_000 });
+    told.mockRestore();
     release();
     await stopping;
     await offline(async (_, database) => {
