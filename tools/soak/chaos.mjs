@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const SERVICES = ['gateway', 'registry-v2', 'storage', 'auth', 'manage', 'gc-worker'];
+export const COLLECTOR = 'gc-worker';
+const SERVICES = ['gateway', 'registry-v2', 'storage', 'auth', 'manage', COLLECTOR];
 const SERVERS = ['postgres', 'nats', 'minio'];
 /** Between two kills. */
 const PAUSE_MS = [1_000, 4_000];
@@ -11,39 +12,56 @@ const PAUSE_MS = [1_000, 4_000];
 const HASTY = 4;
 /** Of so many turns one is a server's, and one a pause of a gc-worker. */
 const ROUND = 6;
-const STOPPED_MS = 4_000;
+/** How long: PostgreSQL ends a transaction that does nothing after 8 s, and others get its locks. */
+const STOPPED_MS = [4_000, 12_000];
 
 export class Chaos {
   kills = {};
 
-  constructor({ pidFile, servers, random, outages }) {
-    Object.assign(this, { pidFile, servers, random, outages });
+  /** `outages`: of all that clients may notice. `absences`: of a gc-worker, which they may not. */
+  constructor({ pidFile, servers, random, outages, absences }) {
+    Object.assign(this, { pidFile, servers, random, outages, absences });
   }
 
   /** Until `over` is aborted. */
   async run(over) {
     for (let n = 1; ; n++) {
-      if (n % HASTY !== 0) await this.outages.untilOver();
-      await delay(PAUSE_MS[0] + this.random() * (PAUSE_MS[1] - PAUSE_MS[0]));
+      if (n % HASTY !== 0) await Promise.all([this.outages.untilOver(), this.absences.untilOver()]);
+      await delay(this.#between(PAUSE_MS));
       if (over.aborted) return;
-      this.outages.begin();
       if (n % ROUND === 0) await this.#restart(this.#some(SERVERS));
-      else if (n % ROUND === 3) await this.#pause('gc-worker');
-      else this.#signal(this.#some(SERVICES), 'SIGKILL');
+      else if (n % ROUND === 3) await this.#pauseCollector();
+      else this.#kill(this.#some(SERVICES));
     }
+  }
+
+  #kill(service) {
+    (service === COLLECTOR ? this.absences : this.outages).begin();
+    this.#signal(service, 'SIGKILL');
   }
 
   async #restart(server) {
     this.#count(server);
+    this.#beginBoth();
     await this.servers.restart(server);
-    this.outages.begin();
+    this.#beginBoth();
   }
 
-  async #pause(service) {
-    const pid = this.#signal(service, 'SIGSTOP', `${service} stopped for ${STOPPED_MS / 1000} s`);
-    await delay(STOPPED_MS);
-    send(pid, 'SIGCONT');
+  #beginBoth() {
     this.outages.begin();
+    this.absences.begin();
+  }
+
+  async #pauseCollector() {
+    this.absences.begin();
+    const pid = this.#signal(
+      COLLECTOR,
+      'SIGSTOP',
+      `${COLLECTOR} stopped for ${STOPPED_MS[0] / 1000} to ${STOPPED_MS[1] / 1000} s`,
+    );
+    await delay(this.#between(STOPPED_MS));
+    send(pid, 'SIGCONT');
+    this.absences.begin();
   }
 
   #signal(service, signal, what = service) {
@@ -55,6 +73,10 @@ export class Chaos {
 
   #count(what) {
     this.kills[what] = (this.kills[what] ?? 0) + 1;
+  }
+
+  #between([least, most]) {
+    return least + this.random() * (most - least);
   }
 
   #some(choices) {

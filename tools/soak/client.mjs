@@ -80,19 +80,21 @@ export class SoakClient {
 
   /** Deletes all that it has, so that nothing of it should be left after collection. */
   async deleteAll() {
-    for (const { repository, tag } of this.holdings.tags()) await this.calls.remove(repository, tag);
+    for (const { repository, tag } of this.holdings.tags()) await this.#removeTag(repository, tag);
     for (const repository of this.repositories.filter((name) => name !== this.own)) {
       const known = [...this.holdings.manifests(repository), ...this.holdings.leftovers(repository)];
       let rest = new Map(known.map(({ image }) => [image.digest, image]));
       while (rest.size > 0) {
         const listed = new Set([...rest.values()].flatMap(({ images }) => images.map(({ digest }) => digest)));
         for (const digest of [...rest.keys()].filter((digest) => !listed.has(digest))) {
-          await this.calls.remove(repository, digest);
+          const isHeld = this.holdings.isKnown(repository, digest);
+          await this.calls.remove(repository, digest, { isHeld });
+          this.holdings.remove(repository, rest.get(digest));
           rest.delete(digest);
         }
       }
     }
-    await this.calls.removeRepository(this.own);
+    await this.#removeOwn();
   }
 
   #image(subject) {
@@ -132,14 +134,27 @@ export class SoakClient {
     const found = await this.calls.findBlob(repository, digest);
     if (found) return found;
     const from = this.#repository();
+    if (this.holdings.hasBlob(repository, bytes))
+      throw new Violation(`lost: ${repository}@${digest} is not there, a blob of what is`);
     const mounted = from !== repository && this.random() < 0.5 && (await this.calls.mount(repository, digest, from));
     return mounted || this.calls.upload(repository, bytes, { chunked: this.random() < 0.2 });
   }
 
   async #pushAndTag(repository, image) {
-    const tag = this.#tag();
+    const tag = await this.#tag(repository);
     await this.#push(repository, image, tag);
+    await this.#holdTagged(repository, tag, image);
+  }
+
+  /** What was acknowledged is what is served. */
+  async #holdTagged(repository, tag, image) {
     this.holdings.tag(repository, tag, image);
+    await this.#compare(repository, tag, image);
+  }
+
+  async #hold(repository, image) {
+    this.holdings.add(repository, image);
+    await this.#compare(repository, image.digest, image);
   }
 
   async #pull() {
@@ -156,9 +171,11 @@ export class SoakClient {
     const held = this.#some(this.holdings.tags());
     if (!held) return;
     const { repository, image } = held;
-    const tag = this.#tag();
-    await this.#put(repository, tag, image, Infinity);
-    this.holdings.tag(repository, tag, image);
+    await this.#compare(repository, held.tag, image);
+    const tag = await this.#tag(repository);
+    const { isStored, why } = await this.#put(repository, tag, image, Infinity);
+    if (!isStored) throw new Violation(`lost: ${repository}:${held.tag} could not be tagged again: ${why}`);
+    await this.#holdTagged(repository, tag, image);
   }
 
   /** A rollback: what was perhaps let go of long ago gets a tag, without a look at its blobs. */
@@ -166,11 +183,11 @@ export class SoakClient {
     const held = this.#some([...this.holdings.manifests(), ...this.holdings.leftovers()]);
     if (!held) return;
     const { repository, image } = held;
-    const tag = this.#tag();
+    const tag = await this.#tag(repository);
     const found = await this.#find(repository, image);
     const isTagged = found > 0 && (await this.#put(repository, tag, image, found + FOUND_MANIFEST_MS)).isStored;
     if (!isTagged) await this.#push(repository, image, tag);
-    this.holdings.tag(repository, tag, image);
+    await this.#holdTagged(repository, tag, image);
   }
 
   /** An index of what a HEAD has found, as of images that were built long ago. */
@@ -184,6 +201,7 @@ export class SoakClient {
       const { image } = this.#some(known);
       wanted.set(image.digest, image);
     }
+    const tag = await this.#tag(repository);
     const images = [];
     let foundAt = Infinity;
     for (const image of wanted.values()) {
@@ -194,9 +212,8 @@ export class SoakClient {
     }
     if (images.length === 0) return;
     const index = anIndex(images, this.#about());
-    const tag = this.#tag();
     const { isStored } = await this.#put(repository, tag, index, foundAt + FOUND_MANIFEST_MS);
-    if (isStored) this.holdings.tag(repository, tag, index);
+    if (isStored) await this.#holdTagged(repository, tag, index);
   }
 
   /** When the HEAD was sent that found it; 0 where it is gone, which must be allowed. */
@@ -210,9 +227,9 @@ export class SoakClient {
   async #deleteTag() {
     const held = this.#some(this.holdings.tags());
     if (!held) return;
-    const { repository, tag } = held;
-    await this.calls.remove(repository, tag);
-    this.holdings.untag(repository, tag);
+    const { repository, tag, image } = held;
+    await this.#compare(repository, tag, image);
+    await this.#removeTag(repository, tag);
     if ((await this.calls.manifest(repository, tag)) !== null)
       throw new Violation(`${repository}:${tag} is there after its deletion`);
   }
@@ -222,6 +239,7 @@ export class SoakClient {
     const held = this.#some(this.holdings.manifests());
     if (!held) return;
     const { repository, image } = held;
+    await this.#compare(repository, image.digest, image);
     const listed = this.holdings.isListed(repository, image.digest);
     const isGone = await this.calls.remove(repository, image.digest, { refused: listed !== 'no' });
     if (isGone && listed === 'surely')
@@ -239,7 +257,7 @@ export class SoakClient {
     const { repository, image: subject } = held;
     const referrer = this.#image(subject);
     await this.#push(repository, referrer);
-    this.holdings.add(repository, referrer);
+    await this.#hold(repository, referrer);
     await this.#expectReferrer(repository, referrer);
   }
 
@@ -258,7 +276,7 @@ export class SoakClient {
       else this.report.protectionOver++;
       await this.#push(repository, referrer);
     }
-    this.holdings.add(repository, referrer);
+    await this.#hold(repository, referrer);
     await this.#expectReferrer(repository, referrer);
   }
 
@@ -268,29 +286,37 @@ export class SoakClient {
   }
 
   async #leaveUpload() {
-    const location = await this.calls.startUpload(this.#repository());
-    if (this.random() < 0.5) await this.calls.patch(location, this.#some(this.layers));
+    const session = await this.calls.startUpload(this.#repository());
+    if (this.random() < 0.5) await this.calls.patch(session, this.#some(this.layers));
   }
 
   async #cancelUpload() {
-    const location = await this.calls.startUpload(this.#repository());
-    const next = await this.calls.patch(location, this.#some(this.layers));
+    const session = await this.calls.startUpload(this.#repository());
+    const next = await this.calls.patch(session, this.#some(this.layers));
     if (next !== null) await this.calls.cancel(next);
   }
 
   /** Only what has no tags goes: one that another client has tags in stays as it is. */
   async #deleteRepository(repository) {
-    for (const { tag } of this.holdings.tags(repository)) {
-      await this.calls.remove(repository, tag);
-      this.holdings.untag(repository, tag);
-    }
+    for (const { tag } of this.holdings.tags(repository)) await this.#removeTag(repository, tag);
     const had = [...this.holdings.manifests(repository), ...this.holdings.leftovers(repository)];
-    if (!(await this.calls.removeRepository(repository, { refused: repository !== this.own }))) return;
+    if (repository === this.own) await this.#removeOwn();
+    else if (!(await this.calls.removeRepository(repository, { refused: true, isHeld: false }))) return;
     this.holdings.forget(repository);
     for (const { image } of had) {
       if ((await this.calls.manifest(repository, image.digest)) !== null)
         throw new Violation(`${repository}@${image.digest} is there after the deletion of its repository`);
     }
+  }
+
+  async #removeTag(repository, tag) {
+    await this.calls.remove(repository, tag);
+    this.holdings.untag(repository, tag);
+  }
+
+  /** It is not there where it has been deleted and nothing has been pushed since. */
+  #removeOwn() {
+    return this.calls.removeRepository(this.own, { isHeld: this.holdings.manifests(this.own).length > 0 });
   }
 
   async #compare(repository, reference, image) {
@@ -336,8 +362,12 @@ export class SoakClient {
     return this.#some(this.repositories);
   }
 
-  #tag() {
-    return `${this.name}-${Math.floor(this.random() * TAGS)}`;
+  /** One to move. What it names is compared, before it is let go. */
+  async #tag(repository) {
+    const tag = `${this.name}-${Math.floor(this.random() * TAGS)}`;
+    const named = this.holdings.named(repository, tag);
+    if (named) await this.#compare(repository, tag, named);
+    return tag;
   }
 
   #some(choices) {

@@ -1,6 +1,7 @@
 // What the gc-workers say of themselves, by their metrics and logs.
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { COLLECTOR } from './chaos.mjs';
 
 const LOOK_MS = 500;
 const WANTED =
@@ -16,6 +17,8 @@ export class CollectionCounters {
   constructor(addressFile) {
     this.addressFile = addressFile;
     this.#running = this.#run();
+    // Whoever stops it hears of it.
+    this.#running.catch(() => undefined);
   }
 
   /** By metric and labels. */
@@ -37,7 +40,7 @@ export class CollectionCounters {
 
   async #look() {
     if (!existsSync(this.addressFile)) return; // Berth has been stopped
-    for (const address of JSON.parse(readFileSync(this.addressFile, 'utf8'))['gc-worker']) {
+    for (const address of JSON.parse(readFileSync(this.addressFile, 'utf8'))[COLLECTOR]) {
       const text = await fetch(`${address}/metrics`, { signal: AbortSignal.timeout(1_000) }).then(
         (response) => response.text(),
         () => null,
@@ -65,9 +68,16 @@ function addTo(sums, counters) {
   for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
 }
 
-/** Lines of the services' logs, counted by level, service and message; errors of the collection; and the last lines. */
+/** By the supervisor. What is killed ends with SIGKILL: any other end is a service's own. */
+const ENDED = /^(\S+) \d+ ended \((?!SIGKILL\))(.+)\), it is started again$/;
+
+/**
+ * Lines of the services' logs, counted by level, service and message; errors of the collection; services that ended by
+ * themselves; and the last lines.
+ */
 export class ServiceLog {
   counts = {};
+  ends = {};
   collectionErrors = {};
   #last = [];
 
@@ -88,6 +98,8 @@ export class ServiceLog {
   #take(line) {
     this.#last.push(line);
     if (this.#last.length > 300) this.#last.shift();
+    const [, service, how] = ENDED.exec(line) ?? [];
+    if (service) this.#takeEnd(service, how);
     const entry = parsed(line);
     if (!entry) return;
     add(this.counts, `${entry.level} ${entry.service}: ${entry.msg}`);
@@ -95,11 +107,17 @@ export class ServiceLog {
     // The first of a kind tells what it is.
     if (add(this.collectionErrors, entry.msg) === 1) console.log(`LOG ${line}`);
   }
+
+  #takeEnd(service, how) {
+    add(this.ends, `${service} (${how})`);
+    if (service === COLLECTOR) add(this.collectionErrors, `ended by itself (${how})`);
+    console.log(`ENDED ${service} (${how}), behind:\n${this.#last.slice(-20).join('\n')}`);
+  }
 }
 
 /** What a worker warns of is away, and is tried again. That its bus is away, the framework calls an error. */
 const isOfCollection = ({ level, service, context }) =>
-  service === 'gc-worker' && ['error', 'fatal'].includes(level) && context !== 'Server';
+  service === COLLECTOR && ['error', 'fatal'].includes(level) && context !== 'Server';
 
 const add = (counts, name) => (counts[name] = (counts[name] ?? 0) + 1);
 

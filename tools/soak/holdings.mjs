@@ -83,6 +83,15 @@ export class Holdings {
     return kept;
   }
 
+  named(repository, tag) {
+    return this.#tags.get(repository).get(tag);
+  }
+
+  /** Whether what must be there has this very blob. */
+  hasBlob(repository, bytes) {
+    return [...this.#manifests.get(repository).values()].some(({ blobs }) => blobs.includes(bytes));
+  }
+
   isKnown(repository, digest) {
     return this.#manifests.get(repository).has(digest);
   }

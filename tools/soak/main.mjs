@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findProgram } from '../distributed/infrastructure.mjs';
 import { startBerth } from './berth.mjs';
-import { Chaos } from './chaos.mjs';
+import { Chaos, COLLECTOR } from './chaos.mjs';
 import { SoakClient } from './client.mjs';
 import { CollectionCounters, ServiceLog } from './collection.mjs';
 import { Leftovers } from './leftovers.mjs';
@@ -61,8 +61,9 @@ function randomOf(seed) {
   return () => createHash('sha256').update(`${seed} ${counter++}`).digest().readUInt32BE() / 2 ** 32;
 }
 
+/** No part of one is like another, so that parts in the wrong order are other bytes. */
 const layersOf = (seed) =>
-  LAYERS.map((size, n) => Buffer.alloc(size, createHash('sha512').update(`${seed} layer ${n}`).digest()));
+  LAYERS.map((size, n) => createHash('shake256', { outputLength: size }).update(`${seed} layer ${n}`).digest());
 
 /** A client that met a violation stops: what it knows is no longer sure. */
 async function work(client, report, over) {
@@ -93,11 +94,13 @@ async function soak(folder, report) {
   const { signal } = interrupted;
   const log = new ServiceLog();
   const settings = { ...SETTINGS, ...(values.without && { BERTH_LEASE_SECONDS: 0, BERTH_GC_GRACE_SECONDS: 0 }) };
-  const servers = await Servers.start(folder);
-  let [berth, calls, counters] = [];
+  const servers = new Servers();
+  let [berth, calls, counters, telling] = [];
   try {
+    await servers.start(folder);
     berth = await startBerth({ folder, servers, settings, log, replicas: REPLICAS });
-    const outages = new Outages(berth.addressFile, signal);
+    const outages = new Outages(berth.addressFile, (service) => service !== COLLECTOR, signal);
+    const absences = new Outages(berth.addressFile, (service) => service === COLLECTOR, signal);
     const vanishing = new Set([...REPOSITORIES].filter(([, kind]) => kind === 'shared').map(([name]) => name));
     calls = new RegistryCalls({ url: berth.url, report, wasDown: outages.wasDown, vanishing, signal });
     counters = new CollectionCounters(berth.addressFile);
@@ -110,15 +113,14 @@ async function soak(folder, report) {
     });
     for (const client of clients) await client.begin();
     for (const [owner, policy] of Object.entries(POLICIES)) await calls.setUntaggedPolicy(owner, policy);
-    const chaos = new Chaos({ pidFile: berth.pidFile, servers, random: randomOf(values.seed), outages });
+    const chaos = new Chaos({ pidFile: berth.pidFile, servers, random: randomOf(values.seed), outages, absences });
     const over = AbortSignal.any([AbortSignal.timeout(minutes * 60_000), signal]);
-    const killing = chaos.run(over);
-    const telling = setInterval(() => console.log(report.progress()), PROGRESS_MS);
-    await Promise.all(clients.map((client) => work(client, report, over)));
-    clearInterval(telling);
-    await killing;
+    telling = setInterval(() => console.log(report.progress()), PROGRESS_MS);
+    // What cannot be started again ends the work: all would only wait for it.
+    const killing = chaos.run(over).catch((error) => interrupted.abort(error));
+    await Promise.all([killing, ...clients.map((client) => work(client, report, over))]);
     signal.throwIfAborted();
-    await outages.untilOver();
+    await Promise.all([outages.untilOver(), absences.untilOver()]);
     report.print();
     console.log(`killed: ${inWords(chaos.kills)}`);
     await finish(clients, new Leftovers(servers), report);
@@ -128,11 +130,18 @@ async function soak(folder, report) {
     report.violation('soak', error);
     console.log(`${error.stack}\n${log.last()}`);
   } finally {
-    await counters?.stop();
-    await calls?.close();
-    await berth?.stop();
-    await servers.stop();
+    clearInterval(telling);
+    const ends = [() => counters?.stop(), () => calls?.close(), () => berth?.stop(), () => servers.stop()];
+    for (const end of ends) await orViolation(report, 'cleanup', end);
     judge(log, report);
+  }
+}
+
+async function orViolation(report, where, act) {
+  try {
+    await act();
+  } catch (error) {
+    report.violation(where, error);
   }
 }
 
@@ -150,15 +159,17 @@ async function finish(clients, leftovers, report) {
     `compared at the end: ${sum('tags')} tags, ${sum('untagged')} manifests that are kept without one, ` +
       `${sum('referrers')} referrers, ${sum('bytes')} bytes`,
   );
-  await Promise.all(clients.map((client) => client.deleteAll()));
-  const counts = await untilNothing(
-    () => leftovers.counts(),
-    (found) => Object.values(found).every((count) => count === 0),
-  );
-  console.log('left when all was deleted:');
+  await expectNothing('damaged before all was deleted', () => leftovers.damage(), report);
+  await Promise.all(clients.map((client) => orViolation(report, client.name, () => client.deleteAll())));
+  await expectNothing('left when all was deleted', () => leftovers.counts(), report);
+}
+
+async function expectNothing(title, look, report) {
+  const counts = await untilNothing(look, (found) => Object.values(found).every((count) => count === 0));
+  console.log(`${title}:`);
   for (const [what, count] of Object.entries(counts)) {
     console.log(`  ${what}: ${count}`);
-    if (count > 0) report.violation('leftovers', new Error(`${what}: ${count}`));
+    if (count > 0) report.violation(title, new Error(`${what}: ${count}`));
   }
 }
 
@@ -172,9 +183,10 @@ async function verify(client, report) {
   }
 }
 
-function judge({ counts, collectionErrors }, report) {
+function judge({ counts, ends, collectionErrors }, report) {
   console.log('\nlogs:');
   for (const [name, count] of Object.entries(counts).sort()) console.log(`${String(count).padStart(8)} ${name}`);
+  console.log(`services that ended by themselves: ${inWords(ends)}`);
   console.log(`errors of the collection in them: ${inWords(collectionErrors)}`);
   for (const [what, count] of Object.entries(collectionErrors))
     report.violation('collection', new Error(`${what}: ${count}`));
@@ -191,11 +203,8 @@ const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interrupted.abort());
 const folder = mkdtempSync(join(process.env.TMPDIR || tmpdir(), 'berth-soak-'));
 chmodSync(folder, 0o755); // the embedded PostgreSQL below it runs as another user
-try {
-  await soak(folder, report);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+await orViolation(report, 'soak', () => soak(folder, report));
+await orViolation(report, 'cleanup', () => rmSync(folder, { recursive: true, force: true }));
 const clean = report.violations.length === 0;
 console.log(`\nseed ${values.seed}`);
 console.log(clean ? 'soak: clean' : `soak: FAILED, ${report.violations.length} violations`);

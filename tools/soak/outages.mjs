@@ -13,9 +13,12 @@ export class Outages {
   #brokenAt = 0;
   #watching = Promise.resolve();
 
-  /** `addressFile`: where each service has its internal port. Nothing is waited for after `signal`. */
-  constructor(addressFile, signal) {
-    Object.assign(this, { addressFile, signal });
+  /**
+   * `addressFile`: where each service has its internal port. Over when those that `isWaitedFor` are ready. Nothing is waited
+   * for after `signal`.
+   */
+  constructor(addressFile, isWaitedFor, signal) {
+    Object.assign(this, { addressFile, isWaitedFor, signal });
   }
 
   /** Something is being killed now. */
@@ -47,7 +50,8 @@ export class Outages {
   async #isOver() {
     if (performance.now() - this.#brokenAt < STALE_MS) return false;
     if (!existsSync(this.addressFile)) return false; // Berth has been stopped
-    return allReady(Object.values(JSON.parse(readFileSync(this.addressFile, 'utf8'))).flat());
+    const addresses = Object.entries(JSON.parse(readFileSync(this.addressFile, 'utf8')));
+    return allReady(addresses.flatMap(([service, ports]) => (this.isWaitedFor(service) ? ports : [])));
   }
 }
 

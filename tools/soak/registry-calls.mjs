@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { FOUND_BLOB_MS, LEASED_MS } from './timing.mjs';
+import { FOUND_BLOB_MS, LEASED_MS, UPLOAD_IDLE_MS } from './timing.mjs';
 
 /** Longer than any outage that the soak makes, on a machine that is busy with other things too. */
 const GIVE_UP_MS = 300_000;
@@ -28,7 +28,8 @@ export class RegistryCalls {
 
   /**
    * The first answer with one of `expected`. What says that the registry is away (503, or a connection that breaks) is tried
-   * again; any other answer is a violation. With `sentAt`, when the request began that was answered.
+   * again; any other answer is a violation. With `sentAt`, when the request began that was answered, and `isFirst`: nothing was
+   * tried before, so that whatever it says is not the work of a request whose answer was lost.
    */
   async call(kind, method, path, expected, { headers = {}, body } = {}) {
     const troubles = [];
@@ -37,9 +38,9 @@ export class RegistryCalls {
       const answer = await this.#once(kind, method, path, headers, body);
       if (answer.status !== undefined && expected.includes(answer.status)) {
         end('answered then');
-        return answer;
+        return { ...answer, isFirst: troubles.length === 0 };
       }
-      troubles.push(this.#trouble(answer));
+      troubles.push(this.#trouble(kind, answer, troubles));
       if (!isAway(answer)) {
         end('refused');
         throw new Violation(
@@ -69,8 +70,16 @@ export class RegistryCalls {
     }
   }
 
-  #trouble({ status = 'broken', sentAt }) {
-    return { what: status, duringOutage: this.wasDown(sentAt) };
+  /**
+   * That the registry is away while nothing was down that clients may notice is a violation, once for a call with those
+   * `before` it; the client goes on.
+   */
+  #trouble(kind, answer, before = []) {
+    const { status = 'broken', sentAt } = answer;
+    const duringOutage = this.wasDown(sentAt);
+    if (isAway(answer) && !duringOutage && before.every((trouble) => trouble.duringOutage))
+      this.report.violation(kind, new Violation(`away, and nothing was down: ${answer.why}`));
+    return { what: status, duringOutage };
   }
 
   /** Until when the blob is protected that was found; 0 where there is none. */
@@ -83,26 +92,26 @@ export class RegistryCalls {
   /** The same of one that was mounted; the upload that is begun instead is cancelled. */
   async mount(repository, digest, from) {
     const path = `/v2/${repository}/blobs/uploads/?mount=${digest}&from=${from}`;
-    const { status, headers, sentAt } = await this.call('mount', 'POST', path, [201, 202, ...this.#gone(repository)]);
-    if (status === 202) await this.cancel(pathOf(headers.location));
-    return status === 201 ? sentAt + LEASED_MS : 0;
+    const answer = await this.call('mount', 'POST', path, [201, 202, ...this.#gone(repository)]);
+    if (answer.status === 202) await this.cancel(sessionOf(repository, answer));
+    return answer.status === 201 ? answer.sentAt + LEASED_MS : 0;
   }
 
-  /** Where to send the bytes to. */
+  /** The session: where to send the bytes to, and since when it is surely open. */
   async startUpload(repository) {
     for (;;) {
       const expected = [202, ...this.#gone(repository)];
-      const { status, headers } = await this.call('start', 'POST', `/v2/${repository}/blobs/uploads/`, expected);
-      if (status === 202) return pathOf(headers.location);
+      const answer = await this.call('start', 'POST', `/v2/${repository}/blobs/uploads/`, expected);
+      if (answer.status === 202) return sessionOf(repository, answer);
       this.report.vanished('start');
     }
   }
 
-  /** Sends one chunk; gives where the next one goes, null where the upload is gone or cut. */
-  async patch(location, bytes) {
-    const answer = await this.#once('PATCH blob', 'PATCH', location, BYTES, bytes);
-    if (answer.status === 202) return pathOf(answer.headers.location);
-    return this.#cut('PATCH', location, answer);
+  /** Sends one chunk; gives the session for the next one, null where the upload is gone or cut. */
+  async patch(session, bytes) {
+    const answer = await this.#once('PATCH blob', 'PATCH', session.location, BYTES, bytes);
+    if (answer.status === 202) return sessionOf(session.repository, answer);
+    return this.#cut('PATCH', session, answer);
   }
 
   /**
@@ -112,19 +121,20 @@ export class RegistryCalls {
   async upload(repository, bytes, { chunked = false } = {}) {
     const digest = sha256(bytes);
     for (const began = performance.now(); performance.now() - began < GIVE_UP_MS;) {
-      let location = await this.startUpload(repository);
+      let session = await this.startUpload(repository);
       let rest = bytes;
       if (chunked) {
         const half = bytes.length >> 1;
-        location = await this.patch(location, bytes.subarray(0, half));
-        if (location !== null) location = await this.patch(location, bytes.subarray(half));
+        session = await this.patch(session, bytes.subarray(0, half));
+        if (session !== null) session = await this.patch(session, bytes.subarray(half));
         rest = Buffer.alloc(0);
       }
-      if (location === null) continue;
+      if (session === null) continue;
+      const { location } = session;
       const end = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
       const answer = await this.#once('PUT blob', 'PUT', end, BYTES, rest);
       if (answer.status === 201) return answer.sentAt + LEASED_MS;
-      this.#cut('PUT', location, answer);
+      this.#cut('PUT', session, answer);
       // Its answer may be lost, and the blob be there.
       const found = await this.findBlob(repository, digest);
       if (found) return found;
@@ -134,7 +144,7 @@ export class RegistryCalls {
 
   /** Begins to send and goes away in the middle. */
   async cutUpload(repository, bytes) {
-    const location = await this.startUpload(repository);
+    const { location } = await this.startUpload(repository);
     const body = (async function* () {
       yield bytes.subarray(0, bytes.length >> 1);
       throw new Error('the client goes away');
@@ -143,8 +153,9 @@ export class RegistryCalls {
     await this.#once('cut PATCH', 'PATCH', location, headers, body);
   }
 
-  async cancel(location) {
-    await this.call('cancel', 'DELETE', location, [204, 404]);
+  async cancel(session) {
+    const answer = await this.call('cancel', 'DELETE', session.location, [204, 404]);
+    if (answer.status === 404 && answer.isFirst) this.#expectEnded('DELETE', session, answer);
   }
 
   /** False where it is refused for what it refers to, with when the request was sent. */
@@ -187,18 +198,23 @@ export class RegistryCalls {
     return JSON.parse(bytes).manifests.map((entry) => entry.digest);
   }
 
-  /** Gone afterwards, whether this request did it or one before whose answer was lost; false where it is `refused` with 405. */
-  async remove(repository, reference, { refused = false } = {}) {
+  /**
+   * Gone afterwards, whether this request did it or one before whose answer was lost; false where it is `refused` with 405.
+   * What `isHeld` must be there until then.
+   */
+  async remove(repository, reference, { refused = false, isHeld = true } = {}) {
     const path = `/v2/${repository}/manifests/${reference}`;
-    const { status } = await this.call('DELETE manifest', 'DELETE', path, [202, 404, ...(refused ? [405] : [])]);
-    return status !== 405;
+    const answer = await this.call('DELETE manifest', 'DELETE', path, [202, 404, ...(refused ? [405] : [])]);
+    if (isHeld) expectThere(`${repository} ${reference}`, answer);
+    return answer.status !== 405;
   }
 
-  /** False where it has tags. */
-  async removeRepository(repository, { refused = false } = {}) {
+  /** False where it has tags. The same. */
+  async removeRepository(repository, { refused = false, isHeld = true } = {}) {
     const path = managementPath(repository);
-    const { status } = await this.call('DELETE repository', 'DELETE', path, [204, 404, ...(refused ? [406] : [])]);
-    return status !== 406;
+    const answer = await this.call('DELETE repository', 'DELETE', path, [204, 404, ...(refused ? [406] : [])]);
+    if (isHeld) expectThere(repository, answer);
+    return answer.status !== 406;
   }
 
   /** `owner`: a repository, or an organisation. */
@@ -207,22 +223,44 @@ export class RegistryCalls {
     await this.call('PUT policy', 'PUT', path, [200], { body: JSON.stringify(policy) });
   }
 
+  /** What is under way is cut. */
   close() {
-    return this.#dispatcher.close();
+    return this.#dispatcher.destroy();
   }
 
   #gone(repository) {
     return this.vanishing.has(repository) ? [404] : [];
   }
 
-  #cut(method, location, answer) {
-    this.report.troubles(`${method} blob`, [this.#trouble(answer)], 'begun again');
-    if (!isAway(answer) && answer.status !== 404) throw new Violation(`${method} ${location}: ${answer.why}`);
+  #cut(method, session, answer) {
+    this.report.troubles(`${method} blob`, [this.#trouble(`${method} blob`, answer)], 'begun again');
+    if (answer.status === 404) this.#expectEnded(method, session, answer);
+    else if (!isAway(answer)) throw new Violation(`${method} ${session.location}: ${answer.why}`);
     return null;
+  }
+
+  /**
+   * A session that is not there any more has ended with its repository, or as idle, or something went down meanwhile: then the
+   * gateway may have asked a second time for what the first one has done.
+   */
+  #expectEnded(method, { repository, location, openAt }, answer) {
+    const mayHaveEnded =
+      this.vanishing.has(repository) || this.wasDown(answer.sentAt) || performance.now() - openAt > UPLOAD_IDLE_MS;
+    if (!mayHaveEnded) throw new Violation(`lost: ${method} ${location} of a live upload: ${answer.why}`);
   }
 }
 
+function expectThere(what, { status, isFirst }) {
+  if (status === 404 && isFirst) throw new Violation(`lost: ${what} was not there when it was deleted`);
+}
+
 const isAway = ({ status }) => status === undefined || AWAY.includes(status);
+
+const sessionOf = (repository, { headers, sentAt }) => ({
+  repository,
+  location: pathOf(headers.location),
+  openAt: sentAt,
+});
 
 const pathOf = (location) => {
   const { pathname, search } = new URL(location, 'http://any');

@@ -13,34 +13,33 @@ const STOP_MS = 15_000;
 export class Servers {
   #running = {};
 
-  static async start(folder) {
-    const servers = new Servers();
+  /** Those that run are stopped by `stop`, also where another one does not start. */
+  async start(folder) {
     const [postgresPort, natsPorts, minioPorts] = [await freePort(), await twoPorts(), await twoPorts()];
-    servers.starters = {
+    this.starters = {
       postgres: () => startPostgres(join(folder, 'postgres'), postgresPort),
       nats: () => startNats(join(folder, 'nats'), natsPorts),
       minio: () => startMinio(join(folder, 'minio'), 'only-for-this-soak', minioPorts),
     };
-    for (const name of Object.keys(servers.starters)) servers.#running[name] = await servers.starters[name]();
-    if (!servers.#running.minio) throw new Error('minio is not there: node tools/clients.mjs installs it');
-    servers.databaseUrl = servers.#running.postgres.url;
-    servers.settings = {
-      BERTH_DATABASE_URL: servers.databaseUrl,
-      BERTH_NATS_URL: servers.#running.nats.url,
-      ...servers.#running.minio.settings,
+    for (const name of Object.keys(this.starters)) this.#running[name] = await this.starters[name]();
+    this.databaseUrl = this.#running.postgres.url;
+    this.settings = {
+      BERTH_DATABASE_URL: this.databaseUrl,
+      BERTH_NATS_URL: this.#running.nats.url,
+      ...this.#running.minio.settings,
     };
-    return servers;
   }
 
   /** Kills one without a word, and starts it again. */
   async restart(name) {
     process.kill(this.#running[name].pid, 'SIGKILL');
+    delete this.#running[name];
     await delay(AWAY_MS);
     this.#running[name] = await this.starters[name]();
   }
 
   async stop() {
-    for (const { pid } of Object.values(this.#running)) process.kill(pid, 'SIGINT');
+    for (const { pid } of Object.values(this.#running)) interrupt(pid);
     for (const { pid } of Object.values(this.#running)) await untilGone(pid);
   }
 }
@@ -49,6 +48,14 @@ async function startPostgres(folder, port) {
   const { url } = await EmbeddedPostgres.start(folder, { port, max_connections: 300 });
   const [pid] = readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n');
   return { url, pid: Number(pid) };
+}
+
+function interrupt(pid) {
+  try {
+    process.kill(pid, 'SIGINT');
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 const twoPorts = async () => [await freePort(), await freePort()];
