@@ -3,7 +3,7 @@ import { folderStore } from './testing/model/object-store.js';
 import { RegistryUnderModel } from './testing/model/registry-under-model.js';
 
 const PLAN = planOf(300);
-jest.setTimeout((PLAN.minutes + 5) * 60_000);
+jest.setTimeout((PLAN.minutes + 15) * 60_000);
 
 describe('clients and collectors at once', () => {
   let registry: RegistryUnderModel;

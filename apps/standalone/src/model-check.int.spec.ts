@@ -8,7 +8,7 @@ const STORES = [
   { store: 'MinIO', reason: findMinio().reason, open: minioStore },
 ];
 const PLAN = planOf(1000);
-jest.setTimeout((PLAN.minutes + 5) * 60_000);
+jest.setTimeout((PLAN.minutes + 15) * 60_000);
 
 /**
  * Short histories of random operations, of clients, operators and collectors, against a model of what is promised

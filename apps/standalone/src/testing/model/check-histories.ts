@@ -9,23 +9,27 @@ const MOST_OPERATIONS = 24;
 const MOST_BEFORE = 8;
 
 const LONGEST_MINUTES = 3;
+/** Of the histories that are wanted, so many are done on however slow a machine: less shows nothing. */
+const LEAST_SHARE = 0.2;
 
 /** How many histories, and of which seed: the same seed makes the same ones. */
 export interface Plan {
   runs: number;
   seed: number;
-  /** How long it may take. A slow machine ends then, with as many as it has done, and says so. */
+  /** How long it may take. A slow machine ends then, with as many as it has done, and says so; but not before `least`. */
   minutes: number;
+  least: number;
 }
 
 /**
- * BERTH_MODEL_RUNS, however long it takes, or `runs` within three minutes where that is not set. BERTH_MODEL_SEED, or another
- * seed each time.
+ * BERTH_MODEL_RUNS, however long it takes, or `runs` within three minutes, a fifth of them at least, where that is not set.
+ * BERTH_MODEL_SEED, or another seed each time.
  */
 export function planOf(runs: number): Plan {
   const { BERTH_MODEL_RUNS: wanted, BERTH_MODEL_SEED: seed } = process.env;
   return {
     runs: Number(wanted ?? runs),
+    least: Math.ceil(Number(wanted ?? runs * LEAST_SHARE)),
     seed: Number(seed ?? Math.floor(Math.random() * 2 ** 31)),
     minutes: wanted === undefined ? LONGEST_MINUTES : Number(wanted),
   };
@@ -98,15 +102,17 @@ export class HistoryFailed extends Error {
 async function check<T>(
   property: (isOver: () => boolean) => fc.IAsyncProperty<T>,
   what: string,
-  { runs, seed, minutes }: Plan,
+  { runs, seed, minutes, least }: Plan,
   registry: RegistryUnderModel,
 ): Promise<void> {
   const say = (text: string) => process.stdout.write(`${what}: ${text}\n`);
   say(`${runs} histories of seed ${seed}`);
   const started = Date.now();
-  const isOver = () => Date.now() - started > minutes * 60_000;
+  const before = registry.histories;
+  const done = () => registry.histories - before;
+  const isOver = () => done() >= least && Date.now() - started > minutes * 60_000;
   const { failed, numRuns, numShrinks, errorInstance } = await fc.check(property(isOver), { seed, numRuns: runs });
-  say(`${registry.histories} histories in ${Math.round((Date.now() - started) / 1000)} s`);
+  say(`${done()} of ${runs} histories in ${Math.round((Date.now() - started) / 1000)} s`);
   if (!failed) return;
   const again = `BERTH_MODEL_SEED=${seed} BERTH_MODEL_RUNS=${numRuns}`;
   const which = `${what}, history ${numRuns} of seed ${seed} (${again}), shrunk ${numShrinks} times`;

@@ -26,6 +26,7 @@ import type { ObjectStore } from './object-store.js';
 import { HOUR, LEASE, type ModelTiming, type Policy } from './registry-model.js';
 
 const BATCH = 200;
+const MOST_STEPS_OF_COMPARISON = 20;
 /** Of a history, and of a session that is left open: real time never ends either. */
 const NEVER = '1000000';
 const NOT_STOPPED = () => false;
@@ -387,12 +388,13 @@ export class RegistryUnderModel {
   private async compareNow(): Promise<void> {
     const holder = randomUUID();
     await this.database.rows(BEGIN_COMPARISON, []);
-    for (let steps = 0; steps < 20; steps++) {
+    for (let steps = 0; steps < MOST_STEPS_OF_COMPARISON; steps++) {
       await this.worker.comparison.step(holder);
       const [run] = await this.database.rows<{ phase: string; held: string | null }>(RUN_OF_COMPARISON, []);
       if (run!.held !== null) throw new Error(`the comparison is held: ${run!.held}`);
-      if (run!.phase === 'idle') break;
+      if (run!.phase === 'idle') return;
     }
+    throw new Error(`the comparison did not end in ${MOST_STEPS_OF_COMPARISON} steps`);
   }
 
   /** An object that no row knows, as a crash leaves it. */
