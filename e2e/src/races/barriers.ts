@@ -28,7 +28,9 @@ export interface Waiter {
 interface Connection {
   backend: number;
   service: string;
+  /** Of its end of the connection, and of PostgreSQL's. */
   port: number;
+  serverPort: number;
 }
 
 export interface Barrier {
@@ -221,7 +223,11 @@ export class Barriers {
       return connections.length >= count ? connections : null;
     };
     const found = await eventually(check, { what: `${count} wait at ${what}`, within: WITHIN });
-    return found.map(({ backend, service, port }) => ({ backend, service, process: processWithPort(port) }));
+    return found.map(({ backend, service, port, serverPort }) => ({
+      backend,
+      service,
+      process: processWithPort(port, serverPort),
+    }));
   }
 
   private async atAdvisoryLock(lock: number): Promise<Connection[]> {
@@ -246,14 +252,15 @@ export class Barriers {
   }
 
   private async waitersOf(select: string, values: unknown[]): Promise<Connection[]> {
-    const found = await this.rows<{ pid: number; application_name: string; client_port: number }>(
-      `SELECT a.pid, application_name, client_port FROM pg_stat_activity a JOIN (${select}) w ON w.pid = a.pid ORDER BY a.pid`,
+    const found = await this.rows<{ pid: number; application_name: string; client_port: number; server_port: number }>(
+      `SELECT a.pid, application_name, client_port, inet_server_port() AS server_port FROM pg_stat_activity a JOIN (${select}) w ON w.pid = a.pid ORDER BY a.pid`,
       values,
     );
-    return found.map(({ pid, application_name, client_port }) => ({
+    return found.map(({ pid, application_name, client_port, server_port }) => ({
       backend: pid,
       service: application_name,
       port: client_port,
+      serverPort: server_port,
     }));
   }
 }
@@ -278,18 +285,18 @@ async function backendOf(client: ClientBase): Promise<number> {
   return rows[0]!.pid;
 }
 
-/** The process that has a TCP connection from this local port. */
-function processWithPort(port: number): number {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+/** The process that has a TCP connection from this local port to that one: of two connections, one may have the same local port. */
+function processWithPort(port: number, serverPort: number): number {
+  const [from, to] = [port, serverPort].map((each) => `:${each.toString(16).toUpperCase().padStart(4, '0')}`);
   const line = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
     .map((each) => each.trim().split(/\s+/))
-    .find(([, local, , state]) => local?.endsWith(`:${hex}`) && state === '01');
+    .find(([, local, remote, state]) => local?.endsWith(from!) && remote?.endsWith(to!) && state === '01');
   const socket = `socket:[${line?.[9]}]`;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (filesOf(pid).includes(socket)) return Number(pid);
   }
-  throw new Error(`no process has a connection from port ${port}`);
+  throw new Error(`no process has a connection from port ${port} to ${serverPort}`);
 }
 
 function filesOf(pid: string): string[] {

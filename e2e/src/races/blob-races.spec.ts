@@ -180,10 +180,19 @@ requireOrSkip('races of blobs', reasonAgainstRaces())('a blob is collected while
     ];
     const [tagUp, tagDown] = ['up', 'down'];
     const repositories = ['races/r24-a', 'races/r24-b'];
-    for (const repository of repositories) for (const layer of layers) await races.client.pushBlob(repository, layer);
+    // Keeps the layers, whose links are reviewed all the time.
+    const anchor = aManifest({ config: layers[0], layers, annotations: { of: 'anchor' } });
+    for (const repository of repositories) {
+      for (const layer of layers) await races.client.pushBlob(repository, layer);
+      await races.client.pushManifest(repository, anchor, 'anchor');
+    }
+    const reviews = () => races.metric('gc-worker', 'berth_garbage_reviews_total');
+    const reviewed = await reviews();
     const answers: number[] = [];
     const rounds = async (repository: string, tag: string, manifest: Blob) => {
       for (let round = 0; round < 12; round++) {
+        for (const layer of layers) await races.content.passLease(layer.digest, repository);
+        races.wake();
         answers.push((await races.client.putManifest(repository, tag, manifest)).status);
         races.wake();
         answers.push((await races.client.deleteManifest(repository, manifest.digest)).status);
@@ -193,6 +202,8 @@ requireOrSkip('races of blobs', reasonAgainstRaces())('a blob is collected while
       repositories.flatMap((repository) => [rounds(repository, tagUp, up), rounds(repository, tagDown, down)]),
     );
     expect([...new Set(answers)].sort()).toEqual([201, 202]);
+    // All of the links more than once: the collector was among them.
+    expect((await reviews()) - reviewed).toBeGreaterThan(2 * repositories.length * layers.length);
   });
 
   it('R26: the empty config of a thousand repositories is given up by all but one, and stays whole there', async () => {
