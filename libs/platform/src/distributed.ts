@@ -57,14 +57,13 @@ export function runService(service: Service): Promise<void> {
     ]);
     const host = await createHost(service, settings);
     // The internal port is open before anything can be asked of the service.
-    let started = false;
+    let started: Started | null = null;
     host.health.add('service', async () => {
       if (!started) throw new Error('it is still starting');
+      await started.reachable?.();
     });
-    const { apps, addresses, leave } = service.public
-      ? await startPublic(host, service)
-      : await startInternal(host, service);
-    started = true;
+    started = service.public ? await startPublic(host, service) : await startInternal(host, service);
+    const { apps, addresses, leave } = started;
     host.logger.info({ addresses }, 'service started');
     return {
       logger: host.logger,
@@ -140,6 +139,8 @@ async function openLink(nats: NatsSettings, settings: Settings): Promise<NatsLin
 interface Started {
   apps: NestFastifyApplication[];
   addresses: string[];
+  /** Resolves while questions reach it. */
+  reachable?: () => Promise<void>;
   /** Has new questions go to other replicas. */
   leave?: () => void;
 }
@@ -153,7 +154,7 @@ async function startInternal(host: DistributedHost, service: Service): Promise<S
   service.onListening?.(app, settings, address);
   await app.startAllMicroservices();
   // A grant of storage must not be given out any more while its data plane closes: first this, then HTTP.
-  return { apps: [app], addresses: [address], leave: () => void server.leave() };
+  return { apps: [app], addresses: [address], reachable: () => server.ready(), leave: () => void server.leave() };
 }
 
 async function startPublic(host: ServiceHost, service: Service): Promise<Started> {

@@ -36,6 +36,14 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
     });
   }
 
+  /**
+   * Resolves when NATS answers on the connection over which questions come, which is not the one over which the process asks;
+   * not while that is down.
+   */
+  ready(): Promise<void> {
+    return this.unwrap<NatsConnection>().flush();
+  }
+
   /** From now on requests go to other replicas. What NATS has handed to this one is answered. */
   leave(): Promise<unknown> {
     const { subscriptions } = this as unknown as ServerState;

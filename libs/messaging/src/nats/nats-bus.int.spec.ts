@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeBus } from '../testing/message-bus.suite.js';
-import { eventually, findProgram, requireOrSkip, startNats, type TestNats } from '../testing/test-kit.js';
+import {
+  eventually,
+  findProgram,
+  requireOrSkip,
+  startNats,
+  startTcpGate,
+  type TcpGate,
+  type TestNats,
+} from '../testing/test-kit.js';
 import { ECHO, NOBODY, SILENT, TestService, WAIT } from '../testing/test-service.js';
 import { DrainingNatsServer } from './draining-nats-server.js';
 import { NatsBus } from './nats-bus.js';
@@ -172,6 +180,56 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
       } finally {
         await nats.restart();
         await server.close();
+        await bus.close();
+      }
+    });
+  });
+
+  describe('behind a network that is bad', () => {
+    const RECONNECTED_MS = 15_000;
+    let gate: TcpGate;
+    let behindGate: NatsSettings;
+    beforeEach(async () => {
+      gate = await startTcpGate(nats.port);
+      behindGate = { ...settings, servers: [`nats://127.0.0.1:${gate.port}`] };
+    });
+    afterEach(() => gate.stop());
+
+    it('a server is ready while questions reach it, whatever other connections its process has', async () => {
+      const bus = new NatsBus(await NatsLink.open(settings));
+      const transport = new DrainingNatsServer(behindGate, 'test', DRAIN_MS);
+      const server = await new TestService(bus).start(transport);
+      const isReady = () =>
+        transport.ready().then(
+          () => true,
+          () => false,
+        );
+      try {
+        expect(await isReady()).toBe(true);
+        gate.closeBehindLast();
+        await eventually(async () => !(await isReady()), { what: 'it knows' });
+        await expect(bus.request(SILENT, {})).rejects.toMatchObject(UNAVAILABLE);
+        await bus.ready();
+        gate.open();
+        await eventually(isReady, { what: 'it is back' });
+        await bus.request(SILENT, {});
+      } finally {
+        await server.close();
+        await bus.close();
+      }
+    });
+
+    it.each([
+      ['ends while it greets', ['']],
+      ['refuses it', Array<string>(3).fill("-ERR 'Authorization Violation'\r\n")],
+    ])('a link is soon up again that meets a NATS which %s', async (_how, answers) => {
+      const bus = new NatsBus(await NatsLink.open(behindGate));
+      try {
+        gate.spoilNext(...answers);
+        gate.cut();
+        await eventually(() => gate.spoiled === answers.length, { what: 'all met it', within: RECONNECTED_MS });
+        await eventually(() => bus.ready().then(() => true), { what: 'it is up', within: RECONNECTED_MS });
+      } finally {
         await bus.close();
       }
     });

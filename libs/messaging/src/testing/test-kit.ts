@@ -1,4 +1,12 @@
 /* eslint-disable @nx/enforce-module-boundaries -- this folder is the spec files': it is not built */
 // The test kit may come to depend on this library: an edge to it would then be a cycle in Nx's task graph.
 // nx-ignore-next-line
-export { eventually, findProgram, requireOrSkip, startNats, type TestNats } from '@berth/testing';
+export {
+  eventually,
+  findProgram,
+  requireOrSkip,
+  startNats,
+  startTcpGate,
+  type TcpGate,
+  type TestNats,
+} from '@berth/testing';
