@@ -68,6 +68,9 @@ function addTo(sums, counters) {
   for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
 }
 
+/** Of so many requests the lines of the logs are printed. */
+const MOST_TOLD = 10;
+
 /** By the supervisor. What is killed ends with SIGKILL: any other end is a service's own. */
 const ENDED = /^(\S+) \d+ ended \((?!SIGKILL\))(.+)\), it is started again$/;
 
@@ -80,6 +83,7 @@ export class ServiceLog {
   ends = {};
   collectionErrors = {};
   #last = [];
+  #told = [];
 
   /** Takes a stream of such lines. */
   read(stream) {
@@ -91,6 +95,13 @@ export class ServiceLog {
     });
   }
 
+  /** Prints what is in them of a request, and what will be; of the first few. */
+  tell(requestId) {
+    if (this.#told.length === MOST_TOLD) return;
+    this.#told.push(requestId);
+    for (const line of this.#last) if (line.includes(requestId)) console.log(`LOG ${line}`);
+  }
+
   last() {
     return this.#last.join('\n');
   }
@@ -98,6 +109,7 @@ export class ServiceLog {
   #take(line) {
     this.#last.push(line);
     if (this.#last.length > 300) this.#last.shift();
+    if (this.#told.some((requestId) => line.includes(requestId))) console.log(`LOG ${line}`);
     const [, service, how] = ENDED.exec(line) ?? [];
     if (service) this.#takeEnd(service, how);
     const entry = parsed(line);

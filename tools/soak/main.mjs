@@ -102,7 +102,8 @@ async function soak(folder, report) {
     const outages = new Outages(berth.addressFile, (service) => service !== COLLECTOR, signal);
     const absences = new Outages(berth.addressFile, (service) => service === COLLECTOR, signal);
     const vanishing = new Set([...REPOSITORIES].filter(([, kind]) => kind === 'shared').map(([name]) => name));
-    calls = new RegistryCalls({ url: berth.url, report, wasDown: outages.wasDown, vanishing, signal });
+    const tell = (requestId) => log.tell(requestId);
+    calls = new RegistryCalls({ url: berth.url, report, wasDown: outages.wasDown, tell, vanishing, signal });
     counters = new CollectionCounters(berth.addressFile);
     console.log(`seed ${values.seed}: ${CLIENTS} clients for ${minutes} minutes`);
     const layers = layersOf(values.seed);

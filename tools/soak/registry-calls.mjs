@@ -20,10 +20,11 @@ export class RegistryCalls {
 
   /**
    * `report` hears of each request, and of what had to be tried again. `wasDown(since)`: whether something has been down
-   * since then. In a repository of `vanishing` an upload may end with its repository. Nothing is tried again after `signal`.
+   * since then. `tell(requestId)` prints what the services say of a request. In a repository of `vanishing` an upload may end
+   * with its repository. Nothing is tried again after `signal`.
    */
-  constructor({ url, report, wasDown, vanishing, signal }) {
-    Object.assign(this, { url, report, wasDown, vanishing, signal });
+  constructor({ url, report, wasDown, tell, vanishing, signal }) {
+    Object.assign(this, { url, report, wasDown, tell, vanishing, signal });
   }
 
   /**
@@ -77,8 +78,11 @@ export class RegistryCalls {
   #trouble(kind, answer, before = []) {
     const { status = 'broken', sentAt } = answer;
     const duringOutage = this.wasDown(sentAt);
-    if (isAway(answer) && !duringOutage && before.every((trouble) => trouble.duringOutage))
-      this.report.violation(kind, new Violation(`away, and nothing was down: ${answer.why}`));
+    if (isAway(answer) && !duringOutage && before.every((trouble) => trouble.duringOutage)) {
+      const requestId = answer.headers?.['x-request-id'];
+      this.report.violation(kind, new Violation(`away, and nothing was down: ${answer.why}, request ${requestId}`));
+      if (requestId) this.tell(requestId);
+    }
     return { what: status, duringOutage };
   }
 
