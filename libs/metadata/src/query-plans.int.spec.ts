@@ -49,7 +49,7 @@ const SUBJECT = `sha256:${'5'.repeat(64)}` as Digest;
 /** PostgreSQL may change from plans for the values at hand to one for all values at the sixth execution. */
 const EXECUTIONS = 7;
 /** For what runs many of them. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 600_000;
 
 /** PostgreSQL logs the plan of everything that a session runs, what triggers and foreign keys run included. */
 const EXPLAINED =
