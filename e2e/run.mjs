@@ -20,10 +20,14 @@ const jestArguments = args.filter((argument) => !MODES.includes(argument));
 let failed = false;
 /**
  * Standalone has no server of its own that could go away but its PostgreSQL, whose end is its own (apps/standalone), no
- * replicas, no processes to race, and no images. Jest takes all that follows this option for its values, so it goes last.
+ * replicas, no processes to race, and no images. A cluster is tools/e2e-kubernetes.mjs's to start.
  */
+const NEEDS_CLUSTER = 'src/cluster.spec.ts';
 const NEEDS_SERVICES = ['outages', 'rolls', 'images', 'chart', 'compose'].map((name) => `${name}.spec.ts`);
-const LEFT_OUT = { standalone: ['--testPathIgnorePatterns', 'src/races/', ...NEEDS_SERVICES], distributed: [] };
+const LEFT_OUT = {
+  standalone: ['--testPathIgnorePatterns', 'src/races/', NEEDS_CLUSTER, ...NEEDS_SERVICES],
+  distributed: ['--testPathIgnorePatterns', NEEDS_CLUSTER],
+};
 
 for (const mode of named.length ? named : MODES) {
   console.log(`End to end, ${mode}`);

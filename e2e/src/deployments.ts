@@ -25,6 +25,21 @@ const START_WITHIN = 180_000;
 /** Longer than a process may take for all steps of its stop. */
 const STOP_WITHIN = 120_000;
 
+/** The six services, each with any number of replicas, and one address before the gateways. */
+export interface Deployments {
+  /** Where clients go: `host:port`. */
+  readonly host: string;
+  readonly credentials: Credentials;
+  readonly minio: TestMinio;
+  /** Starts or stops replicas until there are so many, and none is on its way. */
+  scale(service: Service, count: number): Promise<void>;
+  /** Replaces every replica: the next one is ready before an old one is told to stop (maxSurge 1, maxUnavailable 0). */
+  roll(service: Service): Promise<void>;
+  /** Ends replicas without a warning, one or each of them in turn, and has others in their place. */
+  kill(service: Service): Promise<void>;
+  stop(): Promise<void>;
+}
+
 interface Replica {
   stop(): Promise<void>;
   kill(): Promise<void>;
@@ -34,7 +49,7 @@ interface Replica {
  * The six services as Kubernetes runs them: each a number of processes without a place of their own, replaced one by one,
  * with a balancer before the gateways. PostgreSQL, NATS and MinIO are there before.
  */
-export class Deployments {
+export class ProcessDeployments implements Deployments {
   private readonly replicas = new Map<Service, Replica[]>(SERVICES.map((service) => [service, []]));
   private readonly stopping: Promise<void>[] = [];
   private readonly released: (() => Promise<void>)[] = [];
@@ -46,7 +61,7 @@ export class Deployments {
     readonly minio: TestMinio,
   ) {}
 
-  static async start(settings: Record<string, string>): Promise<Deployments> {
+  static async start(settings: Record<string, string>): Promise<ProcessDeployments> {
     const credentials = { user: 'admin', password: randomBytes(12).toString('base64url') };
     const [postgres, nats, minio, balancer] = await Promise.all([
       startPostgres(),
@@ -65,7 +80,7 @@ export class Deployments {
       BERTH_ADMIN_PASSWORD: credentials.password,
       ...settings,
     };
-    const all = new Deployments(shared, balancer, credentials, minio);
+    const all = new ProcessDeployments(shared, balancer, credentials, minio);
     all.released.push(
       () => balancer.stop(),
       () => nats.stop(),
@@ -79,19 +94,16 @@ export class Deployments {
     return all;
   }
 
-  /** Of the balancer: `127.0.0.1:port`. */
   get host(): string {
     return this.balancer.host;
   }
 
-  /** Starts or stops replicas until there are so many, and none is on its way. */
   async scale(service: Service, count: number): Promise<void> {
     await Promise.all(Array.from({ length: count - this.of(service).length }, () => this.startOne(service)));
     while (this.of(service).length > count) this.stopOldest(service);
     await this.settled();
   }
 
-  /** Replaces every replica: the next one is ready before an old one is told to stop (maxSurge 1, maxUnavailable 0). */
   async roll(service: Service): Promise<void> {
     for (let left = this.of(service).length; left > 0; left--) {
       await this.startOne(service);
@@ -100,7 +112,7 @@ export class Deployments {
     await this.settled();
   }
 
-  /** kill -9 of one replica, in whose place another one is started. */
+  /** kill -9 of one replica. */
   async kill(service: Service): Promise<void> {
     await this.of(service).shift()!.kill();
     await this.startOne(service);
@@ -165,5 +177,5 @@ export class Deployments {
   }
 }
 
-export const until = (check: () => boolean | Promise<boolean>, what: string) =>
-  eventually(check, { what, within: 120_000, every: 100 });
+export const until = (check: () => boolean | Promise<boolean>, what: string, within = 120_000) =>
+  eventually(check, { what, within, every: 100 });

@@ -14,7 +14,7 @@ import {
   type TestPostgres,
 } from '@berth/testing';
 
-import { Deployments, SERVICES } from './deployments.js';
+import { ProcessDeployments, SERVICES } from './deployments.js';
 import { ObjectStoreProxy } from './object-store-proxy.js';
 import { isForeignRegistry, reasonAgainst, startStack, type Stack } from './stack.js';
 
@@ -161,10 +161,10 @@ block('while a dependency is away', () => {
 });
 
 block('with no gc-worker', () => {
-  let berth: Deployments;
+  let berth: ProcessDeployments;
   let base: string;
   beforeAll(async () => {
-    berth = await Deployments.start({
+    berth = await ProcessDeployments.start({
       BERTH_LEASE_SECONDS: '10',
       BERTH_GC_GRACE_SECONDS: '0',
       BERTH_READ_GRANT_SECONDS: '1',

@@ -1,135 +1,31 @@
-import { anImage, blobsOf, contentOf, findCrane, hasObject, RegistryClient, requireOrSkip } from '@berth/testing';
-import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
+import { requireOrSkip } from '@berth/testing';
 
-import { Deployments, SERVICES, until } from './deployments.js';
-import { Traffic } from './traffic.js';
+import { ProcessDeployments, SERVICES } from './deployments.js';
+import { keepConnectionsBriefly, LIMIT_MS, REPLICAS, rollsUnderTraffic, SETTINGS } from './roll-scenarios.js';
 import { isForeignRegistry, reasonAgainst } from './stack.js';
 
 const reason = isForeignRegistry() ? 'E2E_REGISTRY is not ours to roll' : reasonAgainst('distributed');
-const block = requireOrSkip('rolls, scaling and kills under traffic', reason);
-
-const REPLICAS = 2;
 const DRAIN_SECONDS = 3;
-/** A client that keeps a connection unused for longer than that may use it just as it is closed, as with any server. */
-const CLIENT_KEEPS_MS = 1_000;
-/** What traffic pushes is referenced sooner; what is to be collected waits for it. */
-const LEASE_SECONDS = 90;
-/** All scenarios with their starts, on a machine that does other things. */
-const LIMIT_MS = 900_000;
-const BUCKET = 'berth';
 
-block('under traffic that never pauses', () => {
-  const dispatcher = getGlobalDispatcher();
+requireOrSkip('rolls, scaling and kills under traffic', reason)('the six services as processes', () => {
   const report: string[] = [];
-  let berth: Deployments;
-  let traffic: Traffic;
-  let client: RegistryClient;
-  /** What will be deleted, and its objects: pushed first, so that its leases are over by then. */
-  const doomed = [1, 2, 3].map(() => anImage({ layers: 2, layerSize: 100_000 }));
-  const doomedBlobs = doomed.flatMap(blobsOf);
-  let doomedObjects: string[];
+  let berth: ProcessDeployments;
 
+  keepConnectionsBriefly();
   beforeAll(async () => {
-    setGlobalDispatcher(new Agent({ keepAliveTimeout: CLIENT_KEEPS_MS, keepAliveMaxTimeout: CLIENT_KEEPS_MS }));
-    berth = await Deployments.start({
+    berth = await ProcessDeployments.start({
+      ...SETTINGS,
       BERTH_DRAIN_SECONDS: String(DRAIN_SECONDS),
       BERTH_SHUTDOWN_SECONDS: '60',
-      BERTH_LEASE_SECONDS: String(LEASE_SECONDS),
-      BERTH_GC_GRACE_SECONDS: '0',
-      BERTH_READ_GRANT_SECONDS: '10',
     });
     await Promise.all(SERVICES.filter((service) => service !== 'gateway').map((each) => berth.scale(each, REPLICAS)));
     await berth.scale('gateway', REPLICAS);
-    client = new RegistryClient(`http://${berth.host}`, berth.credentials);
-    for (const [n, image] of doomed.entries()) await client.push('rolls/doomed', image, `v${n}`);
-    doomedObjects = (await contentOf(berth.minio, BUCKET)).keys;
-    expect(doomedObjects).toHaveLength(doomedBlobs.length);
-    traffic = new Traffic(berth.host, berth.credentials);
-    await traffic.start();
-    if (!findCrane().reason) await traffic.startCrane();
   }, LIMIT_MS);
 
   afterAll(async () => {
-    await traffic?.end();
     await berth?.stop();
-    setGlobalDispatcher(dispatcher);
     if (report.length) console.log(`Rolls: ${report.join('; ')}`);
   }, LIMIT_MS);
 
-  const worked = async (more = 20) => {
-    const before = traffic.operations;
-    await until(() => traffic.operations >= before + more || traffic.failures.length > 0, 'traffic goes on');
-  };
-
-  /** Does `disturbing` while clients work, and says how many of their operations failed. */
-  async function underTraffic(what: string, disturbing: () => Promise<void>): Promise<void> {
-    const [requests, operations, retries] = [traffic.requests, traffic.operations, traffic.retries];
-    await worked();
-    await disturbing();
-    await worked();
-    const failures = traffic.failures.splice(0);
-    const again = traffic.mayRetry ? `, ${traffic.retries - retries} retries` : '';
-    report.push(
-      `${what}: ${traffic.requests - requests} requests in ${traffic.operations - operations} operations, ${failures.length} failures${again}`,
-    );
-    expect(failures).toEqual([]);
-  }
-
-  it(
-    'no request fails while each service is rolled',
-    () =>
-      underTraffic(`${SERVICES.length * REPLICAS} processes rolled`, async () => {
-        for (const service of SERVICES) await berth.roll(service);
-      }),
-    LIMIT_MS,
-  );
-
-  it(
-    'no request fails while registry-v2 scales 1 to 3 to 1',
-    () =>
-      underTraffic('registry-v2 scaled', async () => {
-        for (const count of [1, 3, 1, REPLICAS]) {
-          await berth.scale('registry-v2', count);
-          await worked(5);
-        }
-      }),
-    LIMIT_MS,
-  );
-
-  it(
-    'each process is killed in turn, and the retry of its clients succeeds',
-    async () => {
-      traffic.mayRetry = true;
-      await underTraffic(`${SERVICES.length} processes killed`, async () => {
-        for (const service of SERVICES) await berth.kill(service);
-      });
-      traffic.mayRetry = false;
-    },
-    LIMIT_MS,
-  );
-
-  it(
-    'what is deleted while there is no gc-worker is collected when there is one again',
-    () =>
-      underTraffic('gc-worker scaled to 0 and back', async () => {
-        await berth.scale('gc-worker', 0);
-        for (const { manifest } of doomed) {
-          (await client.deleteManifest('rolls/doomed', manifest.digest)).expect(202);
-        }
-        await worked();
-        for (const { digest } of doomedBlobs) (await client.getBlob('rolls/doomed', digest)).expect(200);
-        await berth.scale('gc-worker', REPLICAS);
-        await until(async () => {
-          const statuses = await Promise.all(
-            doomedBlobs.map(async ({ digest }) => (await client.getBlob('rolls/doomed', digest)).status),
-          );
-          return statuses.every((status) => status === 404);
-        }, 'no blob of what was deleted is known');
-        for (const key of doomedObjects) {
-          await until(async () => !(await hasObject(berth.minio, BUCKET, key)), 'its object is gone');
-        }
-        report.push(`${doomedObjects.length} objects collected`);
-      }),
-    LIMIT_MS,
-  );
+  rollsUnderTraffic(() => berth, report);
 });
