@@ -204,6 +204,7 @@ export { TAG_DELETED, TagDeletedV1 } from './registry/tag-deleted.v1.js';
 export { UPDATE_REPOSITORY, UpdateRepositoryV1 } from './registry/update-repository.v1.js';
 export { CONFIRM_RECONCILIATION, ConfirmReconciliationV1 } from './gc/confirm-reconciliation.v1.js';
 export {
+  RECONCILIATION_PHASES,
   type ReconciliationTaskV1,
   type ReconciliationV1,
   SHOW_RECONCILIATION,

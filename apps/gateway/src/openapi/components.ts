@@ -1,4 +1,4 @@
-import { MAX_REPOSITORY_DESCRIPTION } from '@berth/contracts';
+import { MAX_REPOSITORY_DESCRIPTION, RECONCILIATION_PHASES } from '@berth/contracts';
 import { REGISTRY_ERRORS } from '@berth/oci';
 import { CATEGORIES, SWR_ERRORS } from '@berth/swr';
 import type { Header, Parameter, Schema } from './openapi-document.js';
@@ -330,7 +330,7 @@ export const SCHEMAS: Record<string, Schema> = {
           type: 'object',
           properties: {
             task: { enum: ['objects', 'scrub'] },
-            phase: { enum: ['idle', 'listing', 'uploads', 'checking', 'removing', 'hashing'] },
+            phase: { enum: [...RECONCILIATION_PHASES] },
             position: { type: 'string', description: 'The key, or the digest, behind which it goes on.' },
             active: { type: 'boolean', description: 'A gc-worker is at it now.' },
             held: { type: ['string', 'null'], description: 'Why it waits for an operator.' },

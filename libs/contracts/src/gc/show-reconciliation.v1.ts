@@ -27,10 +27,21 @@ export interface ReconciliationV1 {
   }[];
 }
 
+/** The last is of the scrub; those before it are of the comparison, but `idle`, which both are. */
+export const RECONCILIATION_PHASES = [
+  'idle',
+  'listing',
+  'uploads',
+  'references',
+  'checking',
+  'removing',
+  'hashing',
+] as const;
+
 /** The counts are of the run, or of the last one. */
 export interface ReconciliationTaskV1 {
   task: 'objects' | 'scrub';
-  phase: string;
+  phase: (typeof RECONCILIATION_PHASES)[number];
   position: string;
   /** Some gc-worker is at it now. */
   isActive: boolean;
