@@ -12,6 +12,7 @@ import {
   ServiceRootModule,
   type Settings,
   startInProcessService,
+  startTracing,
 } from '@berth/platform';
 import { RegistryModule } from '@berth/registry-v2';
 import { DataPlane, StorageModule } from '@berth/storage';
@@ -45,6 +46,7 @@ export const startIdentity = (settings: Settings): Promise<Standalone> => startS
 /** Those services, and the gateway before them. */
 export async function startServices(settings: Settings, modules: Record<string, Type>): Promise<Standalone> {
   const host = createInProcessHost('standalone', settings);
+  const stopTracing = await startTracing('standalone', settings, host.logger);
   const services = new Map<string, INestMicroservice>();
   for (const [name, module] of Object.entries(modules)) {
     services.set(name, await startInProcessService(host, name, module));
@@ -62,6 +64,7 @@ export async function startServices(settings: Settings, modules: Record<string, 
     await internal.close();
     await host.events.close();
     await host.database?.close();
+    await stopTracing();
   };
   return { host, address, internalAddress, stop, cutOff: () => dataPlane?.cutOff() };
 }

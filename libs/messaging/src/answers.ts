@@ -19,11 +19,12 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import { MessagePattern, NatsContext } from '@nestjs/microservices';
-import { Observable, tap, throwError } from 'rxjs';
+import { finalize, Observable, tap, throwError } from 'rxjs';
 import { AnswerObserver } from './answer-observer.js';
 import { InProcessContext } from './in-process/in-process-server.js';
 import { type RequestContext, runInRequestContext } from './request-context.js';
-import { readContext } from './rpc-packet.js';
+import { readContext, readTrace } from './rpc-packet.js';
+import { beginAnswer } from './trace.js';
 
 /** Gives the handler the request context of the asker, so that its log lines and its own questions carry the same id. */
 @Injectable()
@@ -36,9 +37,28 @@ class RequestContextInterceptor implements NestInterceptor {
 
 function requestOf(context: unknown): RequestContext {
   if (context instanceof InProcessContext) return context.request ?? { requestId: randomUUID() };
-  return readContext(
-    context instanceof NatsContext ? (context.getHeaders() as Parameters<typeof readContext>[0]) : undefined,
-  );
+  return readContext(headersOf(context));
+}
+
+const headersOf = (context: unknown) =>
+  context instanceof NatsContext ? (context.getHeaders() as Parameters<typeof readContext>[0]) : undefined;
+
+/** Makes the handler a part of the asker's trace; in one process it is that already. */
+@Injectable()
+class TracingInterceptor implements NestInterceptor {
+  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const answer = beginAnswer(subjectOf(execution), readTrace(headersOf(execution.switchToRpc().getContext())), false);
+    if (!answer) return next.handle();
+    const end = finalize(() => answer.end());
+    return new Observable((subscriber) =>
+      answer.run(() =>
+        next
+          .handle()
+          .pipe(tap({ error: (error: unknown) => answer.fail(error) }), end)
+          .subscribe(subscriber),
+      ),
+    );
+  }
 }
 
 /** Lets the service's observer, where it has one, see each question begin and end. */
@@ -86,5 +106,5 @@ export const Answers = <Request extends object, Reply>(contract: RequestContract
     MessagePattern(contract.subject),
     UsePipes(validate),
     UseFilters(RpcErrorFilter),
-    UseInterceptors(RequestContextInterceptor, ObservingInterceptor),
+    UseInterceptors(RequestContextInterceptor, TracingInterceptor, ObservingInterceptor),
   );

@@ -18,7 +18,9 @@ export {
   currentRequest,
   currentRequestId,
   noteOrigin,
+  REQUEST_ID,
   type RequestContext,
   type RequestOrigin,
   runInRequestContext,
 } from './request-context.js';
+export { type Answer, beginAnswer, currentTraceId, inSpan, traceHeaders } from './trace.js';

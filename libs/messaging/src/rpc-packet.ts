@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { RegistryError, registryError } from '@berth/oci';
 import { SwrError } from '@berth/swr';
+import { propagation } from '@opentelemetry/api';
 import type { RequestContext, RequestOrigin } from './request-context.js';
+import { type TraceHeaders, traceHeaders } from './trace.js';
 
 /** Header that carries the request's id over the bus. */
 const REQUEST_ID_HEADER = 'X-Request-Id';
@@ -17,6 +19,7 @@ interface Headers {
 
 /** Names of users are of any script, and headers are not. */
 export function writeContext(headers: Headers, { requestId, origin }: RequestContext): void {
+  for (const [name, value] of Object.entries(traceHeaders())) headers.set(name, value);
   headers.set(REQUEST_ID_HEADER, requestId);
   if (origin) headers.set(ORIGIN_HEADER, encodeURIComponent(JSON.stringify(origin)));
 }
@@ -28,6 +31,11 @@ export function readContext(headers: Headers | undefined): RequestContext {
     requestId: headers?.get(REQUEST_ID_HEADER) || randomUUID(),
     ...(origin && { origin: JSON.parse(decodeURIComponent(origin)) as RequestOrigin }),
   };
+}
+
+/** The asker's trace, as it was written; undefined where the message has no headers. */
+export function readTrace(headers: Headers | undefined): TraceHeaders | undefined {
+  return headers && Object.fromEntries(propagation.fields().map((name) => [name, headers.get(name) || undefined]));
 }
 
 /** The reply as Nest's servers put it on the wire. */

@@ -12,7 +12,11 @@ export interface DatabaseOptions {
   applicationName: string;
   /** On whose behalf the process works at the moment: the audit record of what it changes. Null: on its own. */
   origin?: () => ChangeOrigin | null;
+  /** Runs each statement, and shows it in the trace of whoever asked. */
+  traced?: Traced;
 }
+
+type Traced = <T>(statement: string, work: () => Promise<T>) => Promise<T>;
 
 /** Who changes something, as the audit record has it. */
 export interface ChangeOrigin {
@@ -61,9 +65,11 @@ export class Database {
   readonly prisma: PrismaClient;
   private readonly pool: pg.Pool;
   private readonly origin: () => ChangeOrigin | null;
+  private readonly traced: Traced;
 
   constructor(options: DatabaseOptions) {
     this.origin = options.origin ?? (() => null);
+    this.traced = options.traced ?? ((_statement, work) => work());
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolSize,
@@ -82,7 +88,7 @@ export class Database {
   /** Runs one statement, and again where it was the victim of a deadlock. */
   rows<T extends object = Row>(statement: Statement, values: unknown[]): Promise<T[]> {
     return this.run(async () => {
-      const result = await this.pool.query<T>(this.query(statement, values));
+      const result = await this.traced(nameOf(statement), () => this.pool.query<T>(this.query(statement, values)));
       return result.rows;
     });
   }
@@ -101,7 +107,7 @@ export class Database {
         client.off('error', ignore);
       };
       const rows: Database['rows'] = async <R extends object>(statement: Statement, values: unknown[]) =>
-        (await client.query<R>(this.query(statement, values))).rows;
+        (await this.traced(nameOf(statement), () => client.query<R>(this.query(statement, values)))).rows;
       try {
         await client.query('BEGIN');
         const result = await work(rows);
@@ -140,7 +146,10 @@ export class Database {
     const prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
     const transaction = prisma.$transaction.bind(prisma) as (...args: unknown[]) => Promise<unknown>;
     return prisma.$extends({
-      query: { $allOperations: ({ args, query }) => this.run(() => query(args)) },
+      query: {
+        $allOperations: ({ model = 'prisma', operation, args, query }) =>
+          this.run(() => this.traced(`${model}.${operation}`, () => query(args))),
+      },
       client: { $transaction: (...args: unknown[]) => this.run(() => transaction(...args)) },
     }) as unknown as PrismaClient;
   }
@@ -165,6 +174,7 @@ export class Database {
 }
 
 const ignore = () => undefined;
+const nameOf = ({ name = 'unnamed' }: Statement) => name;
 
 /** Among them 25006: a server that only reads is not, or not yet, the one that decides; and 57014: it took too long. */
 const OUTAGE_STATES = /^(08|57P0|57014|53[34]|58|25P03|25006)/;

@@ -21,6 +21,7 @@ import type { ServiceHost } from './service-host.js';
 import { loadSettings } from './settings/load-settings.js';
 import { internalPortOf, type Settings } from './settings/settings.js';
 import { runUntilStopped } from './process-lifetime.js';
+import { startTracing } from './tracing/start-tracing.js';
 
 /** One of the six services, as its main.ts describes it. */
 export interface Service {
@@ -56,6 +57,7 @@ export function runService(service: Service): Promise<void> {
       ...service.required,
     ]);
     const host = await createHost(service, settings);
+    const stopTracing = await startTracing(service.name, settings, host.logger);
     // The internal port is open before anything can be asked of the service.
     let started: Started | null = null;
     host.health.add('service', async () => {
@@ -79,6 +81,7 @@ export function runService(service: Service): Promise<void> {
         await host.events.close();
         await host.bus.close();
         await host.database?.close();
+        await stopTracing();
       },
     };
   };

@@ -18,3 +18,4 @@ export type { ServiceHost } from './service-host.js';
 export { loadSettings, SettingsError } from './settings/load-settings.js';
 export { internalPortOf, Settings } from './settings/settings.js';
 export { settingsTable } from './settings/settings-table.js';
+export { startTracing } from './tracing/start-tracing.js';

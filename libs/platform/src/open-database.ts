@@ -1,12 +1,12 @@
-import { currentRequest } from '@berth/messaging';
-import { type ChangeOrigin, Database } from '@berth/metadata';
+import { currentRequest, inSpan } from '@berth/messaging';
+import { type ChangeOrigin, Database, type DatabaseOptions } from '@berth/metadata';
 import type { Metrics } from './metrics/metrics.js';
 import type { Settings } from './settings/settings.js';
 
 /** A database whose pool the process's metrics show. */
 export function openDatabase(applicationName: string, settings: Settings, metrics: Metrics): Database {
   const { databaseUrl, databasePool: poolSize } = settings;
-  const database = new Database({ url: databaseUrl!, poolSize, applicationName, origin });
+  const database = new Database({ url: databaseUrl!, poolSize, applicationName, origin, traced });
   metrics.gauge('berth_database_connections', 'Open database connections', () => database.poolUse().total);
   metrics.gauge('berth_database_connections_used', 'Database connections that are at work', () => {
     const { total, idle } = database.poolUse();
@@ -24,6 +24,8 @@ export function openDatabase(applicationName: string, settings: Settings, metric
   );
   return database;
 }
+
+const traced: DatabaseOptions['traced'] = (statement, work) => inSpan(`postgresql ${statement}`, 'CLIENT', work);
 
 /** Who asked for what is done at the moment; null for a service's own work. */
 function origin(): ChangeOrigin | null {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import { runInRequestContext } from '@berth/messaging';
+import type { IncomingMessage, Server } from 'node:http';
+import { type Answer, beginAnswer, REQUEST_ID, runInRequestContext } from '@berth/messaging';
 import { HttpTraffic, Metrics } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -11,7 +11,7 @@ import { userOf } from './request-user.js';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Gives every request its id, which it keeps through all services, and one log line and one measurement at its end. */
+/** Gives every request its id and its trace, which it keeps through all services, and one log line and one measurement at its end. */
 @Injectable()
 export class RequestLog implements OnModuleInit {
   private readonly logger = new Logger('Http');
@@ -19,6 +19,7 @@ export class RequestLog implements OnModuleInit {
   private readonly inFlight: Gauge;
   private readonly cut: Counter<'route'>;
   private readonly traffic: HttpTraffic;
+  private readonly answers = new WeakMap<IncomingMessage, Answer>();
 
   constructor(
     private readonly adapters: HttpAdapterHost,
@@ -47,15 +48,19 @@ export class RequestLog implements OnModuleInit {
     this.traffic.watch(this.adapters.httpAdapter.getHttpServer() as Server);
     const fastify = this.adapters.httpAdapter.getInstance<FastifyInstance>();
     fastify.addHook('onRequest', (request, reply, done) => {
-      const given = request.headers['x-request-id'];
+      const given = request.headers[REQUEST_ID];
       const requestId = typeof given === 'string' && ID.test(given) ? given : randomUUID();
-      reply.header('x-request-id', requestId);
+      reply.header(REQUEST_ID, requestId);
+      const answer = beginAnswer(request.method, request.headers, true)!;
+      this.answers.set(request.raw, answer);
       this.inFlight.inc();
       reply.raw.once('close', () => {
         this.inFlight.dec();
         if (!reply.raw.writableFinished) this.recordCut(request, reply);
+        this.trace(answer, request, reply);
       });
-      runInRequestContext({ requestId, origin: { address: this.addresses.of(request.raw) } }, done);
+      const context = { requestId, origin: { address: this.addresses.of(request.raw) } };
+      answer.run(() => runInRequestContext(context, done));
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       this.record(request, reply);
@@ -75,23 +80,39 @@ export class RequestLog implements OnModuleInit {
     this.write('request cut short', request, reply);
   }
 
+  private trace(answer: Answer, request: FastifyRequest, reply: FastifyReply): void {
+    const [method, route] = [request.method, routeOf(request, reply)];
+    const attributes = {
+      'http.request.method': method,
+      'http.route': route,
+      'url.path': pathOf(request),
+      'berth.request_id': String(reply.getHeader(REQUEST_ID)),
+    };
+    answer.describe(`${method} ${route}`, attributes, reply.statusCode);
+    answer.end();
+  }
+
   private write(msg: string, request: FastifyRequest, reply: FastifyReply): void {
-    const { method, originalUrl } = request;
+    const { method } = request;
     const { statusCode: status, elapsedTime } = reply;
     const userId = userOf(request.raw);
+    const traceId = this.answers.get(request.raw)?.traceId;
     this.logger.log({
       msg,
       method,
-      path: originalUrl.split('?', 1)[0],
+      path: pathOf(request),
       route: routeOf(request, reply),
       status,
       ms: Math.round(elapsedTime * 10) / 10,
       ip: this.addresses.of(request.raw),
       ...(userId !== undefined && { userId }),
-      requestId: reply.getHeader('x-request-id'),
+      requestId: reply.getHeader(REQUEST_ID),
+      ...(traceId !== undefined && { traceId }),
     });
   }
 }
+
+const pathOf = ({ originalUrl }: FastifyRequest): string => originalUrl.split('?', 1)[0]!;
 
 /** What nobody serves is one route, whatever its path. */
 const routeOf = (request: FastifyRequest, reply: FastifyReply): string =>

@@ -2,6 +2,7 @@ import type { AppendedV1 } from '@berth/contracts';
 import { Readable } from 'node:stream';
 import { type ObjectBody, StreamBody } from '@berth/blob-store';
 import { type ByteRange, RegistryError, registryError } from '@berth/oci';
+import { currentRequestId, inSpan, REQUEST_ID, traceHeaders } from '@berth/messaging';
 import { Agent, type Dispatcher, errors, request } from 'undici';
 import { BlobTransport } from './blob-transport.js';
 import { StorageGone } from './storage-gone.js';
@@ -26,7 +27,19 @@ export class HttpBlobTransport extends BlobTransport {
     super();
   }
 
-  async append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
+  append(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
+    return inSpan('data plane append', 'CLIENT', () => this.post(url, body));
+  }
+
+  read(url: string, range?: ByteRange): Promise<ObjectBody> {
+    return inSpan('data plane read', 'CLIENT', () => this.get(url, range));
+  }
+
+  close(): Promise<void> {
+    return this.agent.close();
+  }
+
+  private async post(url: string, body: AsyncIterable<Uint8Array>): Promise<AppendedV1> {
     let begun = false;
     const watched: AsyncIterable<Uint8Array> = {
       [Symbol.asyncIterator]: () => {
@@ -42,21 +55,23 @@ export class HttpBlobTransport extends BlobTransport {
     }
   }
 
-  async read(url: string, range?: ByteRange): Promise<ObjectBody> {
+  private async get(url: string, range?: ByteRange): Promise<ObjectBody> {
     const headers: Record<string, string> = range ? { range: `bytes=${range.start}-${range.end}` } : {};
     const response = await this.call(url, { method: 'GET', headers, headersTimeout: this.readAnswerMs });
     return new StreamBody(response.body);
-  }
-
-  close(): Promise<void> {
-    return this.agent.close();
   }
 
   private async call(
     url: string,
     options: { method: 'GET' | 'POST'; body?: Readable; headers?: Record<string, string>; headersTimeout?: number },
   ) {
-    const response = await request(url, { ...options, dispatcher: this.agent }).catch((cause: unknown) => {
+    const requestId = currentRequestId();
+    const headers = {
+      ...options.headers,
+      ...traceHeaders(),
+      ...(requestId !== undefined && { [REQUEST_ID]: requestId }),
+    };
+    const response = await request(url, { ...options, headers, dispatcher: this.agent }).catch((cause: unknown) => {
       // Silent is not gone: who asks the next one waits for as long again.
       const isSilent = cause instanceof errors.HeadersTimeoutError;
       throw isSilent ? registryError('UNAVAILABLE', undefined, { cause }) : new StorageGone(cause);

@@ -1,4 +1,5 @@
 import { parseRange, RegistryError } from '@berth/oci';
+import { beginAnswer, REQUEST_ID, runInRequestContext } from '@berth/messaging';
 import { sendBody } from '@berth/platform';
 import { Controller, Get, Headers, Logger, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -21,7 +22,7 @@ export class DataPlaneController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.answering(reply, async () =>
+    await this.answering('data plane append', request, reply, async () =>
       reply.status(200).send(await this.dataPlane.append(grant, request.raw.iterator({ destroyOnReturn: false }))),
     );
   }
@@ -30,9 +31,10 @@ export class DataPlaneController {
   async read(
     @Param('grant') grant: string,
     @Headers('range') header: string | undefined,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.answering(reply, async () => {
+    await this.answering('data plane read', request, reply, async () => {
       const range = header === undefined ? null : parseRange(header, this.grants.verify(grant).size);
       const body = await this.dataPlane.read(grant, range && range !== 'unsatisfiable' ? range : undefined);
       reply.header('content-type', 'application/octet-stream');
@@ -40,7 +42,23 @@ export class DataPlaneController {
     });
   }
 
-  private async answering(reply: FastifyReply, work: () => Promise<unknown>): Promise<void> {
+  /** On behalf of the gateway's request, and as a part of its trace. */
+  private async answering(
+    what: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: () => Promise<unknown>,
+  ): Promise<void> {
+    const { [REQUEST_ID]: requestId, ...headers } = request.headers;
+    const answer = beginAnswer(what, headers, false);
+    const run = () => this.answer(reply, work);
+    const traced = () => answer?.run(run) ?? run();
+    await (typeof requestId === 'string' ? runInRequestContext({ requestId }, traced) : traced());
+    answer?.describe(what, {}, reply.statusCode);
+    answer?.end();
+  }
+
+  private async answer(reply: FastifyReply, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {

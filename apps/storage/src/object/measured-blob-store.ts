@@ -12,10 +12,11 @@ import {
   type UnfinishedObject,
   UnfinishedObjectLost,
 } from '@berth/blob-store';
+import { inSpan } from '@berth/messaging';
 import { type Metrics } from '@berth/platform';
 import type { Histogram } from 'prom-client';
 
-/** A store whose operations are counted and timed. The time is the store's own: what it waits for its caller is left out. */
+/** A store whose operations are counted, timed and traced. The time is the store's own: what it waits for its caller is left out. */
 export class MeasuredBlobStore extends BlobStore {
   private readonly durations: Histogram<'operation' | 'outcome'>;
 
@@ -82,7 +83,7 @@ export class MeasuredBlobStore extends BlobStore {
     const clock = new Clock();
     let outcome = 'ok';
     try {
-      return await run(clock);
+      return await inSpan(`object store ${operation}`, 'CLIENT', () => run(clock));
     } catch (error) {
       outcome = outcomeOf(error);
       throw error;

@@ -1,4 +1,4 @@
-import { currentRequestId } from '@berth/messaging';
+import { currentRequestId, currentTraceId } from '@berth/messaging';
 import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino } from 'pino';
 
@@ -13,7 +13,7 @@ const SECRETS = ['password', 'token', 'secret', 'authorization', 'cookie'].flatM
 const BUFFERED = 4096;
 const FLUSH_MS = 500;
 
-/** The process's log: JSON lines on standard output, each with the id of the request on whose behalf it was written. */
+/** The process's log: JSON lines on standard output, each with the id of the request, and of the trace, in which it was written. */
 export function createLogger(service: string, level: string): Logger {
   return pino(
     {
@@ -23,8 +23,8 @@ export function createLogger(service: string, level: string): Logger {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS, censor: '[redacted]' },
       mixin: () => {
-        const requestId = currentRequestId();
-        return requestId === undefined ? {} : { requestId };
+        const [requestId, traceId] = [currentRequestId(), currentTraceId()];
+        return { ...(requestId !== undefined && { requestId }), ...(traceId !== undefined && { traceId }) };
       },
     },
     pino.destination({ fd: 1, sync: false, minLength: BUFFERED, periodicFlush: FLUSH_MS }),

@@ -1,10 +1,10 @@
 import type { RequestContract } from '@berth/contracts';
-import { MessageBus, type RequestOptions } from '@berth/messaging';
+import { inSpan, MessageBus, type RequestOptions } from '@berth/messaging';
 import type { Gauge, Histogram } from 'prom-client';
 import type { Metrics } from './metrics.js';
 import { outcomeOf } from './outcome.js';
 
-/** A bus that counts and times what passes over it. */
+/** A bus that counts, times and traces what passes over it. */
 export class MeasuredBus extends MessageBus {
   private readonly durations: Histogram<'subject' | 'outcome'>;
   private readonly inFlight: Gauge;
@@ -33,7 +33,9 @@ export class MeasuredBus extends MessageBus {
     const observe = this.durations.startTimer({ subject: contract.subject });
     this.inFlight.inc();
     try {
-      const reply = await this.bus.request<Request, Reply>(contract, request, options);
+      const reply = await inSpan(contract.subject, 'CLIENT', () =>
+        this.bus.request<Request, Reply>(contract, request, options),
+      );
       observe({ outcome: 'ok' });
       return reply;
     } catch (error) {

@@ -147,6 +147,24 @@ export class Settings {
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   logLevel!: string;
 
+  @Setting('BERTH_OTLP_URL', {
+    type: 'text',
+    doc: 'Where traces are sent: a collector of OpenTelemetry, `http://collector:4318`, to whose `/v1/traces` JSON is posted. Without it there are no traces.',
+  })
+  @IsOptional()
+  @IsUrl(HTTP_URL)
+  otlpUrl?: string;
+
+  @Setting('BERTH_TRACE_PERCENT', {
+    type: 'integer',
+    default: '100',
+    doc: 'Of a hundred requests of clients so many are traced. The same in all services.',
+  })
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  tracePercent!: number;
+
   @Setting('BERTH_DRAIN_SECONDS', {
     type: 'integer',
     default: '0',
