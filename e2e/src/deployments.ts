@@ -13,6 +13,7 @@ import {
   startPostgres,
   tempFolder,
   type TestMinio,
+  type TestPostgres,
 } from '@berth/testing';
 
 import { TcpBalancer } from './tcp-balancer.js';
@@ -20,6 +21,8 @@ import { TcpBalancer } from './tcp-balancer.js';
 export const SERVICES = ['storage', 'manage', 'auth', 'registry-v2', 'gc-worker', 'gateway'] as const;
 export type Service = (typeof SERVICES)[number];
 
+/** Of the database. */
+const NAME = 'berth';
 const ROOT = resolve(import.meta.dirname, '../..');
 const START_WITHIN = 180_000;
 /** Longer than a process may take for all steps of its stop. */
@@ -59,18 +62,24 @@ export class ProcessDeployments implements Deployments {
     private readonly balancer: TcpBalancer,
     readonly credentials: Credentials,
     readonly minio: TestMinio,
+    readonly postgres: TestPostgres,
   ) {}
 
-  static async start(settings: Record<string, string>): Promise<ProcessDeployments> {
-    const credentials = { user: 'admin', password: randomBytes(12).toString('base64url') };
+  /** No service runs yet. `restored`: a PostgreSQL with the database of a deployment, and the objects that go with it. */
+  static async start(
+    settings: Record<string, string>,
+    restored?: { postgres: TestPostgres; minio: TestMinio },
+  ): Promise<ProcessDeployments> {
+    const password = settings['BERTH_ADMIN_PASSWORD'] ?? randomBytes(12).toString('base64url');
+    const credentials = { user: 'admin', password };
     const [postgres, nats, minio, balancer] = await Promise.all([
-      startPostgres(),
+      restored?.postgres ?? startPostgres(),
       startNats(),
-      startMinio(),
+      restored?.minio ?? startMinio(),
       TcpBalancer.start(),
     ]);
     const shared = {
-      BERTH_DATABASE_URL: await postgres.createDatabase(),
+      BERTH_DATABASE_URL: restored ? postgres.urlOf(NAME) : await postgres.createDatabase(NAME),
       BERTH_DATABASE_POOL: '5',
       BERTH_NATS_URL: nats.url,
       BERTH_S3_ENDPOINT: minio.endpoint,
@@ -80,7 +89,7 @@ export class ProcessDeployments implements Deployments {
       BERTH_ADMIN_PASSWORD: credentials.password,
       ...settings,
     };
-    const all = new ProcessDeployments(shared, balancer, credentials, minio);
+    const all = new ProcessDeployments(shared, balancer, credentials, minio, postgres);
     all.released.push(
       () => balancer.stop(),
       () => nats.stop(),
@@ -96,6 +105,11 @@ export class ProcessDeployments implements Deployments {
 
   get host(): string {
     return this.balancer.host;
+  }
+
+  /** One replica of each. */
+  async startEach(services: readonly Service[] = SERVICES): Promise<void> {
+    await Promise.all(services.map((service) => this.scale(service, 1)));
   }
 
   async scale(service: Service, count: number): Promise<void> {

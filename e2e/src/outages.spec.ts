@@ -169,7 +169,7 @@ block('with no gc-worker', () => {
       BERTH_GC_GRACE_SECONDS: '0',
       BERTH_READ_GRANT_SECONDS: '1',
     });
-    await Promise.all(SERVICES.filter((service) => service !== 'gc-worker').map((each) => berth.scale(each, 1)));
+    await berth.startEach(SERVICES.filter((service) => service !== 'gc-worker'));
     base = `http://${berth.host}`;
   });
   afterAll(() => berth?.stop());

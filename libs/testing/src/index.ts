@@ -12,7 +12,7 @@ export { findDockerd, startDockerd, type DockerdOptions, type TestDockerd } from
 export { findProgram, programAt, programCache, requireProgram, type Found } from './servers/find-program.js';
 export { freePort } from './servers/free-port.js';
 export { findMinio, startMinio, type TestMinio } from './servers/minio.js';
-export { contentOf, hasObject, type BucketContent } from './servers/minio-content.js';
+export { contentOf, copyBucket, hasObject, type BucketContent } from './servers/minio-content.js';
 export { startNats, type NatsOptions, type TestNats } from './servers/nats.js';
 export { startPostgres, type PostgresOptions, type TestPostgres } from './servers/postgres.js';
 export {

@@ -34,6 +34,15 @@ export async function hasObject(minio: Reached, bucket: string, key: string): Pr
   }
 }
 
+/** Copies all objects of a bucket to a bucket of the same name on another server, as a backup of one does. */
+export async function copyBucket(from: Reached, to: Reached, bucket: string): Promise<void> {
+  const [source, target] = [clientOf(from), clientOf(to)];
+  if (!(await target.bucketExists(bucket))) await target.makeBucket(bucket);
+  for await (const { name, size } of source.listObjectsV2(bucket, '', true)) {
+    await target.putObject(bucket, name, await source.getObject(bucket, name), size);
+  }
+}
+
 /** Lists up to 1,000 objects and 1,000 multipart uploads: enough for a test, and a failure beyond. */
 export async function contentOf(minio: Reached, bucket: string): Promise<BucketContent> {
   const client = clientOf(minio);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 import { Client, escapeIdentifier } from 'pg';
 
@@ -15,6 +15,8 @@ import { ServerProcess } from './server-process.js';
 export interface PostgresOptions {
   /** Server settings over the defaults of the kit, such as `{ max_connections: 20 }`. */
   settings?: Record<string, string | number>;
+  /** A folder that `backUp` has written: the server begins with what was there then. */
+  backup?: string;
 }
 
 export interface TestPostgres {
@@ -25,6 +27,11 @@ export interface TestPostgres {
   urlOf(database: string): string;
   /** An empty database (or a copy of `template`, about 80 ms); gives its URL. */
   createDatabase(name?: string, options?: { template?: string }): Promise<string>;
+  /**
+   * Copies all databases into a folder that is not there yet, as they are at one moment, while clients go on: a base backup
+   * (PostgreSQL, "Making a Base Backup Using the Low Level API").
+   */
+  backUp(folder: string): Promise<void>;
   logTail(lines?: number): string;
   /** Ends the server in order; its data stays for restart. */
   pause(): Promise<void>;
@@ -37,7 +44,14 @@ export interface TestPostgres {
 }
 
 // A crash of the process loses nothing without fsync, only a crash of the machine does.
-const TEST_SETTINGS = { fsync: 'off', full_page_writes: 'off', max_connections: 200, shared_buffers: '64MB' };
+const TEST_SETTINGS = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  max_connections: 200,
+  shared_buffers: '64MB',
+  // A base backup needs the log since its begin, over a checkpoint too.
+  wal_keep_size: '1GB',
+};
 
 /** Starts the PostgreSQL that comes with the npm packages, with a data folder and a port of its own: about 1 s. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
@@ -47,11 +61,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   const folder = tempFolder('berth-pg');
   const data = join(folder.path, 'data');
   mkdirSync(data, { mode: 0o700 });
+  if (options.backup !== undefined) cpSync(options.backup, data, { recursive: true });
   if (account) {
     chownSync(folder.path, account.uid, account.gid);
-    chownSync(data, account.uid, account.gid);
+    await runCommand('chown', ['-R', `${account.uid}:${account.gid}`, data]);
   }
-  await initialise(programs.initdb, data, account, env);
+  if (options.backup === undefined) await initialise(programs.initdb, data, account, env);
   const port = await freePort();
   const settings = {
     port,
@@ -84,6 +99,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
       await query(urlOf('postgres'), `CREATE DATABASE ${escapeIdentifier(name)}${from}`);
       return urlOf(name);
     },
+    backUp: (to) => baseBackup(urlOf('postgres'), data, to),
     logTail: (lines) => server.logTail(lines),
     pause: () => server.stop(),
     kill: async () => {
@@ -113,6 +129,26 @@ async function initialise(
     env,
     cwd: '/',
   });
+}
+
+/** Of a running server: a lock file, and a cache that it removes at any time. Its log is copied behind all else. */
+const NOT_BACKED_UP = /^(postmaster\.(pid|opts)|pg_internal\.init.*)$/;
+
+async function baseBackup(url: string, data: string, to: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(`SELECT pg_backup_start('test', true)`);
+    cpSync(data, to, {
+      recursive: true,
+      filter: (path) => !NOT_BACKED_UP.test(basename(path)) && dirname(path) !== join(data, 'pg_wal'),
+    });
+    const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)');
+    writeFileSync(join(to, 'backup_label'), rows[0]!.labelfile);
+    cpSync(join(data, 'pg_wal'), join(to, 'pg_wal'), { recursive: true });
+  } finally {
+    await client.end();
+  }
 }
 
 async function answers(url: string): Promise<boolean> {
