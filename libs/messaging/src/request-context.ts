@@ -27,7 +27,7 @@ export const currentRequestId = (): string | undefined => storage.getStore()?.re
 /** The request on whose behalf the caller runs; undefined for a service's own work. */
 export const currentRequest = (): Readonly<RequestContext> | undefined => storage.getStore();
 
-/** The header of HTTP by which services carry a request's id to each other, and show it to clients. */
+/** The header, of HTTP and of NATS, by which services carry a request's id to each other, and show it to clients. */
 export const REQUEST_ID = 'x-request-id';
 
 /** Adds to what is known of the request's origin: all that it asks from now on carries it. */

@@ -2,11 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { RegistryError, registryError } from '@berth/oci';
 import { SwrError } from '@berth/swr';
 import { propagation } from '@opentelemetry/api';
-import type { RequestContext, RequestOrigin } from './request-context.js';
+import { REQUEST_ID, type RequestContext, type RequestOrigin } from './request-context.js';
 import { type TraceHeaders, traceHeaders } from './trace.js';
-
-/** Header that carries the request's id over the bus. */
-const REQUEST_ID_HEADER = 'X-Request-Id';
 
 /** Header that carries the request's origin over the bus. */
 const ORIGIN_HEADER = 'X-Berth-Origin';
@@ -20,7 +17,7 @@ interface Headers {
 /** Names of users are of any script, and headers are not. */
 export function writeContext(headers: Headers, { requestId, origin }: RequestContext): void {
   for (const [name, value] of Object.entries(traceHeaders())) headers.set(name, value);
-  headers.set(REQUEST_ID_HEADER, requestId);
+  headers.set(REQUEST_ID, requestId);
   if (origin) headers.set(ORIGIN_HEADER, encodeURIComponent(JSON.stringify(origin)));
 }
 
@@ -28,7 +25,7 @@ export function writeContext(headers: Headers, { requestId, origin }: RequestCon
 export function readContext(headers: Headers | undefined): RequestContext {
   const origin = headers?.get(ORIGIN_HEADER);
   return {
-    requestId: headers?.get(REQUEST_ID_HEADER) || randomUUID(),
+    requestId: headers?.get(REQUEST_ID) || randomUUID(),
     ...(origin && { origin: JSON.parse(decodeURIComponent(origin)) as RequestOrigin }),
   };
 }

@@ -19,8 +19,7 @@ const tracer = () => trace.getTracer('berth');
 
 /** The id of the trace in which the caller runs, 32 hexadecimal digits; undefined where it is in none that is recorded. */
 export function currentTraceId(): string | undefined {
-  const span = trace.getActiveSpan();
-  return span?.isRecording() ? span.spanContext().traceId : undefined;
+  return trace.getActiveSpan()?.spanContext().traceId;
 }
 
 /** The headers by which another process goes on with the caller's trace (W3C Trace Context); none where it is in none. */
@@ -46,11 +45,15 @@ export function inSpan<T>(name: string, kind: keyof typeof SpanKind, work: () =>
   });
 }
 
-/** Begins what somebody asked of this process, as a part of the asker's trace, or of a new one where it has none and may begin one. */
+/**
+ * Begins what somebody asked of this process, as a part of the asker's trace, or of a new one where it has none and may begin one.
+ * Null where it is not recorded: then nothing that is asked on its behalf is.
+ */
 export function beginAnswer(name: string, headers: TraceHeaders | undefined, mayBeginTrace: boolean): Answer | null {
   const asker = headers ? propagation.extract(ROOT_CONTEXT, headers) : context.active();
   if (!mayBeginTrace && !trace.getSpan(asker)) return null;
-  return new Answer(tracer().startSpan(name, { kind: SpanKind.SERVER }, asker), asker);
+  const span = tracer().startSpan(name, { kind: SpanKind.SERVER }, asker);
+  return span.isRecording() ? new Answer(span, asker) : null;
 }
 
 /** An answer that is being made: one span. */
@@ -64,9 +67,8 @@ export class Answer {
     this.context = trace.setSpan(asker, span);
   }
 
-  /** The trace's id; undefined where it is not recorded. */
-  get traceId(): string | undefined {
-    return this.span.isRecording() ? this.span.spanContext().traceId : undefined;
+  get traceId(): string {
+    return this.span.spanContext().traceId;
   }
 
   /** Runs `work`, and all that it awaits, as a part of it. */

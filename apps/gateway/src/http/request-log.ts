@@ -51,16 +51,18 @@ export class RequestLog implements OnModuleInit {
       const given = request.headers[REQUEST_ID];
       const requestId = typeof given === 'string' && ID.test(given) ? given : randomUUID();
       reply.header(REQUEST_ID, requestId);
-      const answer = beginAnswer(request.method, request.headers, true)!;
-      this.answers.set(request.raw, answer);
+      const answer = beginAnswer(request.method, request.headers, true);
+      if (answer) this.answers.set(request.raw, answer);
       this.inFlight.inc();
       reply.raw.once('close', () => {
         this.inFlight.dec();
         if (!reply.raw.writableFinished) this.recordCut(request, reply);
-        this.trace(answer, request, reply);
+        if (answer) this.trace(answer, request, reply);
       });
       const context = { requestId, origin: { address: this.addresses.of(request.raw) } };
-      answer.run(() => runInRequestContext(context, done));
+      const goOn = () => runInRequestContext(context, done);
+      if (answer) answer.run(goOn);
+      else goOn();
     });
     fastify.addHook('onResponse', (request, reply, done) => {
       this.record(request, reply);

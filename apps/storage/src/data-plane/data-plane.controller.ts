@@ -49,13 +49,16 @@ export class DataPlaneController {
     reply: FastifyReply,
     work: () => Promise<unknown>,
   ): Promise<void> {
-    const { [REQUEST_ID]: requestId, ...headers } = request.headers;
-    const answer = beginAnswer(what, headers, false);
+    const requestId = request.headers[REQUEST_ID];
+    const answer = beginAnswer(what, request.headers, false);
     const run = () => this.answer(reply, work);
-    const traced = () => answer?.run(run) ?? run();
-    await (typeof requestId === 'string' ? runInRequestContext({ requestId }, traced) : traced());
-    answer?.describe(what, {}, reply.statusCode);
-    answer?.end();
+    const traced = () => (answer ? answer.run(run) : run());
+    try {
+      await (typeof requestId === 'string' ? runInRequestContext({ requestId }, traced) : traced());
+    } finally {
+      answer?.describe(what, {}, reply.statusCode);
+      answer?.end();
+    }
   }
 
   private async answer(reply: FastifyReply, work: () => Promise<unknown>): Promise<void> {
