@@ -70,6 +70,24 @@ describe(GarbageCollector, () => {
       },
       { what, every: 100 },
     );
+  /** Storage deletes nothing more until it is released. */
+  function holdStorage(): { isAsked: () => boolean; release: () => void } {
+    const working = answer;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let asked = false;
+    answer = async (keys) => {
+      asked = true;
+      await promise;
+      return working(keys);
+    };
+    return {
+      isAsked: () => asked,
+      release: () => {
+        answer = working;
+        resolve();
+      },
+    };
+  }
   const gone = (objectKey: string) => hurriedly(`the object ${objectKey} is deleted`, () => deleted.has(objectKey));
 
   it('removes a blob that nothing references, after its lease and its grace, and its object after the pull window', async () => {
@@ -168,20 +186,13 @@ describe(GarbageCollector, () => {
 
   it('stopped while storage deletes finishes that, and leaves nothing half done', async () => {
     const { objectKey } = await rows.blob(await rows.repository());
-    let release: () => void = () => undefined;
-    let began = false;
-    const working = answer;
-    answer = async (keys) => {
-      began = true;
-      await new Promise<void>((resolve) => (release = resolve));
-      return working(keys);
-    };
-    await hurriedly('storage is asked to delete', () => began);
+    const held = holdStorage();
+    await hurriedly('storage is asked to delete', held.isAsked);
     let stopped = false;
     const stopping = worker.app.close().then(() => (stopped = true));
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(stopped).toBe(false);
-    release();
+    held.release();
     await stopping;
     expect(deleted.has(objectKey)).toBe(true);
     expect(await rows.has('object_deletion', objectKey)).toBe(false);
@@ -193,49 +204,33 @@ describe(GarbageCollector, () => {
       const text = `INSERT INTO registry.object_deletion (object_key, size, not_before) SELECT 'objects/00/' || n, 1, now() FROM generate_series(1, 150) n`;
       await database.rows({ text }, []);
     });
-    let release: () => void = () => undefined;
-    let began = false;
-    const working = answer;
-    answer = async (keys) => {
-      began = true;
-      await new Promise<void>((resolve) => (release = resolve));
-      return working(keys);
-    };
+    const held = holdStorage();
     await startWorker(NO_GRACE);
-    await eventually(() => began, { what: 'storage is asked to delete' });
+    await eventually(held.isAsked, { what: 'storage is asked to delete' });
     const told = jest.spyOn(WorkLoop.prototype, 'stop');
     const stopping = worker.stop();
     await eventually(() => told.mock.calls.length === 2, { what: 'both loops are told to stop', within: 30_000 });
     told.mockRestore();
-    release();
+    held.release();
     await stopping;
     await offline(async (_, database) => {
       const text = `SELECT attempts, count(*)::int AS objects FROM registry.object_deletion GROUP BY 1`;
       expect(await database.rows({ text }, [])).toEqual([{ attempts: 0, objects: 50 }]);
     });
     await startWorker(NO_GRACE);
-    answer = working;
   });
 
   it('goes on with its reviews while storage does not answer', async () => {
     const { objectKey } = await rows.blob(await rows.repository());
-    let release: () => void = () => undefined;
-    let began = false;
-    const working = answer;
-    answer = async (keys) => {
-      began = true;
-      await new Promise<void>((resolve) => (release = resolve));
-      return working(keys);
-    };
+    const held = holdStorage();
     try {
-      await hurriedly('storage is asked to delete', () => began);
+      await hurriedly('storage is asked to delete', held.isAsked);
       const other = await rows.blob(await rows.repository());
       await wake();
       await eventually(async () => !(await rows.has('blob', other.objectKey)), { what: 'the other row is gone' });
       expect(deleted.has(objectKey)).toBe(false);
     } finally {
-      answer = working;
-      release();
+      held.release();
     }
     await gone(objectKey);
   });
