@@ -196,6 +196,17 @@ describe(GarbageStore.name, () => {
       expect(await registry.put(repository, imageOf([digest]), ['latest'])).toBe('stored');
     });
 
+    it('R1: keeps a blob that a HEAD found in a manifest, which then went, for the grace', async () => {
+      const digest = await registry.blob(repository);
+      const { digest: manifest } = await registry.push(repository, imageOf([digest]));
+      await registry.setReview(repository, digest, null);
+      expect(await registry.blobs.findAndLease(repository, digest)).not.toBeNull();
+      await registry.remove(repository, manifest);
+      expect(await store.dueLinks(10)).toEqual([]);
+      expect(await review(digest)).toBe('not-due');
+      expect(await registry.put(repository, imageOf([digest]), ['latest'])).toBe('stored');
+    });
+
     it('R1: lets a HEAD that comes after the review had its locks find nothing, so that the client uploads', async () => {
       const digest = await overdueBlob();
       const collector = await reviewThatHoldsItsLocks(digest);

@@ -502,7 +502,7 @@ export class Settings {
   @Setting('BERTH_GC_GRACE_SECONDS', {
     type: 'integer',
     default: '3600',
-    doc: 'How long after its protection ended, or its last reference went, a blob is collected.',
+    doc: 'How long after its protection ended, or its last reference went, a blob is collected. At least BERTH_LEASE_SECONDS where no push may be refused whose layer a HEAD found in a manifest that goes meanwhile.',
   })
   @IsInt()
   @Min(0)
