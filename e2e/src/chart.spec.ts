@@ -15,6 +15,7 @@ const EXTERNAL = {
   nats: { url: 'nats://nats.example:4222,nats://nats2.example:4222', existingSecret: 'nats', streamReplicas: 3 },
   objectStore: { endpoint: 'https://s3.example', existingSecret: 's3', bucket: 'images' },
 };
+const KEDA = { enabled: true, prometheus: 'http://prometheus.monitoring:9090' };
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
 /** What people install, and each switch at least once. */
@@ -72,8 +73,9 @@ const MATRIX: Record<string, Record<string, unknown>> = {
   },
   'gc-worker by the age of its queue': {
     ...EXTERNAL,
-    services: { 'gc-worker': { keda: { enabled: true, prometheus: 'http://prometheus.monitoring:9090' } } },
+    services: { 'gc-worker': { keda: KEDA } },
   },
+  'transfers by their bytes': { ...EXTERNAL, services: { gateway: { keda: KEDA }, storage: { keda: KEDA } } },
   'everything else': {
     ...EXTERNAL,
     image: { registry: 'registry.example/team', tag: '1.2.3', pullPolicy: 'Always', pullSecrets: ['pull'] },
@@ -135,11 +137,18 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ],
   [
     'two autoscalers',
-    {
-      ...EXTERNAL,
-      services: { 'gc-worker': { autoscaling: { enabled: true }, keda: { enabled: true, prometheus: 'http://p' } } },
-    },
-    /enable one of them/,
+    { ...EXTERNAL, services: { 'gc-worker': { autoscaling: { enabled: true }, keda: KEDA } } },
+    /services\.gc-worker has both .* enable one of them/,
+  ],
+  [
+    'two autoscalers of a gateway',
+    { ...EXTERNAL, services: { gateway: { autoscaling: { enabled: true }, keda: KEDA } } },
+    /services\.gateway has both .* enable one of them/,
+  ],
+  [
+    'fewer at most than at least, with KEDA',
+    { ...EXTERNAL, services: { storage: { keda: { ...KEDA, minReplicas: 3, maxReplicas: 2 } } } },
+    /services\.storage\.keda has a minReplicas above its maxReplicas/,
   ],
   [
     'KEDA without its Prometheus',
@@ -336,6 +345,26 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     expect(await names('a trial')).toEqual(['berth-minio', 'berth-nats', 'berth-postgresql']);
     expect(await names('a trial on a database of its own')).toEqual(['berth-minio', 'berth-nats']);
     expect(await names('existing servers')).toEqual([]);
+  });
+
+  it.each([
+    ['transfers by their bytes', 'gateway', ['cpu', 'sum(berth_http_bytes_in_flight{namespace="images"})']],
+    ['transfers by their bytes', 'storage', ['cpu', 'sum(berth_blob_bytes_in_flight{namespace="images"})']],
+    [
+      'gc-worker by the age of its queue',
+      'gc-worker',
+      ['manifest', 'link', 'object'].map((kind) => `max(berth_garbage_oldest_${kind}_seconds{namespace="images"})`),
+    ],
+  ])('asks Prometheus for metrics that there are: %s, of %s', async (values, service, signals) => {
+    const scaled = kinds(await objectsOf(MATRIX[values]!), 'ScaledObject');
+    const own = scaled.find(({ metadata }) => metadata.name === `berth-${service}`)!;
+    const triggers = own.spec!['triggers'] as { type: string; metadata: { query?: string; threshold?: string } }[];
+    expect(triggers.map(({ type, metadata }) => metadata.query ?? type)).toEqual(signals);
+    const known = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8');
+    for (const { metadata } of triggers.filter(({ type }) => type === 'prometheus')) {
+      expect(known).toContain(`| \`${/berth_\w+/.exec(metadata.query!)![0]}\` | gauge |`);
+      expect(metadata.threshold).toMatch(/^[0-9]+$/);
+    }
   });
 
   it('gives a changed job another name, and pods that start anew when a setting changes', async () => {

@@ -6,11 +6,16 @@
 {{- if not (or $v.trial.enabled $v.objectStore.endpoint) }}{{ fail "Berth needs an object store: set objectStore.endpoint to the URL of MinIO or an S3, or trial.enabled=true to bring a small MinIO along." }}{{ end -}}
 {{- if and $v.objectStore.endpoint (not $v.objectStore.existingSecret) }}{{ fail "objectStore.endpoint is set, and objectStore.existingSecret is not: name the secret that has its access key and secret key." }}{{ end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.host) }}{{ fail "ingress.enabled is true, and ingress.host is not set: name the host by which clients reach the registry." }}{{ end -}}
-{{- $worker := index $v.services "gc-worker" -}}
-{{- if and $worker.keda.enabled $worker.autoscaling.enabled }}{{ fail "services.gc-worker has both autoscaling and keda enabled: KEDA makes an autoscaler of its own, so enable one of them." }}{{ end -}}
-{{- if and $worker.keda.enabled (not $worker.keda.prometheus) }}{{ fail "services.gc-worker.keda.enabled is true, and services.gc-worker.keda.prometheus is not set: name the URL of the Prometheus that scrapes Berth." }}{{ end -}}
 {{- range $name, $service := $v.services }}
-{{- if and $service.autoscaling.enabled (gt (int $service.autoscaling.minReplicas) (int $service.autoscaling.maxReplicas)) }}{{ fail (printf "services.%s.autoscaling has a minReplicas above its maxReplicas." $name) }}{{ end -}}
+{{- range $kind := list "autoscaling" "keda" }}
+{{- with get $service $kind }}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) }}{{ fail (printf "services.%s.%s has a minReplicas above its maxReplicas." $name $kind) }}{{ end -}}
+{{- end }}
+{{- end }}
+{{- if and (hasKey $service "keda") $service.keda.enabled }}
+{{- if $service.autoscaling.enabled }}{{ fail (printf "services.%s has both autoscaling and keda enabled: KEDA makes an autoscaler of its own, so enable one of them." $name) }}{{ end -}}
+{{- if not $service.keda.prometheus }}{{ fail (printf "services.%s.keda.enabled is true, and services.%s.keda.prometheus is not set: name the URL of the Prometheus that scrapes Berth." $name $name) }}{{ end -}}
+{{- end }}
 {{- end }}
 {{- /* Without a cluster (helm template) nothing can be looked up. */}}
 {{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
