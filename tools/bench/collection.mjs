@@ -1,18 +1,14 @@
 // Pushes and pulls in turn, while garbage is collected and while none is: the six services on PostgreSQL, NATS and MinIO. The
 // garbage goes in slices, each between two quiet windows, so that a machine whose speed drifts does so in both.
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startBerth } from '../soak/berth.mjs';
-import { CollectionCounters, ServiceLog } from '../soak/collection.mjs';
+import { CollectionCounters } from '../soak/collection.mjs';
 import { anImage } from '../soak/images.mjs';
 import { Leftovers } from '../soak/leftovers.mjs';
 import { RegistryCalls } from '../soak/registry-calls.mjs';
 import { quantile, Report } from '../soak/report.mjs';
-import { Servers } from '../soak/servers.mjs';
 import { Garbage, REPOSITORY } from './garbage.mjs';
+import { withSixServices } from './six-services.mjs';
 
 const LAYER_BYTES = 100_000;
 const WARM_UP = 30;
@@ -125,15 +121,19 @@ function print({ windows, seconds }, { blobs, bytes }) {
   );
 }
 
-async function run(folder) {
-  const log = new ServiceLog();
+async function run({ berth, servers }) {
   const report = new Report();
-  const servers = await Servers.start(folder);
-  let [berth, calls, garbage] = [];
+  const { signal } = interrupted;
+  const calls = new RegistryCalls({
+    url: berth.url,
+    report,
+    wasDown: () => false,
+    tell: (requestId) => console.log(`request ${requestId} is in the log of the services`),
+    vanishing: new Set(),
+    signal,
+  });
+  let garbage;
   try {
-    berth = await startBerth({ folder, servers, settings: SETTINGS, log });
-    const { signal } = interrupted;
-    calls = new RegistryCalls({ url: berth.url, report, wasDown: () => false, vanishing: new Set(), signal });
     const counters = new CollectionCounters(berth.addressFile);
     await calls.upload(REPOSITORY, randomBytes(100));
     garbage = await Garbage.connect(servers);
@@ -154,25 +154,14 @@ async function run(folder) {
     for (const [name, count] of errors) console.log(`${name}: ${count}`);
     if (report.hasTroubles()) report.print();
     return wrong.length === 0 && errors.length === 0 && !report.hasTroubles();
-  } catch (error) {
-    console.log(log.last());
-    throw error;
   } finally {
     await garbage?.end();
-    await calls?.close();
-    await berth?.stop();
-    await servers.stop();
+    await calls.close();
   }
 }
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interrupted.abort());
-const folder = mkdtempSync(join(process.env.TMPDIR || tmpdir(), 'berth-bench-collection-'));
-chmodSync(folder, 0o755); // the embedded PostgreSQL below it runs as another user
-try {
-  const isClean = await run(folder);
-  console.log(isClean ? 'everything is gone, and no request failed' : 'FAILED: see above');
-  process.exitCode = isClean ? 0 : 1;
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+const isClean = await withSixServices(SETTINGS, run);
+console.log(isClean ? 'everything is gone, and no request failed' : 'FAILED: see above');
+process.exitCode = isClean ? 0 : 1;

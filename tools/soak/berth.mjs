@@ -44,7 +44,7 @@ export async function startBerth({ folder, servers, settings, log, replicas = {}
 async function untilReady(url, hasEnded) {
   for (const deadline = Date.now() + READY_MS; Date.now() < deadline && !hasEnded(); await delay(250)) {
     const ready = await fetch(`${url}/v2/`).then(
-      ({ status }) => status === 200,
+      ({ status }) => status === 200 || status === 401,
       () => false,
     );
     if (ready) return;

@@ -30,6 +30,11 @@ export class Servers {
     };
   }
 
+  /** Of those that run, each in a list, as those of the services are. */
+  get pids() {
+    return Object.fromEntries(Object.entries(this.#running).map(([name, { pid }]) => [name, [pid]]));
+  }
+
   /** Kills one without a word, and starts it again. */
   async restart(name) {
     process.kill(this.#running[name].pid, 'SIGKILL');
