@@ -522,7 +522,7 @@ export class Settings {
   @Setting('BERTH_GC_RECONCILE_SECONDS', {
     type: 'integer',
     default: String(DAY),
-    doc: 'How often gc-worker compares all rows with all objects, from one beginning to the next; 0: never. Set it to 0 before a backup of the database is restored.',
+    doc: 'How often gc-worker compares all rows with all objects, from one beginning to the next; 0: never, and objects that the scrub finds missing or cannot read are then not judged either. Set it to 0 before a backup of the database is restored.',
   })
   @IsInt()
   @Min(0)
