@@ -1,4 +1,13 @@
-import { anImage, blobsOf, contentOf, findCrane, hasObject, RegistryClient } from '@berth/testing';
+import {
+  anImage,
+  blobsOf,
+  contentOf,
+  dockerClients,
+  findCrane,
+  findDockerd,
+  hasObject,
+  RegistryClient,
+} from '@berth/testing';
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 
 import { type Deployments, SERVICES, until } from './deployments.js';
@@ -53,6 +62,8 @@ export function rollsUnderTraffic(started: () => Deployments, report: string[]):
       traffic = new Traffic(berth.host, berth.credentials);
       await traffic.start();
       if (!findCrane().reason) await traffic.startCrane();
+      const docker = dockerClients().find(({ found }) => found.path !== null);
+      if (docker && !findDockerd().reason) await traffic.startDocker(docker.found.path!);
     }, LIMIT_MS);
 
     afterAll(() => traffic?.end(), LIMIT_MS);

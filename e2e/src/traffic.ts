@@ -10,10 +10,13 @@ import {
   type CallOptions,
   Crane,
   type Credentials,
+  Docker,
+  dockerArchive,
   type HttpAnswer,
   readOciLayout,
   randomBlob,
   RegistryClient,
+  startDockerd,
   writeOciLayout,
 } from '@berth/testing';
 
@@ -94,6 +97,25 @@ export class Traffic {
       for (const folder of [pushed, pulled]) rmSync(folder, { recursive: true });
     });
     this.workers.push(loop.finally(() => crane.remove()));
+  }
+
+  /** A loop of docker, on an engine of its own: it pushes an image, forgets it, and pulls it. */
+  async startDocker(client: string): Promise<void> {
+    const engine = await startDockerd({ insecureRegistry: this.host });
+    const docker = new Docker(engine, client, this.host);
+    await docker.login(this.credentials.user, this.credentials.password);
+    const loop = this.work(async (_client, n) => {
+      const image = anImage({ layers: 2, layerSize: 500 * KIB, format: 'docker' });
+      const name = `rolls/docker:v${n % 5}`;
+      await docker.load(dockerArchive(image, docker.reference(name)));
+      const pushed = await docker.push(name);
+      await docker.removeImage(name);
+      if ((await docker.pull(name)) !== pushed) throw new Error(`docker pulled another manifest than ${pushed}`);
+      const { Id } = await docker.inspect(name);
+      if (Id !== image.config.digest) throw new Error(`docker pulled ${Id} where it pushed ${image.config.digest}`);
+      await docker.removeImage(name);
+    });
+    this.workers.push(loop.finally(() => engine.stop()));
   }
 
   /** Resolves when the last operation has ended. */
