@@ -16,6 +16,7 @@ const EXTERNAL = {
   objectStore: { endpoint: 'https://s3.example', existingSecret: 's3', bucket: 'images' },
 };
 const KEDA = { enabled: true, prometheus: 'http://prometheus.monitoring:9090' };
+const SCRAPED = { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] };
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
 /** What people install, and each switch at least once. */
@@ -73,16 +74,24 @@ const MATRIX: Record<string, Record<string, unknown>> = {
   },
   'gc-worker by the age of its queue': {
     ...EXTERNAL,
+    networkPolicy: SCRAPED,
     services: { 'gc-worker': { keda: KEDA } },
   },
-  'transfers by their bytes': { ...EXTERNAL, services: { gateway: { keda: KEDA }, storage: { keda: KEDA } } },
+  'transfers by their bytes': {
+    ...EXTERNAL,
+    networkPolicy: { enabled: false },
+    services: { gateway: { keda: KEDA }, storage: { keda: KEDA } },
+  },
   'everything else': {
     ...EXTERNAL,
     image: { registry: 'registry.example/team', tag: '1.2.3', pullPolicy: 'Always', pullSecrets: ['pull'] },
     publicUrl: 'https://registry.example',
     config: { BERTH_MAX_MANIFEST_BYTES: 4_194_304, BERTH_REDIRECT: true, BERTH_LOG_LEVEL: 'debug' },
-    networkPolicy: { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] },
+    networkPolicy: SCRAPED,
     serviceAccount: { name: 'own' },
+    extraEnv: [{ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/ca/ca.crt' }],
+    extraVolumes: [{ name: 'ca', secret: { secretName: 'ca' } }],
+    extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/ca' }],
     preStopSeconds: 10,
     services: {
       ...ofEach({
@@ -90,7 +99,7 @@ const MATRIX: Record<string, Record<string, unknown>> = {
         shutdownSeconds: 60,
         config: { BERTH_DATABASE_POOL: 20 },
         podLabels: { team: 'images' },
-        podAnnotations: { 'example.com/note': 'yes' },
+        podAnnotations: { 'example.com/note': 'yes', 'prometheus.io/scrape': 'false' },
         nodeSelector: { disk: 'ssd' },
         tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
         topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
@@ -155,6 +164,32 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
     { ...EXTERNAL, services: { 'gc-worker': { keda: { enabled: true } } } },
     /keda\.prometheus is not set/,
   ],
+  [
+    'KEDA whose Prometheus may not look',
+    { ...EXTERNAL, services: { 'gc-worker': { keda: KEDA } } },
+    /metricsFrom lets nobody read metrics/,
+  ],
+  [
+    'no gc-worker, by KEDA: who would say that there is garbage?',
+    { ...EXTERNAL, networkPolicy: SCRAPED, services: { 'gc-worker': { keda: { ...KEDA, minReplicas: 0 } } } },
+    /at '\/services\/gc-worker\/keda\/minReplicas'/,
+  ],
+  [
+    'an amount of memory that is none',
+    { ...EXTERNAL, services: { auth: { resources: { requests: { memory: '1 GB' } } } } },
+    /at '\/services\/auth\/resources\/requests\/memory'/,
+  ],
+  [
+    'a port of the node without its type',
+    { ...EXTERNAL, services: { gateway: { service: { type: 'ClusterIP', nodePort: 30_500 } } } },
+    /services\.gateway\.service has a nodePort/,
+  ],
+  [
+    'a host with a star',
+    { ...EXTERNAL, ingress: { enabled: true, host: '*.registry.example' } },
+    /at '\/ingress\/host'/,
+  ],
+  ['a setting past the settings', { ...EXTERNAL, extraEnv: [{ name: 'BERTH_PORT', value: '1' }] }, /at '\/extraEnv\/0/],
 ];
 
 interface PodSpec {
@@ -364,6 +399,26 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     for (const { metadata } of triggers.filter(({ type }) => type === 'prometheus')) {
       expect(known).toContain(`| \`${/berth_\w+/.exec(metadata.query!)![0]}\` | gauge |`);
       expect(metadata.threshold).toMatch(/^[0-9]+$/);
+    }
+  });
+
+  it('lets PostgreSQL of a trial set itself up, which it does over a socket, on a file system that is only read', async () => {
+    const sets = kinds(await objectsOf(MATRIX['a trial']!), 'StatefulSet');
+    const { template } = sets.find(({ metadata }) => metadata.name === 'berth-postgresql')!.spec as {
+      template: { spec: { containers: { args: string[]; volumeMounts: { mountPath: string }[] }[] } };
+    };
+    const [container] = template.spec.containers;
+    expect(container!.args.join(' ')).not.toContain('unix_socket_directories');
+    expect(container!.volumeMounts.map(({ mountPath }) => mountPath)).toContain('/var/run/postgresql');
+  });
+
+  it('gives every container what it is told to beside the settings, migrations included', async () => {
+    const objects = await objectsOf(MATRIX['everything else']!);
+    const pods = [...kinds(objects, 'Deployment'), ...kinds(objects, 'Job')].map(
+      ({ spec }) => (spec as Deployment['spec']).template.spec,
+    );
+    for (const container of pods.flatMap((pod) => [...pod.containers, ...(pod.initContainers ?? [])])) {
+      expect(container.env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/ca/ca.crt' });
     }
   });
 

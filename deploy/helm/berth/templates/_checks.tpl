@@ -12,13 +12,16 @@
 {{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) }}{{ fail (printf "services.%s.%s has a minReplicas above its maxReplicas." $name $kind) }}{{ end -}}
 {{- end }}
 {{- end }}
+{{- $service_ := get $service "service" | default dict }}
+{{- if and $service_.nodePort (not (has $service_.type (list "NodePort" "LoadBalancer"))) }}{{ fail (printf "services.%s.service has a nodePort, and its type is %s: that needs NodePort or LoadBalancer." $name $service_.type) }}{{ end -}}
 {{- if and (hasKey $service "keda") $service.keda.enabled }}
 {{- if $service.autoscaling.enabled }}{{ fail (printf "services.%s has both autoscaling and keda enabled: KEDA makes an autoscaler of its own, so enable one of them." $name) }}{{ end -}}
 {{- if not $service.keda.prometheus }}{{ fail (printf "services.%s.keda.enabled is true, and services.%s.keda.prometheus is not set: name the URL of the Prometheus that scrapes Berth." $name $name) }}{{ end -}}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.metricsFrom) }}{{ fail (printf "services.%s.keda.enabled is true, and networkPolicy.metricsFrom lets nobody read metrics: name who Prometheus is." $name) }}{{ end -}}
 {{- end }}
 {{- end }}
 {{- /* Without a cluster (helm template) nothing can be looked up. */}}
-{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" -}}
+{{- if lookup "v1" "Namespace" "" "kube-system" -}}
 {{- $wanted := list (list "postgresql" $v.postgresql.existingSecret (list $v.postgresql.urlKey)) (list "objectStore" $v.objectStore.existingSecret (list $v.objectStore.accessKeyKey $v.objectStore.secretKeyKey)) (list "nats" $v.nats.existingSecret (list $v.nats.userKey $v.nats.passwordKey)) (list "secretKey" $v.secretKey.existingSecret (list $v.secretKey.key)) (list "admin" $v.admin.existingSecret (list $v.admin.passwordKey)) -}}
 {{- range $wanted }}
 {{- $value := index . 0 }}{{ $name := index . 1 }}{{ $keys := index . 2 }}

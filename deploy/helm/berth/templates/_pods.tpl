@@ -58,7 +58,12 @@ capabilities: { drop: [ALL] }
 image: {{ include "berth.image" (dict "root" .root "component" "migrate") }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args: {{ toJson .arguments }}
-env: {{- include "berth.env.database" .root | trim | nindent 2 }}
+env:
+  {{- include "berth.env.database" .root | trim | nindent 2 }}
+  {{- with .root.Values.extraEnv }}{{ toYaml . | nindent 2 }}{{ end }}
 resources: {{- toYaml .root.Values.migrate.resources | nindent 2 }}
 securityContext: {{- include "berth.containerSecurity" . | nindent 2 }}
+{{- with .root.Values.extraVolumeMounts }}
+volumeMounts: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
