@@ -20,9 +20,8 @@ describe('the audit record', () => {
 
   beforeAll(async () => {
     whole = await startWholeRegistry();
-    const logIn = ({ user, password }: typeof ADMIN) =>
-      ManagementClient.logIn(whole.registry.address, { account: 'admin', user, password });
-    [admin, bob] = await Promise.all([logIn(ADMIN), logIn(BOB)]);
+    admin = await ManagementClient.logIn(whole.registry.address, { account: 'admin', ...ADMIN });
+    bob = await ManagementClient.logIn(whole.registry.address, { account: 'admin', ...BOB });
   });
   afterAll(() => whole?.stop());
 

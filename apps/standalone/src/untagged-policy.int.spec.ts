@@ -16,9 +16,8 @@ describe('the policy for untagged manifests', () => {
 
   beforeAll(async () => {
     whole = await startWholeRegistry();
-    const logIn = ({ user, password }: typeof ADMIN) =>
-      ManagementClient.logIn(whole.registry.address, { account: 'admin', user, password });
-    [admin, bob] = await Promise.all([logIn(ADMIN), logIn(BOB)]);
+    admin = await ManagementClient.logIn(whole.registry.address, { account: 'admin', ...ADMIN });
+    bob = await ManagementClient.logIn(whole.registry.address, { account: 'admin', ...BOB });
     await whole.admin.push('team/tools/app', IMAGE, 'v1');
   });
   afterAll(() => whole?.stop());

@@ -1,6 +1,7 @@
 import { anImage, type Blob, eventually, type Image, randomBlob, requireOrSkip } from '@berth/testing';
 
 import { onceAvailable } from '../once-available.js';
+import { wholeComparison } from '../whole-comparison.js';
 import { RaceStack, reasonAgainstRaces, STARTS_WITHIN } from './race-stack.js';
 
 /** Compared all the time; what is missing three times is believed, and an object without a row is not old for a week. */
@@ -44,24 +45,7 @@ requireOrSkip('races of the comparison', reasonAgainstRaces())(
         what: `${digest} is in quarantine`,
         within: 60_000,
       });
-    /** A whole comparison begins behind this call, and ends. */
-    const aComparison = async () => {
-      const runs = async () => {
-        const [row] = await races.barriers.rows<{ started: number; finished: number; now: number }>(
-          `SELECT extract(epoch FROM started_at)::float8 AS started, extract(epoch FROM finished_at)::float8 AS finished,
-           extract(epoch FROM clock_timestamp())::float8 AS now FROM registry.reconciliation WHERE task = 'objects'`,
-        );
-        return row!;
-      };
-      const { now } = await runs();
-      await eventually(
-        async () => {
-          const { started, finished } = await runs();
-          return started > now && finished > started;
-        },
-        { what: 'a comparison is done', within: 90_000, every: 100 },
-      );
-    };
+    const aComparison = () => wholeComparison((text) => races.barriers.rows(text));
 
     describe('an object store in trouble', () => {
       it('R21: what is looked for while the store answers 500 or cuts connections is not even suspected', async () => {
