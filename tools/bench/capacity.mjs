@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
@@ -18,6 +19,10 @@ const LARGE_LAYERS = 10;
 const SETTLE_MS = 5_000;
 const REST_MS = 20_000;
 const TICKS_PER_SECOND = 100;
+/** 100 kB a second each. */
+const SLOW_READERS = 200;
+const SLOW_BYTES = 10_000;
+const SLOW_MS = 100;
 
 const DATABASE = `SELECT pg_database_size(current_database())::float8 AS bytes, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS wal,
   (SELECT xact_commit FROM pg_stat_database WHERE datname = current_database())::float8 AS transactions`;
@@ -100,11 +105,59 @@ function costOf(measured, rest, times) {
   ];
 }
 
+const memoryOf = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+
+/** What a service says of itself, summed over labels and processes. */
+async function metricOf(addresses, name) {
+  const texts = await Promise.all(addresses.map(async (address) => (await fetch(`${address}/metrics`)).text()));
+  const values = texts.flatMap((text) => [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))]);
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+/** A client that takes its bytes as a slow line does, until it is let go of. Resolves when the first have come. */
+async function readSlowly(load, image, token) {
+  const body = await load.blob(image, image.layers[0], token);
+  const take = () => body.read(SLOW_BYTES);
+  await once(body, 'readable');
+  const timer = setInterval(take, SLOW_MS);
+  body.on('error', () => undefined);
+  return () => {
+    clearInterval(timer);
+    body.destroy();
+  };
+}
+
+/** What transfers take that hardly move: not the processor. */
+async function measureSlow(meter, load, image, addresses) {
+  const memory = () =>
+    Object.fromEntries(
+      ['gateway', 'storage'].map((name) => [name, meter.pids[name].reduce((sum, pid) => sum + memoryOf(pid), 0)]),
+    );
+  const before = memory();
+  const token = await load.token(image.repository);
+  const readers = await Promise.all(Array.from({ length: SLOW_READERS }, () => readSlowly(load, image, token)));
+  await delay(SETTLE_MS);
+  const figures = await meter.during(() => delay(REST_MS));
+  const after = memory();
+  for (const [service, metric] of [
+    ['gateway', 'berth_http_bytes_in_flight'],
+    ['storage', 'berth_blob_bytes_in_flight'],
+  ]) {
+    const cpu = (figures.cpu[service] * 1000) / figures.seconds;
+    const bytes = await metricOf(addresses[service], metric);
+    console.log(
+      `${SLOW_READERS} slow readers, ${service}: ${figure(cpu)} ms a second; memory ${before[service].toFixed(0)} to ` +
+        `${after[service].toFixed(0)} MiB; ${(bytes / 1e9).toFixed(1)} GB in flight`,
+    );
+  }
+  for (const letGo of readers) letGo();
+}
+
 const figure = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 const row = (name, cells) =>
   console.log(`${name.padEnd(34)}${cells.map((cell) => String(cell).padStart(13)).join('')}`);
 
-async function measure(meter, load) {
+async function measure(meter, load, addresses) {
   const rest = await meter.during(() => delay(REST_MS));
   const names = Object.keys(rest.cpu);
   row('', [...names, 'all', 'transactions', 'WAL kB', 'kept kB']);
@@ -129,6 +182,7 @@ async function measure(meter, load) {
   const large = makeImages('large', LARGE_LAYERS, LARGE_LAYER);
   await measured('push of a GB, ms', large, gigabytes, (image) => load.push(image));
   await measured('pull of a GB, ms', large, gigabytes, (image) => load.pull(image));
+  await measureSlow(meter, load, large[0], addresses);
 }
 
 const password = randomBytes(16).toString('hex');
@@ -143,7 +197,8 @@ await withSixServices({ BERTH_OPEN: 'false', BERTH_ADMIN_PASSWORD: password }, a
     await forEachOf(warm, CONCURRENCY, (image) => load.pull(image));
     const how = `${count} images of ${LAYERS} layers, ${CONCURRENCY} at a time, a token for each push and pull`;
     console.log(`${how}; ${cpus()[0].model}\n`);
-    await measure(new Meter({ ...services, ...servers.pids }, database), load);
+    const addresses = JSON.parse(readFileSync(berth.addressFile, 'utf8'));
+    await measure(new Meter({ ...services, ...servers.pids }, database), load, addresses);
   } finally {
     await database.end();
     await load.close();

@@ -48,7 +48,7 @@ export function rebuilt({ repository, tag, layers }) {
 }
 
 export class ImageLoad {
-  #dispatcher = new Agent({ connections: 16, bodyTimeout: 120_000 });
+  #dispatcher = new Agent({ bodyTimeout: 120_000 });
 
   /** With a `password`, of admin, each push and each pull begins with a token, as of clients that remember none. */
   constructor(url, { password } = {}) {
@@ -105,12 +105,16 @@ export class ImageLoad {
     const path = `/v2/${repository}/manifests/${head.headers['docker-content-digest']}`;
     const got = await this.#call('GET', path, 200, { headers: ACCEPT, token });
     if (!Buffer.from(await got.body.arrayBuffer()).equals(manifest)) throw new Error('another manifest came back');
-    for (const { digest, size } of blobs) {
-      const blob = await this.#call('GET', `/v2/${repository}/blobs/${digest}`, 200, { token });
+    for (const blob of blobs) {
       let length = 0;
-      for await (const chunk of blob.body) length += chunk.length;
-      if (length !== size) throw new Error(`${length} bytes came back for ${size}`);
+      for await (const chunk of await this.blob({ repository }, blob, token)) length += chunk.length;
+      if (length !== blob.size) throw new Error(`${length} bytes came back for ${blob.size}`);
     }
+  }
+
+  /** Its bytes as they come. */
+  async blob({ repository }, { digest }, token) {
+    return (await this.#call('GET', `/v2/${repository}/blobs/${digest}`, 200, { token })).body;
   }
 
   /** What a tag names: all that a node asks which has the image. */
