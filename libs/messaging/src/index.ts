@@ -12,7 +12,7 @@ export { DrainingNatsServer } from './nats/draining-nats-server.js';
 export { JetStreamEventStream, type JetStreamSettings } from './nats/jetstream-event-stream.js';
 export { NatsBroadcast } from './nats/nats-broadcast.js';
 export { NatsBus } from './nats/nats-bus.js';
-export { NatsLink, type NatsSettings } from './nats/nats-connection.js';
+export { NatsLink, type NatsSettings, tryNats } from './nats/nats-connection.js';
 export { type Outbox, OutboxRelay } from './outbox-relay.js';
 export {
   currentRequest,

@@ -5,6 +5,7 @@ import {
   NatsBus,
   NatsLink,
   type NatsSettings,
+  tryNats,
 } from '@berth/messaging';
 import { GARBAGE_QUEUED, MANIFEST_DELETED, MANIFEST_PUSHED, TAG_DELETED } from '@berth/contracts';
 import type { DynamicModule, Type } from '@nestjs/common';
@@ -22,6 +23,7 @@ import { loadSettings } from './settings/load-settings.js';
 import { internalPortOf, type Settings } from './settings/settings.js';
 import { runUntilStopped } from './process-lifetime.js';
 import { startTracing } from './tracing/start-tracing.js';
+import { waitAtStart } from './wait-at-start.js';
 
 /** One of the six services, as its main.ts describes it. */
 export interface Service {
@@ -103,6 +105,7 @@ async function createHost(service: Service, settings: Settings): Promise<Distrib
     user: settings.natsUser,
     password: settings.natsPassword,
   };
+  await waitAtStart({ settings, logger, metrics, health }, 'bus', () => tryNats(nats));
   const link = await openLink(nats, settings);
   const bus = new NatsBus(link);
   const replicas = settings.natsStreamReplicas;

@@ -20,7 +20,10 @@ const LINGER_MS = 1_000;
  * Bodies are never parsed here: they reach the handler as streams, whatever their type says, and it decides how much
  * it reads.
  */
-export async function createHttpApp(host: ServiceHost, module: DynamicModule): Promise<NestFastifyApplication> {
+export async function createHttpApp(
+  host: Pick<ServiceHost, 'settings' | 'logger' | 'health'>,
+  module: DynamicModule,
+): Promise<NestFastifyApplication> {
   const { httpHeadersSeconds, httpIdleSeconds } = host.settings;
   const headersTimeout = httpHeadersSeconds * 1000;
   const adapter = new FastifyAdapter({

@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 
 export interface NatsSettings {
   servers: string[];
@@ -25,6 +25,16 @@ export const connectionOptions = (settings: NatsSettings) => ({
   pingInterval: 10_000,
   maxPingOut: 2,
 });
+
+/** Connects once and lets go: fails with why none of the servers takes this login, and never with the login. */
+export async function tryNats(settings: NatsSettings): Promise<void> {
+  // In their order: of several servers the same one gives the reason each time.
+  const once = { ...connectionOptions(settings), waitOnFirstConnect: false, noRandomize: true };
+  const connection = await connect(once).catch((error: Error) => {
+    throw error instanceof errors.ConnectionError && error.cause instanceof Error ? error.cause : error;
+  });
+  await connection.close();
+}
 
 /** A connection that knows whether it is up: while it is not, questions fail at once instead of waiting in a buffer. */
 export class NatsLink {

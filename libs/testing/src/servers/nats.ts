@@ -9,6 +9,8 @@ import { ServerProcess } from './server-process.js';
 export interface NatsOptions {
   /** With a JetStream store of its own (the default). */
   jetstream?: boolean;
+  /** Whom alone it lets in; without it everybody. */
+  login?: { user: string; password: string };
 }
 
 export interface TestNats {
@@ -28,7 +30,7 @@ export interface TestNats {
 }
 
 /** Starts a nats-server with a store and ports of its own: about 0.1 s. */
-export async function startNats({ jetstream = true }: NatsOptions = {}): Promise<TestNats> {
+export async function startNats({ jetstream = true, login }: NatsOptions = {}): Promise<TestNats> {
   const file = requireProgram('nats-server');
   const [port, monitor] = [await freePort(), await freePort()];
   const folder = tempFolder('berth-nats');
@@ -42,6 +44,7 @@ export async function startNats({ jetstream = true }: NatsOptions = {}): Promise
       `http: "127.0.0.1:${monitor}"`,
       'max_payload: 8MB',
       'lame_duck_grace_period: "0s"',
+      ...(login ? [`authorization { user: "${login.user}", password: "${login.password}" }`] : []),
       ...(jetstream ? [`jetstream { store_dir: "${store}", max_mem: 256MB, max_file: 4GB }`] : []),
       '',
     ].join('\n'),
