@@ -104,6 +104,7 @@ async function createHost(service: Service, settings: Settings): Promise<Distrib
     name: service.name,
     user: settings.natsUser,
     password: settings.natsPassword,
+    prefix: settings.natsPrefix,
   };
   await waitAtStart({ settings, logger, metrics, health }, 'bus', () => tryNats(nats));
   const link = await openLink(nats, settings);

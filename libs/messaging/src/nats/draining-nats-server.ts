@@ -1,7 +1,7 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CustomTransportStrategy, type NatsContext, ServerNats, type WritePacket } from '@nestjs/microservices';
-import { connectionOptions, type NatsSettings } from './nats-connection.js';
+import { connectionOptions, nameIn, type NatsSettings } from './nats-connection.js';
 
 const POLL_MS = 20;
 
@@ -20,11 +20,11 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
   private left: Promise<unknown> | null = null;
 
   constructor(
-    settings: NatsSettings,
+    private readonly settings: NatsSettings,
     queue: string,
     private readonly drainMs: number,
   ) {
-    super({ ...connectionOptions(settings), queue });
+    super({ ...connectionOptions(settings), queue: nameIn(settings, queue) });
   }
 
   /** Has started when NATS hands requests to it: until then nobody may rely on it. */
@@ -33,6 +33,13 @@ export class DrainingNatsServer extends ServerNats implements CustomTransportStr
       this.unwrap<NatsConnection>()
         .flush()
         .then(() => callback(), callback);
+    });
+  }
+
+  /** Nest knows the handlers by the names of the contracts, and NATS the subjects by those of the installation. */
+  override bindEvents(client: Pick<NatsConnection, 'subscribe'>): void {
+    super.bindEvents({
+      subscribe: (subject: string, options: object) => client.subscribe(nameIn(this.settings, subject), options),
     });
   }
 

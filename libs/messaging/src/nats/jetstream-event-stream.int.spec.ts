@@ -34,13 +34,15 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
   afterEach(async () => {
     for (const each of opened.splice(0)) await each.close();
     // Streams may not share subjects, so that each test has to take its own along.
-    await removeStream().catch(() => undefined);
+    for (const name of [stream, `staging-${stream}`, `staging-2-${stream}`]) {
+      await removeStream(name).catch(() => undefined);
+    }
   });
 
-  const removeStream = async () => {
+  const removeStream = async (name: string) => {
     const link = await NatsLink.open({ servers: [nats.url], name: 'test' });
     try {
-      await (await jetstreamManager(link.connection)).streams.delete(stream);
+      await (await jetstreamManager(link.connection)).streams.delete(name);
     } finally {
       await link.close();
     }
@@ -76,6 +78,26 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     await publishAll(events, 4, 5);
     await arrived(numbers, [4, 5]);
     expect(numbers).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is of its installation alone, stream, events and consumers', async () => {
+    const installations = ['', 'staging', 'staging-2'].map((prefix) => ({ prefix, numbers: [] as number[] }));
+    const openOf = async (prefix: string) => {
+      const link = await NatsLink.open({ servers: [nats.url], name: 'test', prefix });
+      const events = new JetStreamEventStream(link, { stream, subjects: SUBJECTS, replicas: 1 });
+      opened.push(events);
+      return events;
+    };
+    for (const it of installations) it.numbers = await consume(await openOf(it.prefix));
+    // The same id in each: what is dropped as told before is of one installation too.
+    const id = randomUUID();
+    for (const [n, { prefix }] of installations.entries()) await publish(await openOf(prefix), n, id);
+    for (const [n, { prefix, numbers }] of installations.entries()) {
+      await arrived(numbers, [n]);
+      await publish(await openOf(prefix), 9);
+      await arrived(numbers, [9]);
+      expect(numbers).toEqual([n, 9]);
+    }
   });
 
   it('drops a second event with the same id, whoever publishes it', async () => {
@@ -199,7 +221,7 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)(JetStreamEventSt
     const numbers = await consume(events);
     await publish(publisher, 1);
     await arrived(numbers, [1]);
-    await removeStream();
+    await removeStream(stream);
     await eventually(() => publish(publisher, 2).then(() => true), { what: 'events can be published again' });
     await arrived(numbers, [2], 20_000);
   });

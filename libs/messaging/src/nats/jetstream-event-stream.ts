@@ -37,20 +37,29 @@ export class JetStreamEventStream extends EventStream {
   private readonly client: JetStreamClient;
   private readonly open = new Set<ConsumerMessages>();
   private closed = false;
+  private readonly settings: JetStreamSettings;
   private stream: Promise<JetStreamManager> | null = null;
 
   constructor(
     private readonly link: NatsLink,
-    private readonly settings: JetStreamSettings,
+    settings: JetStreamSettings,
   ) {
     super();
+    this.settings = {
+      ...settings,
+      stream: link.nameOf(settings.stream),
+      subjects: settings.subjects.map((subject) => link.nameOf(subject)),
+    };
     this.client = jetstream(link.connection);
   }
 
   async publish(subject: string, id: string, payload: object): Promise<void> {
     await this.manager();
     try {
-      await this.client.publish(subject, JSON.stringify(payload), { msgID: id, timeout: PUBLISH_TIMEOUT_MS });
+      await this.client.publish(this.link.nameOf(subject), JSON.stringify(payload), {
+        msgID: id,
+        timeout: PUBLISH_TIMEOUT_MS,
+      });
     } catch (error) {
       this.stream = null;
       throw registryError('UNAVAILABLE', undefined, { cause: error });
@@ -64,8 +73,8 @@ export class JetStreamEventStream extends EventStream {
   ): Promise<void> {
     // A consumer of several subjects needs NATS 2.10, and Debian has 2.9: one durable consumer for each subject.
     for (const { subject } of contracts) {
-      const name = `${durable}-${subject.replaceAll('.', '-')}`;
-      void this.consumeForever(name, subject, (message) => handler(message.json<Event>()));
+      const name = this.link.nameOf(`${durable}-${subject.replaceAll('.', '-')}`);
+      void this.consumeForever(name, this.link.nameOf(subject), (message) => handler(message.json<Event>()));
     }
   }
 

@@ -27,6 +27,20 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('telling over NA
     return { one, two, dispose: async () => undefined };
   });
 
+  it('is heard within its installation alone', async () => {
+    const prefixes = ['', 'staging', 'staging', 'staging-2'];
+    const own = await Promise.all(prefixes.map((prefix) => NatsLink.open({ ...settings, prefix })));
+    links.push(...own);
+    const broadcasts = own.map((link) => new NatsBroadcast(link));
+    const heard: number[][] = prefixes.map(() => []);
+    broadcasts.forEach((broadcast, n) => broadcast.subscribe(COUNTED, (message) => heard[n]!.push(message.n)));
+    for (const link of own) await link.connection.flush();
+    broadcasts.forEach((broadcast, n) => broadcast.publish(COUNTED, { n }));
+    // What each has said has arrived: NATS hands on in order.
+    for (const link of [...own, ...own]) await link.connection.flush();
+    expect(heard.map((numbers) => numbers.sort())).toEqual([[0], [1, 2], [1, 2], [3]]);
+  });
+
   it('does not mind that its connection is being closed, or is', async () => {
     const one = new NatsBroadcast(links[0]!);
     const draining = links[0]!.connection.drain();

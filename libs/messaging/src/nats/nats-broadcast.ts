@@ -12,7 +12,7 @@ export class NatsBroadcast extends Broadcast {
     // The client would keep it until the connection is back, and then it is stale.
     if (!this.link.isUp) return;
     try {
-      this.link.connection.publish(subject, JSON.stringify(message));
+      this.link.connection.publish(this.link.nameOf(subject), JSON.stringify(message));
     } catch {
       // It closed just now: nobody is told.
     }
@@ -22,7 +22,7 @@ export class NatsBroadcast extends Broadcast {
     contract: BroadcastContract<Message>,
     hear: (message: Message) => void,
   ): () => void {
-    const subscription = this.link.connection.subscribe(contract.subject, {
+    const subscription = this.link.connection.subscribe(this.link.nameOf(contract.subject), {
       callback: (error, packet) => {
         const message = error ? null : messageOf(contract, packet.string());
         if (message) hear(message);

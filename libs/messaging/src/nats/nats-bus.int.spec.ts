@@ -35,6 +35,44 @@ requireOrSkip('nats-server', findProgram('nats-server').reason)('over NATS', () 
     return { bus, transport: () => new DrainingNatsServer(settings, 'test', DRAIN_MS), dispose: () => bus.close() };
   });
 
+  const ends: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+
+  it('asks and answers within its installation alone', async () => {
+    const installations = await Promise.all(
+      ['', 'staging', 'staging-2'].map(async (prefix) => {
+        const own = { ...settings, prefix };
+        const bus = new NatsBus(await NatsLink.open(own));
+        const service = new TestService(bus, prefix);
+        ends.push(() => bus.close());
+        const server = await service.start(new DrainingNatsServer(own, 'test', DRAIN_MS));
+        ends.push(() => server.close());
+        return { prefix, bus };
+      }),
+    );
+    for (const { prefix, bus } of installations) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => bus.request(ECHO, { text: '' })));
+      expect(new Set(answers.map(({ replica }) => replica))).toEqual(new Set([prefix]));
+    }
+  });
+
+  it('shares questions with the replicas of its installation', async () => {
+    const own = { ...settings, prefix: 'staging' };
+    const bus = new NatsBus(await NatsLink.open(own));
+    const replicas = ['a', 'b'].map((name) => new TestService(bus, name));
+    ends.push(() => bus.close());
+    for (const it of replicas) {
+      const server = await it.start(new DrainingNatsServer(own, 'test', DRAIN_MS));
+      ends.push(() => server.close());
+    }
+    await Promise.all(Array.from({ length: 100 }, () => bus.request(ECHO, { text: '' })));
+    const taken = replicas.map(({ received }) => received.length);
+    expect(taken[0]! + taken[1]!).toBe(100);
+    expect(Math.min(...taken)).toBeGreaterThan(0);
+  });
+
   describe('with replicas', () => {
     let bus: NatsBus;
     let queue: string;

@@ -27,7 +27,7 @@ export class NatsBus extends MessageBus {
     const context = headers();
     writeContext(context, currentRequest() ?? { requestId: randomUUID() });
     const reply = await this.link.connection
-      .request(subject, packet, { timeout: timeoutMs, headers: context })
+      .request(this.link.nameOf(subject), packet, { timeout: timeoutMs, headers: context })
       .catch((cause: unknown) => {
         throw unavailable(subject, cause);
       });

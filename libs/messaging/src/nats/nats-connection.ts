@@ -6,7 +6,13 @@ export interface NatsSettings {
   name: string;
   user?: string | undefined;
   password?: string | undefined;
+  /** Of the installation: it goes before every name, so that several on one NATS do not hear each other. */
+  prefix?: string | undefined;
 }
+
+/** What the installation calls a subject, a queue group, a stream or a durable consumer. */
+export const nameIn = ({ prefix = '' }: NatsSettings, name: string): string =>
+  prefix === '' ? name : `${prefix}-${name}`;
 
 const RECONNECT_WAIT_MS = 500;
 /** For one attempt. The client notices a server that ends while it greets by this alone, and waits for 20 s by itself. */
@@ -40,16 +46,24 @@ export async function tryNats(settings: NatsSettings): Promise<void> {
 export class NatsLink {
   private up = true;
 
-  private constructor(readonly connection: NatsConnection) {
+  private constructor(
+    readonly connection: NatsConnection,
+    private readonly settings: NatsSettings,
+  ) {
     void this.watch();
   }
 
   static async open(settings: NatsSettings): Promise<NatsLink> {
-    return new NatsLink(await connect(connectionOptions(settings)));
+    return new NatsLink(await connect(connectionOptions(settings)), settings);
   }
 
   get isUp(): boolean {
     return this.up && !this.connection.isClosed();
+  }
+
+  /** What the installation calls a subject, a stream or a durable consumer. */
+  nameOf(name: string): string {
+    return nameIn(this.settings, name);
   }
 
   close(): Promise<void> {

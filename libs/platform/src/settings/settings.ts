@@ -242,6 +242,14 @@ export class Settings {
   @IsString()
   natsPassword?: string;
 
+  @Setting('BERTH_NATS_PREFIX', {
+    type: 'text',
+    doc: 'Goes before the name of every subject, queue group, stream and consumer: one for each installation, where several share a NATS. Letters, digits, `-` and `_`, 32 at most.',
+  })
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_-]{1,32}$/, { message: 'must be up to 32 letters, digits, hyphens and underscores' })
+  natsPrefix?: string;
+
   @Setting('BERTH_NATS_STREAM_REPLICAS', {
     type: 'integer',
     default: '1',
