@@ -1,7 +1,25 @@
-import { createMigration, deployMigrations, schemaDrift, waitForDatabase, waitForMigrations } from './migrate.js';
+import {
+  createMigration,
+  deployMigrations,
+  resolveMigration,
+  schemaDrift,
+  waitForDatabase,
+  waitForMigrations,
+} from './migrate.js';
 
 const USAGE =
-  'usage: npm run migrate -- deploy [--wait] | wait | create NAME | check   (the database is the one of BERTH_DATABASE_URL)';
+  'usage: npm run migrate -- deploy [--wait] | wait | resolve NAME | create NAME | check   (the database is the one of BERTH_DATABASE_URL)';
+
+const STATUS_OF_SIGNAL = { SIGTERM: 143, SIGINT: 130 };
+let applying = false;
+
+// The first process of a container hears no signal that it does not ask for.
+for (const [signal, status] of Object.entries(STATUS_OF_SIGNAL)) {
+  process.on(signal, () => {
+    if (!applying) process.exit(status);
+    console.log(`${signal}: what is being applied is finished first`);
+  });
+}
 
 async function run(command: string | undefined, name?: string): Promise<string> {
   const url = process.env['BERTH_DATABASE_URL'];
@@ -9,10 +27,14 @@ async function run(command: string | undefined, name?: string): Promise<string> 
   switch (command) {
     case 'deploy':
       if (name === '--wait') await waitForDatabase(url, console.log);
+      applying = true;
       return `applied: ${(await deployMigrations(url)).join(', ') || 'nothing, the database is up to date'}`;
     case 'wait':
       await waitForMigrations(url, console.log);
       return 'the database has every migration of this version';
+    case 'resolve':
+      if (!name) throw new Error(USAGE);
+      return resolveMigration(url, name);
     case 'create':
       return (await createMigration(url, name ?? 'change')) ?? 'the migrations already give the schema';
     case 'check': {

@@ -1,4 +1,6 @@
-import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -131,6 +133,13 @@ describe('npm run migrate', () => {
       env: { PATH: process.env['PATH'], ...(url !== undefined && { BERTH_DATABASE_URL: url }) },
     });
 
+  /** The same, while it runs. */
+  const begin = (url: string, ...args: string[]): ChildProcess =>
+    spawn(process.execPath, [program, ...args], {
+      env: { PATH: process.env['PATH'], BERTH_DATABASE_URL: url },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+
   beforeAll(() => {
     cpSync(join(ROOT, 'libs/metadata/dist'), join(folder.path, 'libs/metadata/dist'), { recursive: true });
     cpSync(join(ROOT, 'prisma'), join(folder.path, 'prisma'), { recursive: true });
@@ -213,6 +222,103 @@ describe('npm run migrate', () => {
       /^waiting: the database has no migration \d+_\w+ and \d+ more yet: .*\n(?:waiting: .*\n)*the database has every migration/,
     );
     expect(await migrate(url, 'wait')).toMatchObject({ code: 0, stdout: expect.not.stringContaining('waiting') });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends a wait at once at %s', async (signal) => {
+    const url = await postgres.createDatabase();
+    const child = begin(url, 'wait');
+    await once(child.stdout!, 'data');
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([signal === 'SIGTERM' ? 143 : 130, null]);
+  });
+
+  describe('with a migration that is being applied', () => {
+    const name = '99990101000000_held';
+    const made = join(folder.path, 'prisma/migrations', name);
+    let url: string;
+    let holder: pg.Client;
+    let child: ChildProcess;
+
+    const held = () =>
+      rowsOf(url, `SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`);
+    const isThere = async () => {
+      const [row] = await rowsOf(url, `SELECT to_regclass('public.held') IS NOT NULL AS there`);
+      return row!['there'] as boolean;
+    };
+    const killed = async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    };
+
+    beforeEach(async () => {
+      url = await postgres.createDatabase();
+      holder = new pg.Client({ connectionString: url });
+      await holder.connect();
+      await holder.query('SELECT pg_advisory_lock(7)');
+      mkdirSync(made);
+      writeFileSync(
+        join(made, 'migration.sql'),
+        'CREATE TABLE public.held ();\nSELECT pg_advisory_xact_lock(7);\nCREATE INDEX ON public.held ((1));\n',
+      );
+      child = begin(url, 'deploy');
+      await eventually(async () => (await held()).length === 1, { what: 'it is being applied', within: 30_000 });
+    });
+    afterEach(async () => {
+      if (child.exitCode === null && child.signalCode === null) await killed();
+      await holder.end();
+      rmSync(made, { recursive: true });
+    });
+
+    it('finishes it at SIGTERM', async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await once(child.stdout!, 'data');
+      await holder.query('SELECT pg_advisory_unlock(7)');
+      expect(await ended).toEqual([0, null]);
+      expect(await migrate(url, 'deploy')).toMatchObject({ code: 0, stdout: expect.stringContaining('up to date') });
+    });
+
+    it('resolves one whose process was killed, and that PostgreSQL applied to its end all the same', async () => {
+      await killed();
+      expect(await migrate(url, 'resolve', name)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/try again|timeout/),
+      });
+      await holder.query('SELECT pg_advisory_unlock(7)');
+      await eventually(isThere, { what: 'PostgreSQL has applied it' });
+      expect(await migrate(url, 'deploy')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`run "migrate resolve ${name}", and deploy again`),
+      });
+      expect(await migrate(url, 'resolve', name)).toMatchObject({
+        code: 0,
+        stdout: `${name} had been applied, and is marked so\n`,
+      });
+      expect(await migrate(url, 'deploy')).toMatchObject({ code: 0, stdout: expect.stringContaining('up to date') });
+      expect(await migrate(url, 'wait')).toMatchObject({ code: 0 });
+    });
+
+    it('resolves one that PostgreSQL undid, and deploy applies it again', async () => {
+      const [backend] = await held();
+      await killed();
+      await rowsOf(postgres.url, `SELECT pg_terminate_backend(${String(backend!['pid'])}, 10000)`);
+      await holder.query('SELECT pg_advisory_unlock(7)');
+      expect(await isThere()).toBe(false);
+      expect(await migrate(url, 'deploy')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('migrate resolve'),
+      });
+      expect(await migrate(url, 'resolve', name)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('nothing of'),
+      });
+      expect(await migrate(url, 'deploy')).toMatchObject({ code: 0, stdout: `applied: ${name}\n` });
+      expect(await isThere()).toBe(true);
+      expect(await migrate(url, 'resolve', name)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('is no migration'),
+      });
+    });
   });
 
   it('says how it is used, and fails, without a database or a command', async () => {

@@ -39,6 +39,7 @@ async function withEngine<T>(url: string, use: (engine: MigrationEngine) => Prom
   const engine = await openMigrationEngine(
     url,
     schemaFiles().map(({ path, content }) => [path, content]),
+    withNote,
   );
   try {
     return await use(engine);
@@ -47,12 +48,74 @@ async function withEngine<T>(url: string, use: (engine: MigrationEngine) => Prom
   }
 }
 
+/** In the row of a migration that was applied, from the same transaction on, and thus also where nobody came to finish the row. */
+const APPLIED = 'applied';
+const UNFINISHED = 'finished_at IS NULL AND rolled_back_at IS NULL';
+
+/**
+ * PostgreSQL runs a script of several statements in one transaction, and to its end also where who sent it has gone. A migration
+ * notes in that transaction that it was applied; the lock on its row says that it is still under way.
+ */
+function withNote(script: string): string {
+  const migration = migrationsList().migrationDirectories.find(
+    ({ migrationFile }) => migrationFile.content.value === script,
+  );
+  if (!migration) return script;
+  return `UPDATE _prisma_migrations SET logs = '${APPLIED}' WHERE migration_name = '${migration.path}' AND ${UNFINISHED};\n${script}`;
+}
+
 /** Applies what `prisma/migrations` has and the database has not; returns the names applied. Safe to run at once twice. */
 export const deployMigrations = (url: string): Promise<string[]> =>
   withEngine(url, async (engine) => {
-    const result = await engine.applyMigrations({ migrationsList: migrationsList(), filters: NO_FILTERS });
-    return result.appliedMigrationNames;
+    try {
+      const result = await engine.applyMigrations({ migrationsList: migrationsList(), filters: NO_FILTERS });
+      return result.appliedMigrationNames;
+    } catch (error) {
+      const [unfinished] = await query(
+        url,
+        `SELECT migration_name AS name FROM _prisma_migrations WHERE ${UNFINISHED}`,
+      ).catch(() => []);
+      if (!unfinished) throw error;
+      const name = unfinished['name'] as string;
+      const reason = (error as Error).message.trim();
+      throw new Error(
+        `${reason}\n${name} was begun and not finished: run "migrate resolve ${name}", and deploy again`,
+        {
+          cause: error,
+        },
+      );
+    }
   });
+
+/** The lock that the engine holds while it applies. */
+const ENGINE_LOCK = 72707369;
+const RESOLVE_LOCK_MS = 10_000;
+
+/**
+ * Ends what a deploy that was killed, or failed, has left: a migration that was begun and not finished. It was applied as a
+ * whole or not at all, and its row then says which. Returns that as a sentence; fails where there is none, or it is still under way.
+ */
+export function resolveMigration(url: string, name: string): Promise<string> {
+  return withClient(url, async (client) => {
+    const { rows: locked } = await client.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [
+      ENGINE_LOCK,
+    ]);
+    if (!locked[0]!.free)
+      throw new Error('a deploy is at work, or what it began is not at its end yet: try again later');
+    await client.query(`SET lock_timeout = ${RESOLVE_LOCK_MS}`);
+    const { rows } = await client.query<{ applied: boolean }>(
+      `UPDATE _prisma_migrations
+       SET finished_at = CASE WHEN logs = $2 THEN now() END, rolled_back_at = CASE WHEN logs = $2 THEN NULL ELSE now() END
+       WHERE migration_name = $1 AND ${UNFINISHED}
+       RETURNING finished_at IS NOT NULL AS applied`,
+      [name, APPLIED],
+    );
+    if (rows.length === 0) throw new Error(`${name} is no migration that was begun and not finished`);
+    return rows[0]!.applied
+      ? `${name} had been applied, and is marked so`
+      : `nothing of ${name} had been applied: the next deploy applies it`;
+  });
+}
 
 /**
  * Resolves when every migration of `prisma/migrations` has been applied, by whomever; one of a newer version does not matter.
@@ -100,13 +163,16 @@ async function appliedMigrations(url: string): Promise<Set<string>> {
   return new Set((await query(url, sql)).map((row) => row['migration_name'] as string));
 }
 
-async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+const query = (url: string, sql: string): Promise<Record<string, unknown>[]> =>
+  withClient(url, async (client) => (await client.query<Record<string, unknown>>(sql)).rows);
+
+async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
   // A connection that breaks while nothing is asked is no event of its own: the next question says so.
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return (await client.query<Record<string, unknown>>(sql)).rows;
+    return await use(client);
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -34,13 +34,17 @@ const TEXT_OID = 25;
 
 /**
  * The stock CLI needs a native engine that it downloads; this drives the same engine, of the same commit, from npm.
- * `datamodels` are [path, content] pairs of the Prisma schema.
+ * `datamodels` are [path, content] pairs of the Prisma schema; `rewrite` gives what runs for a script on the database itself.
  */
-export async function openMigrationEngine(url: string, datamodels: [string, string][]): Promise<MigrationEngine> {
+export async function openMigrationEngine(
+  url: string,
+  datamodels: [string, string][],
+  rewrite: (script: string) => string,
+): Promise<MigrationEngine> {
   loaded ??= loadEngine();
   const { SchemaEngine } = await loaded;
   const pools: pg.Pool[] = [];
-  const adapter = bindMigrationAwareSqlAdapterFactory(adapterFactory(url, (pool) => pools.push(pool)));
+  const adapter = bindMigrationAwareSqlAdapterFactory(adapterFactory(url, rewrite, (pool) => pools.push(pool)));
   const engine = await SchemaEngine.new({ datamodels }, () => undefined, adapter);
   return {
     applyMigrations: (input) => engine.applyMigrations(input),
@@ -87,7 +91,11 @@ const withTimersThatLetGo = (bindings: object) =>
  * semicolon, inside a function's body too; its shadow database runs on the main one when it is given a connection
  * string (so it gets the fields), and is dropped before its pool is closed.
  */
-function adapterFactory(url: string, onPool: (pool: pg.Pool) => void): SqlMigrationAwareDriverAdapterFactory {
+function adapterFactory(
+  url: string,
+  rewrite: (script: string) => string,
+  onPool: (pool: pg.Pool) => void,
+): SqlMigrationAwareDriverAdapterFactory {
   const config = connectionFields(url);
   const main = new PrismaPg(config);
   return {
@@ -96,7 +104,7 @@ function adapterFactory(url: string, onPool: (pool: pg.Pool) => void): SqlMigrat
     connect: async () => {
       const adapter = await main.connect();
       onPool(adapter.underlyingDriver());
-      return mended(adapter);
+      return mended(adapter, rewrite);
     },
     connectToShadowDb: async () => {
       const owner = await main.connect();
@@ -128,8 +136,8 @@ function connectionFields(url: string) {
 
 type PgAdapter = Awaited<ReturnType<PrismaPg['connect']>>;
 
-function mended(adapter: PgAdapter): PgAdapter {
-  adapter.executeScript = async (script) => void (await adapter.underlyingDriver().query(script));
+function mended(adapter: PgAdapter, rewrite = (script: string) => script): PgAdapter {
+  adapter.executeScript = async (script) => void (await adapter.underlyingDriver().query(rewrite(script)));
   return withCharColumns(adapter);
 }
 
