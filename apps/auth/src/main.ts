@@ -1,4 +1,10 @@
 import { runService } from '@berth/platform';
 import { AuthModule } from './auth.module.js';
 
-await runService({ name: 'auth', module: AuthModule, required: ['secretKey'], database: true });
+await runService({
+  name: 'auth',
+  module: AuthModule,
+  required: ['secretKey'],
+  database: true,
+  startsOnDatabase: true,
+});

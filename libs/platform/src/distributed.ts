@@ -33,6 +33,8 @@ export interface Service {
   required: (keyof Settings)[];
   /** Keeps state in PostgreSQL. */
   database: boolean;
+  /** Reads or writes it before it can answer anything: it starts when PostgreSQL is there. */
+  startsOnDatabase?: true;
   /** Serves clients on BERTH_PORT, besides the internal port. */
   public?: boolean;
   /** Called when the address of the internal port is known, before the first message is answered. */
@@ -66,6 +68,7 @@ export function runService(service: Service): Promise<void> {
       if (!started) throw new Error('it is still starting');
       await started.reachable?.();
     });
+    if (service.startsOnDatabase) await waitAtStart(host, 'database', () => host.database!.ready());
     started = service.public ? await startPublic(host, service) : await startInternal(host, service);
     const { apps, addresses, leave } = started;
     host.logger.info({ addresses }, 'service started');

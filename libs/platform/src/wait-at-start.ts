@@ -29,6 +29,7 @@ export async function waitAtStart(host: WaitingHost, dependency: string, attempt
     await delay(RETRY_MS);
   }
   host.logger.info({ dependency }, 'the start goes on');
+  host.health.add(dependency, attempt);
   await probes.close();
 }
 
@@ -39,8 +40,15 @@ async function failureOf(attempt: () => Promise<void>): Promise<string | null> {
   } catch (error) {
     // No outage, but what can never be: a URL that is none.
     if (error instanceof TypeError) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
+}
+
+/** What is at the bottom of it: an outage is told as UNAVAILABLE, and ECONNREFUSED of two addresses has no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }
 
 /** What the internal port has, of a service that is not there yet. */

@@ -1,4 +1,4 @@
-import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 
 export interface NatsSettings {
   servers: string[];
@@ -36,9 +36,7 @@ export const connectionOptions = (settings: NatsSettings) => ({
 export async function tryNats(settings: NatsSettings): Promise<void> {
   // In their order: of several servers the same one gives the reason each time.
   const once = { ...connectionOptions(settings), waitOnFirstConnect: false, noRandomize: true };
-  const connection = await connect(once).catch((error: Error) => {
-    throw error instanceof errors.ConnectionError && error.cause instanceof Error ? error.cause : error;
-  });
+  const connection = await connect(once);
   await connection.close();
 }
 
