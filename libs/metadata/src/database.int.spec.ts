@@ -172,6 +172,45 @@ describe(Database.name, () => {
     );
   });
 
+  describe('where PostgreSQL only reads, as a replica does', () => {
+    const writes: Record<string, (database: Database) => Promise<unknown>> = {
+      rows: (it) => it.rows(insert, [1]),
+      transaction: (it) => it.transaction((rows) => rows(insert, [1])),
+      'a transaction of Prisma': (it) =>
+        new SigningKeyStore(it).createFirst({
+          id: 'k',
+          algorithm: 'ES256',
+          publicJwk: {},
+          privateJwkEncrypted: new Uint8Array(1),
+        }),
+    };
+    let one: Database;
+    let switchTo: (onlyReads: boolean) => Promise<unknown>;
+
+    beforeEach(async () => {
+      one = on.test.another({ poolSize: 1 });
+      const operator = await on.test.session();
+      const [row] = await on.test.rows<{ name: string }>('SELECT current_database() AS name');
+      switchTo = (onlyReads) =>
+        operator.rows(`ALTER DATABASE "${row!.name}" SET default_transaction_read_only = ${onlyReads}`);
+      await switchTo(true);
+    });
+
+    it.each(Object.entries(writes))('keeps no connection on which %s could not write', async (_name, write) => {
+      await expect(write(one)).rejects.toMatchObject(UNAVAILABLE);
+      expect(await one.rows(say('SELECT 1 AS n'), [])).toEqual([{ n: 1 }]);
+      await expect(write(one)).rejects.toMatchObject(UNAVAILABLE);
+      await switchTo(false);
+      await write(one);
+    });
+
+    it('is not ready, says why, and is ready again by itself', async () => {
+      await expect(one.ready()).rejects.toMatchObject({ ...UNAVAILABLE, message: 'the database only reads' });
+      await switchTo(false);
+      await one.ready();
+    });
+  });
+
   it('ends a statement that takes too long, which is UNAVAILABLE and takes no lock any more', async () => {
     await database.rows(insert, [1]);
     const error = await database

@@ -82,6 +82,7 @@ export class Database {
     });
     // A connection that breaks is replaced at the next query, which reports the trouble to its caller.
     this.pool.on('error', () => undefined);
+    letGoOfReadOnly(this.pool);
     this.prisma = this.openPrisma();
   }
 
@@ -121,9 +122,12 @@ export class Database {
     });
   }
 
-  /** Resolves when the database answers. */
+  /** Resolves when the database answers, and takes writes. */
   async ready(): Promise<void> {
-    await this.rows({ name: 'database-ready', text: 'SELECT 1' }, []);
+    await this.rows(READY, []).catch((error: unknown) => {
+      if (!(error instanceof Error) || stateOf(error.cause) !== READ_ONLY) throw error;
+      throw registryError('UNAVAILABLE', undefined, { message: ONLY_READS, cause: error.cause });
+    });
   }
 
   async close(): Promise<void> {
@@ -171,6 +175,39 @@ export class Database {
       }
     }
   }
+}
+
+const READ_ONLY = '25006';
+const ONLY_READS = 'the database only reads';
+
+/** An error, so that the connection goes; of a replica transaction_read_only is always on. */
+const READY: Statement = {
+  name: 'database-ready',
+  text: `DO $$ BEGIN
+    IF current_setting('transaction_read_only')::bool THEN RAISE SQLSTATE '${READ_ONLY}' USING MESSAGE = '${ONLY_READS}'; END IF;
+  END $$`,
+};
+
+/** What pg's connection tells of each error that the server sends; not in its types. */
+interface WithConnection {
+  connection: { on(event: 'errorMessage', hear: (error: { code?: string }) => void): void };
+}
+
+/**
+ * After a failover a connection may lead to a server that only reads from now on, and would be kept as long as it answers. One
+ * that refused a write is not given to the next caller, whoever had it: a new one leads to the primary, where there is one.
+ */
+function letGoOfReadOnly(pool: pg.Pool): void {
+  const refused = new WeakSet<pg.PoolClient>();
+  pool.on('connect', (client) => {
+    (client as unknown as WithConnection).connection.on('errorMessage', ({ code }) => {
+      if (code === READ_ONLY) refused.add(client);
+    });
+  });
+  // The pool does not keep a connection that is ending.
+  pool.on('release', (_error, client) => {
+    if (refused.has(client)) void client.end();
+  });
 }
 
 const ignore = () => undefined;
