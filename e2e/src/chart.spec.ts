@@ -402,6 +402,19 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     }
   });
 
+  it('has names of its own in NATS, which Berth takes, however long those of the release are', async () => {
+    const prefixOf = async (values: Record<string, unknown>, ...options: string[]) => {
+      const { stdout } = await render({ ...EXTERNAL, ...values }, ...options);
+      const objects = (loadAll(stdout) as (KubernetesObject | null)[]).filter((object) => object !== null);
+      return (kinds(objects, 'ConfigMap')[0]!.data as Record<string, string>)['BERTH_NATS_PREFIX']!;
+    };
+    expect(await prefixOf({})).toBe('images-berth');
+    expect(await prefixOf({ nats: { ...EXTERNAL.nats, prefix: 'staging' } })).toBe('staging');
+    const long = ['n'.repeat(40), 'm'.repeat(40)].map((namespace) => prefixOf({}, '--namespace', namespace));
+    for (const prefix of await Promise.all(long)) expect(prefix).toMatch(/^[A-Za-z0-9_-]{32}$/);
+    expect(await long[0]).not.toBe(await long[1]);
+  });
+
   it('lets PostgreSQL of a trial set itself up, which it does over a socket, on a file system that is only read', async () => {
     const sets = kinds(await objectsOf(MATRIX['a trial']!), 'StatefulSet');
     const { template } = sets.find(({ metadata }) => metadata.name === 'berth-postgresql')!.spec as {
@@ -455,7 +468,7 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
         'BERTH_BLOB_STORE',
         'BERTH_DATA_PLANE_URL',
       ],
-      ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_STREAM_REPLICAS'],
+      ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_PREFIX', 'BERTH_NATS_STREAM_REPLICAS'],
       ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
     ]);
     const free = settings

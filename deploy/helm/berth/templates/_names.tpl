@@ -33,6 +33,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "berth.trial.nats" -}}{{ if and .Values.trial.enabled (not .Values.nats.url) }}yes{{ end }}{{- end }}
 {{- define "berth.trial.minio" -}}{{ if and .Values.trial.enabled (not .Values.objectStore.endpoint) }}yes{{ end }}{{- end }}
 
+{{- define "berth.natsPrefix" -}}
+{{- $own := printf "%s-%s" .Release.Namespace (include "berth.fullname" .) -}}
+{{ .Values.nats.prefix | default (gt (len $own) 32 | ternary (printf "%s-%s" ($own | trunc 23) ($own | sha256sum | trunc 8)) $own) }}
+{{- end }}
+
 {{- define "berth.publicUrl" -}}
 {{- if .Values.publicUrl }}{{ .Values.publicUrl }}
 {{- else if .Values.ingress.enabled }}{{ if .Values.ingress.tlsSecret }}https{{ else }}http{{ end }}://{{ .Values.ingress.host }}

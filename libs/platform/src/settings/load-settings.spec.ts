@@ -92,6 +92,7 @@ describe(loadSettings.name, () => {
       ['BERTH_S3_BUCKET', 'a'],
       ['BERTH_NATS_STREAM_REPLICAS', '6'],
       ['BERTH_NATS_URL', ','],
+      ['BERTH_NATS_URL', 'nats://user:password@a:4222'],
       ['BERTH_NATS_URL', 'nats://a:4222,,nats://b:4222'],
       ['BERTH_DATABASE_POOL', '0'],
       ['BERTH_TOKEN_SECONDS', '59'],

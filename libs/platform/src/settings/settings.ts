@@ -230,6 +230,10 @@ export class Settings {
   @IsOptional()
   @IsString({ each: true })
   @IsNotEmpty({ each: true })
+  @Matches(/^[^@]*$/, {
+    each: true,
+    message: 'must not have a login in it: BERTH_NATS_USER and BERTH_NATS_PASSWORD are for that',
+  })
   natsUrl?: string[];
 
   @Setting('BERTH_NATS_USER', { type: 'text', doc: 'User for NATS, where it asks for one.' })
