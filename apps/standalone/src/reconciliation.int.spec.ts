@@ -39,6 +39,9 @@ interface OpenStore {
   has(key: string): Promise<boolean>;
   /** The store answers any question for this object with a fault. */
   breakObject(key: string): Promise<void>;
+  /** A bit of an object of more than 128 KiB flips on the disk: its size stays, and what the store says then is its own. */
+  rotObject(key: string): Promise<void>;
+  saysOfRot: 'rot' | 'unreadable';
   /** Half an upload, of whole parts. */
   begin(key: string): Promise<void>;
   hasUpload(key: string): Promise<boolean>;
@@ -65,6 +68,8 @@ async function onFolder(): Promise<OpenStore> {
       await rm(pathOf(key));
       await symlink(basename(key), pathOf(key));
     },
+    rotObject: async (key) => put(key, flipped(await readFile(pathOf(key)))),
+    saysOfRot: 'rot',
     begin: (key) => put(key, Buffer.alloc(PARTS)),
     hasUpload: async (key) => existsSync(pathOf(key)),
     stop: () => whole.stop(),
@@ -99,6 +104,9 @@ async function onS3(): Promise<OpenStore> {
     },
     has: async (key) => (await store.stat(key)) !== null,
     breakObject: async (key) => minio.breakObject('berth', key),
+    rotObject: async (key) => minio.rotObject('berth', key),
+    // It checks its own checksums, and fails at the bytes.
+    saysOfRot: 'unreadable',
     begin: async (key) => void (await store.append(null, key, body(Buffer.alloc(PARTS)), { last: false })),
     hasUpload: async (key) => {
       for await (const upload of store.listHidden(key)) if (upload.key === key) return true;
@@ -139,7 +147,7 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
     const isQuarantined = (digest: string, expected: boolean) =>
       eventually(async () => (await show()).blobs.some((blob) => blob.digest === digest) === expected, {
         what: `${digest} is ${expected ? '' : 'no longer '}in quarantine`,
-        within: 30_000,
+        within: 60_000,
       });
     const runIsOver = async () => {
       const finished = async () => (await show()).tasks[0]!.finishedAt ?? 0;
@@ -206,6 +214,24 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
       expect((await show()).tasks.map(({ held }) => held)).toEqual([null, null]);
     });
 
+    it('tells that bytes of an object have rotted on the disk, and is repaired by a push', async () => {
+      const image = anImage({ layers: 2, layerSize: 300_000 });
+      await whole.admin.push(NAME, image, 'rotten');
+      const layer = blobsOf(image)[1]!.digest;
+      const key = await keyOf(layer);
+      await on.rotObject(key);
+      await isQuarantined(layer, true);
+      expect((await show()).blobs).toEqual([expect.objectContaining({ digest: layer, reason: on.saysOfRot })]);
+      for (let runs = 0; runs < 2; runs++) await runIsOver();
+      expect((await whole.admin.headBlob(NAME, layer)).status).toBe(404);
+      for (const other of others) await whole.admin.pullAndCompare('team/other', other.tag, other.image);
+      await whole.admin.push(NAME, image, 'rotten');
+      await isQuarantined(layer, false);
+      expect(await keyOf(layer)).not.toBe(key);
+      await eventually(async () => !(await on.has(key)), { what: 'the damaged object is gone', within: 30_000 });
+      await whole.admin.pullAndCompare(NAME, 'rotten', image);
+    });
+
     it('removes an object and half an upload that no row knows, and nothing of an upload that goes on', async () => {
       const orphan = 'objects/ab/ab000000-0000-4000-8000-000000000000';
       const half = 'objects/ac/ac000000-0000-4000-8000-000000000000';
@@ -264,7 +290,7 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
     it('shows it as metrics', async () => {
       const metrics = (await exchange({ method: 'GET', url: `${whole.registry.internalAddress}/metrics` })).text;
       expect(metrics).toMatch(/^berth_quarantined_blobs\{.*\} 0$/m);
-      expect(metrics).toMatch(/^berth_damaged_blobs_total\{.*reason="rot".*\} 1$/m);
+      expect(metrics).toMatch(/^berth_damaged_blobs_total\{.*reason="rot".*\} [1-9]/m);
       expect(metrics).toMatch(/^berth_orphans_removed_total\{.*\} [1-9]/m);
       expect(metrics).toMatch(/^berth_scrubbed_blobs\{.*\} \d+$/m);
     });

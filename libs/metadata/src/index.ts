@@ -85,6 +85,7 @@ export {
 export {
   type BlobObject,
   type Damage,
+  type DamagedBlob,
   type ListedObject,
   type ObjectRange,
   type QuarantinedBlob,
@@ -96,6 +97,7 @@ export {
   type ReconciliationStep,
   ReconciliationStore,
   type ReconciliationTask,
+  type Suspect,
 } from './reconciliation.store.js';
 export {
   type ManifestEvent,

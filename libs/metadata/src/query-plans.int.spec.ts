@@ -535,6 +535,7 @@ describe('the statements of the stores', () => {
         }
         await store.dueSuspects(0, 10);
         await store.nextBlob(digest);
+        await store.witnesses(digest, 3);
         await store.incompleteManifests('', 500);
         await store.acquire('objects', holder, 60);
         await store.recordRange(holder, range, [], {});

@@ -191,7 +191,7 @@ describe(ReconciliationStore, () => {
     const blob = await blobOf(await on.registry.blob(repository));
     expect(await store.rotten(blob)).toBe('suspected');
     await store.suspect([{ ...blob, reason: 'missing' }]);
-    expect(await store.dueSuspects(0, 10)).toEqual([blob]);
+    expect(await store.dueSuspects(0, 10)).toEqual([{ ...blob, unreadableFrom: null }]);
     expect(await store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 })).toBe(true);
   });
 

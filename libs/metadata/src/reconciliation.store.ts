@@ -27,7 +27,10 @@ export interface ReconciliationProgress {
   others: number;
   /** Objects that no row knows and whose age is over. */
   orphans: number;
-  /** Rows whose object was found missing, or of another size, and that were not in quarantine before; `skipped` are not among them. */
+  /**
+   * Rows whose object was found missing, or of another size, and that were not in quarantine before; `skipped` are not among
+   * them. Of the scrub: those whose bytes cannot be read, and of which that was not known before.
+   */
   holes: number;
   /** Manifests that lack a blob's row or link. */
   incomplete: number;
@@ -100,6 +103,19 @@ export interface IncompleteManifest {
 
 /** `unreadable`: the store fails at the object and answers for another, or the row names no key of an object. */
 export type Damage = 'missing' | 'size' | 'unreadable' | 'rot';
+
+/** A blob with what is wrong with its object, as it was found now. */
+export interface DamagedBlob extends BlobObject {
+  reason: Damage;
+  /** Of `unreadable`: behind so many bytes, while its size is right. Absent: its size cannot be read either. */
+  unreadableFrom?: number;
+}
+
+/** A blob that is looked at again. */
+export interface Suspect extends BlobObject {
+  /** As of a damaged blob; null where that has none. */
+  unreadableFrom: number | null;
+}
 
 export interface QuarantinedBlob extends BlobObject {
   reason: Damage;
@@ -211,25 +227,28 @@ const FORGET_ORPHANS = {
  */
 const SUSPECT = {
   name: 'reconciliation-suspect',
-  text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason)
-         SELECT b.digest, b.object_key, found.reason FROM unnest($1::text[], $2::text[], $3::text[]) AS found (digest, object_key, reason)
+  text: `INSERT INTO registry.blob_quarantine (digest, object_key, reason, unreadable_from)
+         SELECT b.digest, b.object_key, found.reason, found.unreadable_from
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS found (digest, object_key, reason, unreadable_from)
          JOIN registry.blob b ON b.digest = found.digest AND b.object_key = found.object_key ORDER BY b.digest FOR KEY SHARE OF b
-         ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, reason = excluded.reason, sightings = 1,
-           first_seen = now(), last_seen = now(), quarantined_at = NULL
+         ON CONFLICT (digest) DO UPDATE SET object_key = excluded.object_key, reason = excluded.reason,
+           unreadable_from = excluded.unreadable_from, sightings = 1, first_seen = now(), last_seen = now(), quarantined_at = NULL
          WHERE registry.blob_quarantine.object_key <> excluded.object_key
-           OR (registry.blob_quarantine.reason = 'rot' AND registry.blob_quarantine.quarantined_at IS NULL)`,
+           OR (registry.blob_quarantine.reason = 'rot' AND registry.blob_quarantine.quarantined_at IS NULL)
+         RETURNING digest`,
 };
-/** What is right again by key and size; whether its bytes are, the scrub says. What somebody else removes or repairs now is left to them. */
+/** What is right again by key and size; whether its bytes are, or can be read, the scrub says. What somebody else removes or repairs now is left to them. */
 const LIFT_LISTED = {
   name: 'reconciliation-lift-listed',
   text: `WITH right_again AS (SELECT q.digest FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
            JOIN unnest($1::text[], $2::bigint[]) AS listed (key, size) ON listed.key = b.object_key AND listed.size = b.size
-           WHERE q.reason <> 'rot' FOR UPDATE OF q SKIP LOCKED)
+           WHERE q.reason <> 'rot' AND q.unreadable_from IS NULL FOR UPDATE OF q SKIP LOCKED)
          DELETE FROM registry.blob_quarantine q USING right_again WHERE q.digest = right_again.digest`,
 };
 const DUE_SUSPECTS = {
   name: 'reconciliation-due-suspects',
-  text: `SELECT b.digest, b.object_key, b.size FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
+  text: `SELECT b.digest, b.object_key, b.size, q.unreadable_from
+         FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
          WHERE q.quarantined_at IS NULL AND q.reason <> 'rot' AND q.last_seen <= now() - make_interval(secs => $1)
          ORDER BY q.last_seen LIMIT $2`,
 };
@@ -243,7 +262,7 @@ const CLEAR = {
 };
 const SEEN_AGAIN = {
   name: 'reconciliation-seen-again',
-  text: `UPDATE registry.blob_quarantine q SET reason = $3, last_seen = now(), sightings = q.sightings + 1,
+  text: `UPDATE registry.blob_quarantine q SET reason = $3, unreadable_from = $6, last_seen = now(), sightings = q.sightings + 1,
            quarantined_at = CASE WHEN q.sightings + 1 >= $4 THEN now() END
          WHERE q.digest = $1 AND q.object_key = $2 AND q.quarantined_at IS NULL AND q.last_seen <= now() - make_interval(secs => $5)
            AND EXISTS (SELECT FROM registry.blob b WHERE b.digest = q.digest AND b.object_key = q.object_key)
@@ -258,6 +277,15 @@ const ROT = {
            sightings = registry.blob_quarantine.sightings + 1, quarantined_at = coalesce(registry.blob_quarantine.quarantined_at, now())
          WHERE registry.blob_quarantine.object_key = excluded.object_key AND registry.blob_quarantine.reason = 'rot'
          RETURNING sightings, quarantined_at`,
+};
+/** Nothing wrong is known of them; the next ones, and from the first one on. */
+const WITNESSES = {
+  name: 'reconciliation-witnesses',
+  text: `(SELECT digest, object_key, size FROM registry.blob b WHERE digest > $1 AND size > 0
+           AND NOT EXISTS (SELECT FROM registry.blob_quarantine q WHERE q.digest = b.digest) ORDER BY digest LIMIT $2)
+         UNION ALL (SELECT digest, object_key, size FROM registry.blob b WHERE digest < $1 AND size > 0
+           AND NOT EXISTS (SELECT FROM registry.blob_quarantine q WHERE q.digest = b.digest) ORDER BY digest LIMIT $2)
+         LIMIT $2`,
 };
 const NEXT_BLOB = {
   name: 'reconciliation-next-blob',
@@ -396,12 +424,7 @@ export class ReconciliationStore {
   }
 
   /** Moves the run on behind a range that was compared, and notes what it found. */
-  recordRange(
-    holder: string,
-    range: ObjectRange,
-    holes: (BlobObject & { reason: Damage })[],
-    step: ReconciliationStep,
-  ): Promise<void> {
+  recordRange(holder: string, range: ObjectRange, holes: DamagedBlob[], step: ReconciliationStep): Promise<void> {
     const { keys, sizes, times } = columnsOf(range.objects);
     return this.database.transaction(async (rows) => {
       await this.stepIn(rows, 'objects', holder, step);
@@ -437,8 +460,12 @@ export class ReconciliationStore {
   }
 
   /** Suspects that were last looked at `seconds` ago. */
-  async dueSuspects(seconds: number, limit: number): Promise<BlobObject[]> {
-    return (await this.database.rows<BlobRow>(DUE_SUSPECTS, [seconds, limit])).map(blobOf);
+  async dueSuspects(seconds: number, limit: number): Promise<Suspect[]> {
+    const rows = await this.database.rows<BlobRow & SuspectRow>(DUE_SUSPECTS, [seconds, limit]);
+    return rows.map((row) => ({
+      ...blobOf(row),
+      unreadableFrom: row.unreadable_from === null ? null : Number(row.unreadable_from),
+    }));
   }
 
   /** Suspects that are not judged yet. */
@@ -455,17 +482,18 @@ export class ReconciliationStore {
 
   /** Found damaged once more, `seconds` after the last time at least; true where that made it `needed` times. */
   async seenAgain(
-    { digest, objectKey }: BlobObject,
+    { digest, objectKey, unreadableFrom }: BlobObject & { unreadableFrom?: number },
     reason: Damage,
     { needed, seconds }: { needed: number; seconds: number },
   ): Promise<boolean> {
-    const values = [digest, objectKey, reason, needed, seconds];
+    const values = [digest, objectKey, reason, needed, seconds, unreadableFrom ?? null];
     const [row] = await this.database.rows<{ quarantined_at: Date | null }>(SEEN_AGAIN, values);
     return (row?.quarantined_at ?? null) !== null;
   }
 
-  async suspect(damaged: (BlobObject & { reason: Damage })[]): Promise<void> {
-    await this.suspectIn(this.database.rows.bind(this.database), damaged);
+  /** Gives how many of them were not suspected, nor in quarantine, before. */
+  suspect(damaged: DamagedBlob[]): Promise<number> {
+    return this.suspectIn(this.database.rows.bind(this.database), damaged);
   }
 
   /** The bytes hash to something else; `quarantined` where that was found before. */
@@ -475,6 +503,11 @@ export class ReconciliationStore {
     if (!row) return 'changed';
     if (row.quarantined_at === null) return 'suspected';
     return row.sightings === 2 ? 'quarantined' : 'known';
+  }
+
+  /** Up to `limit` other blobs by whose objects one can tell whether the store reads at all. */
+  async witnesses(digest: Digest, limit: number): Promise<BlobObject[]> {
+    return (await this.database.rows<BlobRow>(WITNESSES, [digest, limit])).map(blobOf);
   }
 
   async nextBlob(after: string): Promise<BlobObject | null> {
@@ -539,14 +572,15 @@ export class ReconciliationStore {
     if (done.length === 0) throw new ReconciliationLost(task);
   }
 
-  private async suspectIn(rows: Database['rows'], damaged: (BlobObject & { reason: Damage })[]): Promise<void> {
-    if (damaged.length === 0) return;
+  private async suspectIn(rows: Database['rows'], damaged: DamagedBlob[]): Promise<number> {
+    if (damaged.length === 0) return 0;
     const columns = [
       damaged.map((one) => one.digest),
       damaged.map((one) => one.objectKey),
       damaged.map((one) => one.reason),
+      damaged.map((one) => one.unreadableFrom ?? null),
     ];
-    await rows(SUSPECT, columns);
+    return (await rows(SUSPECT, columns)).length;
   }
 }
 
@@ -566,6 +600,10 @@ interface BlobRow {
   digest: Digest;
   object_key: string;
   size: string;
+}
+
+interface SuspectRow {
+  unreadable_from: string | null;
 }
 
 interface QuarantineRow {

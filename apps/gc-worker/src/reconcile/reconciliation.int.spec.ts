@@ -71,10 +71,10 @@ describe('the comparison of rows and objects', () => {
     return { ...(await store.show()), blobs: await store.quarantined(10) };
   };
   const taskOf = async (task: 'objects' | 'scrub') => (await show()).tasks.find((one) => one.task === task)!;
-  const runIsOver = (task: 'objects' | 'scrub' = 'objects') =>
-    eventually(async () => (await taskOf(task)).finishedAt !== null, { what: `the run of ${task} is over` });
-  const isHeld = (task: 'objects' | 'scrub' = 'objects') =>
-    eventually(async () => (await taskOf(task)).held !== null, { what: `${task} waits for an operator` });
+  const runIsOver = (task: 'objects' | 'scrub' = 'objects', within?: number) =>
+    eventually(async () => (await taskOf(task)).finishedAt !== null, { what: `the run of ${task} is over`, within });
+  const isHeld = (task: 'objects' | 'scrub' = 'objects', within?: number) =>
+    eventually(async () => (await taskOf(task)).held !== null, { what: `${task} waits for an operator`, within });
   /** A blob with its object, which a manifest refers to. */
   const blob = async (bytes = randomBytes(10)): Promise<StoredBlob> => {
     const made = await rows.blob(repository, bytes);
@@ -299,7 +299,72 @@ describe('the comparison of rows and objects', () => {
       expect(await taskOf('scrub')).toMatchObject({ blobs: 1, bytes: 200_000, quarantined: 0 });
     });
 
-    it('is not stopped by an object that cannot be read', async () => {
+    describe('an object whose size is right and whose bytes cannot be read', () => {
+      it('is in quarantine, until they can: a list that shows it lifts nothing', async () => {
+        const [bad, ...others] = await image(3);
+        stored.unreadableBytes.add(bad!.objectKey);
+        await start(SCRUBBING);
+        await eventually(async () => !(await isThere(bad!)), { what: 'it is in quarantine', within: 40_000 });
+        expect((await show()).blobs).toEqual([expect.objectContaining({ digest: bad!.digest, reason: 'unreadable' })]);
+        const listed = async () => (await taskOf('objects')).finishedAt!.getTime();
+        const before = await listed();
+        await eventually(async () => (await listed()) > before + 1_000, { what: 'it was listed again' });
+        expect(await isThere(bad!)).toBe(false);
+        for (const other of others) expect(await isThere(other)).toBe(true);
+        stored.unreadableBytes.clear();
+        await eventually(() => isThere(bad!), { what: 'it is out of it', within: 40_000 });
+      });
+
+      it('is looked at as often as a missing one, and let go where it is read then', async () => {
+        const [bad] = await image(3);
+        stored.unreadableBytes.add(bad!.objectKey);
+        let suspected = false;
+        stored.trouble = async (subject, asked) => {
+          if (subject !== HASH_OBJECT.subject || asked !== bad!.objectKey) return;
+          suspected ||= (await show()).suspects > 0;
+          if (suspected) stored.unreadableBytes.clear();
+        };
+        await start({ ...SCRUBBING, ...ONCE });
+        await runIsOver('scrub', 40_000);
+        expect(await taskOf('scrub')).toMatchObject({ blobs: 3, skipped: 1, holes: 1, quarantined: 0 });
+        await eventually(async () => suspected && (await show()).suspects === 0, {
+          what: 'it is let go',
+          within: 40_000,
+        });
+        expect(await isThere(bad!)).toBe(true);
+      });
+
+      it('goes to whoever pushes it again', async () => {
+        const [bad] = await image(3);
+        stored.unreadableBytes.add(bad!.objectKey);
+        await start(SCRUBBING);
+        await eventually(async () => !(await isThere(bad!)), { what: 'it is in quarantine', within: 40_000 });
+        const again = await blob(bad!.bytes);
+        expect(await rows.blobs.find(repository, bad!.digest)).toMatchObject({ objectKey: again.objectKey });
+        expect(await show()).toMatchObject({ suspects: 0, quarantined: 0 });
+      });
+
+      it('says nothing where no other can be read: it is the store', async () => {
+        const blobs = await image(3);
+        for (const { objectKey } of blobs) stored.unreadableBytes.add(objectKey);
+        await start({ ...SCRUBBING, ...ONCE });
+        await runIsOver('scrub', 60_000);
+        expect(await taskOf('scrub')).toMatchObject({ blobs: 3, skipped: 3, holes: 0 });
+        expect(await show()).toMatchObject({ suspects: 0, quarantined: 0 });
+      });
+
+      it('is not believed where too many are: an operator is asked', async () => {
+        const blobs = await image(5);
+        blobs.sort((a, b) => (a.digest < b.digest ? -1 : 1));
+        for (const { objectKey } of blobs.slice(2, 4)) stored.unreadableBytes.add(objectKey);
+        await start({ ...SCRUBBING, ...ONCE, BERTH_GC_BRAKE_COUNT: '1' });
+        await isHeld('scrub', 60_000);
+        expect((await taskOf('scrub')).held).toBe('the bytes of 2 of 3 objects cannot be read');
+        expect((await show()).quarantined).toBeLessThanOrEqual(1);
+      });
+    });
+
+    it('is not stopped by an object that it gets no answer for, and takes that for nothing', async () => {
       const [bad] = await image(3);
       stored.trouble = (subject, asked) => {
         if (subject === HASH_OBJECT.subject && asked === bad!.objectKey) throw registryError('UNAVAILABLE');
@@ -311,6 +376,7 @@ describe('the comparison of rows and objects', () => {
       });
       expect(await taskOf('scrub')).toMatchObject({ blobs: 3, skipped: 1, quarantined: 0 });
       expect(await isThere(bad!)).toBe(true);
+      expect(await show()).toMatchObject({ suspects: 0, quarantined: 0 });
     });
 
     it('stops where so much has rotted that it cannot be true', async () => {

@@ -7,11 +7,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { Counter } from 'prom-client';
 import { Brake } from './brake.js';
 import { CANNOT_BE_READ, NOTHING_TO_DO_MS, untilDue } from './object-comparison.js';
-import { SuspectCheck } from './suspect-check.js';
+import { LARGEST_PIECE, SuspectCheck } from './suspect-check.js';
 
 const LEASE_SECONDS = 120;
 const SMALLEST_PIECE = 64 * 1024;
-const LARGEST_PIECE = 16 * 1024 * 1024;
 /** So often an object may fail to be read, while the store answers, before the scrub goes on behind it. */
 const TRIES = 3;
 /** At most one run a day where the comparison has no rhythm. */
@@ -80,6 +79,7 @@ export class Scrub {
     }
     const bytes = 'hex' in answer || 'state' in answer ? Math.min(length, size - offset) : 0;
     this.scrubbedBytes.inc(bytes);
+    if ('found' in answer && answer.found === 'unreadable') return this.judgeUnreadable(blob, offset, progress, holder);
     if ('restart' in answer) await this.store.step('scrub', holder, {});
     else if ('found' in answer) {
       await this.store.suspect([{ ...blob, reason: answer.found }]);
@@ -105,10 +105,7 @@ export class Scrub {
   ): Promise<void> {
     const { quarantined, blobs } = progress;
     if (this.brake.isTooMuch(quarantined + 1, blobs) && !progress.confirmed.includes('rot')) {
-      const reason = `${quarantined + 1} of ${blobs} objects hash to something else than they did`;
-      await this.store.hold('scrub', holder, 'rot', reason);
-      this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm scrub)', reason });
-      return;
+      return this.hold(holder, `${quarantined + 1} of ${blobs} objects hash to something else than they did`);
     }
     await this.store.step('scrub', holder, { bytes });
     const verdict = await this.store.rotten(blob);
@@ -119,14 +116,50 @@ export class Scrub {
   }
 
   /**
-   * An object that cannot be read does not stop the others; a store that does not answer does. Where even its size cannot be
-   * read it is suspected; where only its bytes cannot, it is tried again in the next run.
+   * The store answers, and has failed at these bytes again and again. Where it reads others, the object is suspected, and
+   * looked at again before that is believed; where it reads none, that says nothing. Either way the scrub goes on behind it.
+   */
+  private async judgeUnreadable(
+    blob: BlobObject,
+    offset: number,
+    progress: ReconciliationProgress,
+    holder: string,
+  ): Promise<number> {
+    if (this.triesOf(blob) < TRIES) return NOTHING_TO_DO_MS;
+    const { digest, objectKey } = blob;
+    const { holes, blobs } = progress;
+    let suspected = 0;
+    if (await this.suspects.canReadOthers(blob)) {
+      if (this.brake.isTooMuch(holes + 1, blobs) && !progress.confirmed.includes('rot')) {
+        await this.hold(holder, `the bytes of ${holes + 1} of ${blobs} objects cannot be read`);
+        return NOTHING_TO_DO_MS;
+      }
+      suspected = await this.store.suspect([{ ...blob, reason: 'unreadable', unreadableFrom: offset }]);
+    }
+    this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey, offset });
+    await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1, holes: suspected });
+    return 0;
+  }
+
+  private async hold(holder: string, reason: string): Promise<void> {
+    await this.store.hold('scrub', holder, 'rot', reason);
+    this.logger.error({ msg: 'stopped until an operator confirms (berth gc confirm scrub)', reason });
+  }
+
+  /** How often the object has failed by now, one time behind the other. */
+  private triesOf({ objectKey }: BlobObject): number {
+    const tries = this.failing.objectKey === objectKey ? this.failing.tries + 1 : 1;
+    this.failing = { objectKey, tries };
+    return tries;
+  }
+
+  /**
+   * An object that cannot be asked for does not stop the others; a store that does not answer does. Where even its size cannot
+   * be read it is suspected.
    */
   private async failed(blob: BlobObject, holder: string, error: unknown): Promise<number> {
     const { digest, objectKey } = blob;
-    const tries = this.failing.objectKey === objectKey ? this.failing.tries + 1 : 1;
-    this.failing = { objectKey, tries };
-    if (tries < TRIES) throw error;
+    if (this.triesOf(blob) < TRIES) throw error;
     await this.store.suspect(await this.suspects.damaged([blob]));
     this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey, err: error });
     await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1 });

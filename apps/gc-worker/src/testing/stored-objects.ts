@@ -26,6 +26,8 @@ export class StoredObjects {
   trouble: (subject: string, key: string) => void | Promise<void> = () => undefined;
   /** Keys of objects at which the store fails, while it answers for the others. */
   readonly unreadable = new Set<string>();
+  /** Keys of objects of which it knows the size, and fails at the bytes. */
+  readonly unreadableBytes = new Set<string>();
   /** Why nothing is deleted, though the store answers. */
   refusal: string | null = null;
 
@@ -100,6 +102,7 @@ export class StoredObjects {
   private hash({ objectKey, size, algorithm, offset, length, state }: HashObjectV1) {
     const found = this.objects.get(objectKey)?.bytes;
     if (found?.length !== size) return { found: found ? ('size' as const) : ('missing' as const) };
+    if (this.unreadableBytes.has(objectKey)) return { found: 'unreadable' as const };
     const soFar = Buffer.concat([Buffer.from(state ?? '', 'base64'), found.subarray(offset, offset + length)]);
     if (soFar.length < size) return { state: soFar.toString('base64') };
     return { hex: createHash(algorithm).update(soFar).digest('hex') };

@@ -82,6 +82,23 @@ describe.each(REAL_STORES)('$driver, audited', ({ driver, reason, open }) => {
       await expect(audit.hash(question)).rejects.toThrow(StoreUnavailable);
     });
 
+    it.each([
+      [200_000, 200_000],
+      [9 * MIB, 4 * MIB],
+    ])('says where the bytes of an object of %i do not read, in pieces of %i', async (size, length) => {
+      const bytes = randomBytes(size);
+      const objectKey = await put(bytes);
+      real.rotObject(objectKey);
+      const middle = Math.floor(size / 2 / length) * length;
+      const question = { objectKey, algorithm: 'sha256' as const, size, offset: middle, length };
+      expect(await audit.stat({ objectKeys: [objectKey] })).toEqual({ sizes: [size] });
+      expect((await all(false, 1000)).find(({ key }) => key === objectKey)?.size).toBe(size);
+      const answer = await audit.hash(question);
+      if (real.isCheckedByStore) expect(answer).toEqual({ found: 'unreadable' });
+      else expect('hex' in answer || 'state' in answer).toBe(true);
+      await store.delete(objectKey);
+    });
+
     it.each(['', 'objects/../../etc/passwd', '/objects/aa', 'objects/aa/a b', `objects/${'a'.repeat(250)}`])(
       'asks the store for nothing that is no key of an object (%s)',
       async (objectKey) => {
@@ -150,6 +167,9 @@ describe.each(REAL_STORES)('$driver, audited', ({ driver, reason, open }) => {
       await expect(audited.list({ after: '', limit: 1000, hidden: false })).rejects.toThrow(StoreUnavailable);
       const question = { objectKey: key, algorithm: 'sha256' as const, size: 10, offset: 0, length: 100 };
       expect(await audited.hash(question)).toEqual({ found: 'missing' });
+      // Whether it is the object, another key says: here that fails too.
+      broken.read = () => Promise.reject(new StoreUnavailable('read', 'x'));
+      await expect(audited.hash(question)).rejects.toThrow(StoreUnavailable);
     });
   });
 });

@@ -1,8 +1,9 @@
-import { BlobStore, ObjectNotFound } from '@berth/blob-store';
+import { BlobStore, ObjectNotFound, StoreUnavailable } from '@berth/blob-store';
 import type { HashedObjectV1, HashObjectV1 } from '@berth/contracts';
 import { registryError } from '@berth/oci';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { createSHA256, createSHA512, type IHasher } from 'hash-wasm';
+import { freshObjectKey } from './object-key.js';
 
 const AT_ONCE = 2;
 
@@ -12,6 +13,7 @@ const AT_ONCE = 2;
  */
 @Injectable()
 export class ObjectHasher {
+  private readonly logger = new Logger(ObjectHasher.name);
   private running = 0;
 
   constructor(private readonly store: BlobStore) {}
@@ -32,18 +34,27 @@ export class ObjectHasher {
     const found = await this.store.stat(objectKey);
     if (found?.size !== size) return { found: found ? 'size' : 'missing' };
     const end = Math.min(piece.offset + piece.length, size);
-    if (end > piece.offset && !(await this.read(objectKey, piece.offset, end, hasher))) return { found: 'missing' };
+    const trouble = end > piece.offset ? await this.read(objectKey, piece.offset, end, hasher) : null;
+    if (trouble) return { found: trouble };
     return end === size ? { hex: hasher.digest('hex') } : { state: Buffer.from(hasher.save()).toString('base64') };
   }
 
-  /** False where the object has gone meanwhile. */
-  private async read(objectKey: string, start: number, end: number, hasher: IHasher): Promise<boolean> {
+  /** Null where every byte was read. Whether a fault is of the object or of the store, a key says that was never used. */
+  private async read(
+    objectKey: string,
+    start: number,
+    end: number,
+    hasher: IHasher,
+  ): Promise<'missing' | 'unreadable' | null> {
     try {
       for await (const chunk of await this.store.read(objectKey, { start, end: end - 1 })) hasher.update(chunk);
-      return true;
+      return null;
     } catch (error) {
-      if (error instanceof ObjectNotFound) return false;
-      throw error;
+      if (error instanceof ObjectNotFound) return 'missing';
+      if (!(error instanceof StoreUnavailable)) throw error;
+      await this.store.stat(freshObjectKey());
+      this.logger.warn({ msg: 'the object store fails at the bytes of an object', objectKey, start, err: error });
+      return 'unreadable';
     }
   }
 }

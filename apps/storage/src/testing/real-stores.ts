@@ -1,6 +1,6 @@
 import { type BlobStore, FilesystemBlobStore, S3BlobStore } from '@berth/blob-store';
 import { contentOf, findMinio, startMinio, tempFolder } from '@berth/testing';
-import { globSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, globSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 /** A store of a real driver, and what lies in it. */
@@ -11,6 +11,9 @@ export interface RealStore {
   content(): Promise<string[]>;
   /** From now on the store answers any question for this object with a fault, as after damage of the disk. */
   breakObject(key: string): void;
+  /** A byte of an object of more than 128 KiB changes; `isCheckedByStore`: the store fails to read it then. */
+  rotObject(key: string): void;
+  isCheckedByStore: boolean;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,14 @@ async function openFolder(): Promise<RealStore> {
       // What links to itself is there, and cannot be looked at: ELOOP.
       symlinkSync(basename(path), path);
     },
+    rotObject: (key) => {
+      const path = join(folder.path, key);
+      const bytes = readFileSync(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      chmodSync(path, 0o600);
+      writeFileSync(path, bytes);
+    },
+    isCheckedByStore: false,
     stop: async () => {
       await store.close();
       folder.remove();
@@ -51,6 +62,8 @@ async function openS3(): Promise<RealStore> {
       return [...keys, ...incomplete].sort();
     },
     breakObject: (key) => minio.breakObject('blobs', key),
+    rotObject: (key) => minio.rotObject('blobs', key),
+    isCheckedByStore: true,
     stop: async () => {
       for (const store of opened) await store.close();
       await minio.stop();

@@ -29,7 +29,7 @@ export class HashObjectV1 {
   @Max(MOST_HASHED_BYTES)
   length!: number;
 
-  /** Over the bytes before `offset`: what the answer to them said. Absent at 0. */
+  /** Over the bytes before `offset`: what the answer to them said. Absent at 0, or where only these bytes are asked for. */
   @IsOptional()
   @IsBase64()
   @MaxLength(2_048)
@@ -37,10 +37,11 @@ export class HashObjectV1 {
 }
 
 /**
- * `hex`: all bytes are hashed. `state`: some are left. `found`: what is there is not an object of that size. `restart`: the
- * state is of another version of storage.
+ * `hex`: all bytes are hashed. `state`: some are left. `found`: what is there is not an object of that size, or its bytes
+ * cannot be read while the store answers for another key. `restart`: the state is of another version of storage.
  */
-export type HashedObjectV1 = { hex: string } | { state: string } | { found: 'missing' | 'size' } | { restart: true };
+export type HashedObjectV1 =
+  { hex: string } | { state: string } | { found: 'missing' | 'size' | 'unreadable' } | { restart: true };
 
 /** UNAVAILABLE where the store does not answer, or this process hashes enough already. */
 export const HASH_OBJECT = defineRequest<HashObjectV1, HashedObjectV1>('storage.object.hash.v1', HashObjectV1, {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, globSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { tempFolder } from '../temp-folder.js';
@@ -21,6 +21,11 @@ export interface TestMinio {
   restart(): Promise<void>;
   /** Overwrites what it knows of an object: each question for that one is answered with a fault, its deletion too. */
   breakObject(bucket: string, key: string): void;
+  /**
+   * Flips a bit in the bytes of an object of more than 128 KiB: it is listed with its size as ever, and a read that comes to
+   * that byte fails, since MinIO checks its own checksums.
+   */
+  rotObject(bucket: string, key: string): void;
   /** Ends the server and removes its objects. */
   stop(): Promise<void>;
 }
@@ -68,6 +73,7 @@ export async function startMinio(): Promise<TestMinio> {
     kill: () => server.kill(),
     restart: () => server.restart(),
     breakObject: (bucket, key) => overwriteMetadata(join(objects, bucket, key, 'xl.meta')),
+    rotObject: (bucket, key) => flipBit(join(objects, bucket, key)),
     stop: async () => {
       await server.stop();
       folder.remove();
@@ -80,4 +86,12 @@ function overwriteMetadata(path: string): void {
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(80, 0xff), 0, 80, 8);
   closeSync(file);
+}
+
+/** In the middle of its first part. */
+function flipBit(folder: string): void {
+  const path = join(folder, globSync('*/part.*', { cwd: folder }).sort()[0]!);
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(path, bytes);
 }
