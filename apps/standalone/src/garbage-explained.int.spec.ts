@@ -170,11 +170,13 @@ describe('garbage', () => {
     const blob = { digest, objectKey, size: Number(size) };
     const store = new ReconciliationStore(whole.registry.host.database!);
     expect((await inAll(digest)).damage).toBeNull();
-    await store.suspect([{ ...blob, reason: 'missing' }]);
+    const holder = crypto.randomUUID();
+    await prisma().reconciliation.updateMany({ data: { holder, leaseUntil: new Date(Date.now() + 600_000) } });
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
     const suspected = await inAll(digest);
     expect(suspected).toMatchObject({ size: blob.size, damage: { state: 'suspected', reason: 'missing' } });
     expect(suspected.damage!.advice).toContain('looked at again');
-    await store.seenAgain(blob, 'size', { needed: 2, seconds: 0 });
+    await store.seenAgain(holder, { ...blob, reason: 'size' }, { needed: 2, seconds: 0 });
     const quarantined = await inAll(digest);
     expect(quarantined).toMatchObject({
       damage: { state: 'quarantined', reason: 'size' },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Digest, RepositoryName } from '@berth/oci';
 import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
@@ -101,9 +102,11 @@ describe(GarbageExplanationStore.name, () => {
     const blob = { digest, objectKey: row!.object_key, size: SIZE };
     expect(await store.blob(digest)).toEqual({ size: SIZE, damage: null });
     const reconciliation = new ReconciliationStore(test.database);
-    await reconciliation.rotten(blob);
+    const holder = randomUUID();
+    await reconciliation.acquire('scrub', holder, 60);
+    await reconciliation.rotten(holder, blob, {});
     expect(await store.blob(digest)).toMatchObject({ damage: { reason: 'rot', isQuarantined: false } });
-    await reconciliation.rotten(blob);
+    await reconciliation.rotten(holder, blob, {});
     expect(await store.blob(digest)).toMatchObject({ damage: { reason: 'rot', isQuarantined: true } });
     expect(await store.blob(anyDigest())).toBeNull();
   });

@@ -23,11 +23,13 @@ describe('the order of locks', () => {
   let registry: RegistryFixture;
   let repository: RepositoryName;
   let store: ReconciliationStore;
+  const holder = randomUUID();
   let pausing: PausingDatabase;
   beforeEach(async () => {
     ({ test, registry } = on);
     repository = await registry.repository('acme/app');
     store = new ReconciliationStore(test.database);
+    for (const task of ['objects', 'scrub'] as const) await store.acquire(task, holder, 60);
     pausing = test.pausing();
     before = deadlocks();
   });
@@ -45,8 +47,8 @@ describe('the order of locks', () => {
     return blobOf(digest);
   };
   const quarantine = async (blob: BlobObject) => {
-    await store.suspect([{ ...blob, reason: 'missing' }]);
-    await store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 });
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
+    await store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 });
   };
   const inQuarantine = () => registry.count('registry.blob_quarantine');
   /** A review of the blob's link that has its locks, and is about to delete the blob's row. */
@@ -68,7 +70,7 @@ describe('the order of locks', () => {
   };
 
   describe('of a blob that is collected', () => {
-    const suspect = (blob: BlobObject) => store.suspect([{ ...blob, reason: 'missing' }]);
+    const suspect = (blob: BlobObject) => store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
     it.each([
       ['in quarantine', 'in its repository', quarantine, 'acme/app'],
       ['in quarantine', 'in another', quarantine, 'acme/other'],
@@ -88,7 +90,7 @@ describe('the order of locks', () => {
 
     it.each<[string, (blob: BlobObject) => Promise<unknown>]>([
       ['found missing', suspect],
-      ['hashed', (blob) => store.rotten(blob)],
+      ['hashed', (blob) => store.rotten(holder, blob, {})],
     ])('and %s: nothing is noted of it, and nothing fails', async (_what, find) => {
       const blob = await overdueBlob();
       const end = await reviewAtBlob(blob);
@@ -97,13 +99,16 @@ describe('the order of locks', () => {
     });
 
     it.each([
-      ['found missing again', (blob: BlobObject) => store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 })],
-      ['found to be right', (blob: BlobObject) => store.clear(blob.digest)],
-      ['hashed again', (blob: BlobObject) => store.rotten(blob)],
+      [
+        'found missing again',
+        (blob: BlobObject) => store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 }),
+      ],
+      ['found to be right', (blob: BlobObject) => store.clear(holder, blob, {})],
+      ['hashed again', (blob: BlobObject) => store.rotten(holder, blob, {})],
     ])('while it is suspected, and %s', async (_what, find) => {
       const blob = await overdueBlob();
-      if (_what === 'hashed again') await store.rotten(blob);
-      else await store.suspect([{ ...blob, reason: 'missing' }]);
+      if (_what === 'hashed again') await store.rotten(holder, blob, {});
+      else await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
       const end = await reviewAtBlob(blob);
       const found = find(blob);
       await end();
@@ -113,8 +118,6 @@ describe('the order of locks', () => {
   });
 
   it('of what a run finds to be right again: it leaves what somebody else is deciding on, and waits for nobody', async () => {
-    const holder = randomUUID();
-    await store.acquire('objects', holder, 60);
     const blobs = [await overdueBlob(), await overdueBlob()];
     for (const blob of blobs) await quarantine(blob);
     const other = await test.session();

@@ -527,17 +527,19 @@ describe('the statements of the stores', () => {
         const [store, holder] = [new ReconciliationStore(database), randomUUID()];
         const objects = Array.from({ length: 100 }, (_, i) => ({ key: `key${i}`, size: 1, modifiedAt: new Date(0) }));
         const { range, holes } = await store.compare({ after: 'key1', last: 'key2', objects });
-        await store.suspect(holes.slice(0, 100).map((hole) => ({ ...hole, reason: 'missing' as const })));
+        for (const task of ['objects', 'scrub'] as const) await store.acquire(task, holder, 60);
+        const found = holes.slice(0, 100).map((hole) => ({ ...hole, reason: 'missing' as const }));
+        await store.suspect(holder, found, {});
         for (const hole of holes.slice(0, 10)) {
-          await store.seenAgain(hole, 'missing', { needed: 3, seconds: 0 });
-          await store.clear(hole.digest);
-          await store.rotten(hole);
+          await store.seenAgain(holder, { ...hole, reason: 'missing' }, { needed: 3, seconds: 0 });
+          await store.acquit(holder, { ...hole, unreadableFrom: null, sightings: 1 });
+          await store.clear(holder, hole, {});
+          await store.rotten(holder, hole, {});
         }
         await store.dueSuspects(0, 10);
         await store.nextBlob(digest);
         await store.witnesses(digest, 3);
         await store.incompleteManifests('', 500);
-        await store.acquire('objects', holder, 60);
         await store.recordRange(holder, range, [], {});
         await store.recordUploads(holder, range, {});
         await store.release(holder);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Digest, parseRepositoryName, type RepositoryName } from '@berth/oci';
-import { type BlobObject, ReconciliationLost, ReconciliationStore } from './reconciliation.store.js';
+import { type BlobObject, ReconciliationLost, ReconciliationStore, type Suspect } from './reconciliation.store.js';
 import { GarbageStore } from './garbage.store.js';
 import { anyDigest, imageOf, objectKeyOf, onDatabase } from './testing/registry-fixture.js';
 
@@ -15,7 +15,7 @@ describe(ReconciliationStore, () => {
   beforeEach(async () => {
     store = new ReconciliationStore(on.test.database);
     repository = await on.registry.repository();
-    await store.acquire('objects', holder, 60);
+    for (const task of ['objects', 'scrub'] as const) await store.acquire(task, holder, 60);
   });
 
   const blobOf = async (digest: Digest): Promise<BlobObject> => {
@@ -27,8 +27,8 @@ describe(ReconciliationStore, () => {
   };
   const quarantine = async (digest: Digest): Promise<BlobObject> => {
     const blob = await blobOf(digest);
-    await store.suspect([{ ...blob, reason: 'missing' }]);
-    expect(await store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 })).toBe(true);
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
+    expect(await store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 })).toBe(true);
     return blob;
   };
   /** An object that is listed, and was seen first `seconds` ago. */
@@ -145,7 +145,7 @@ describe(ReconciliationStore, () => {
 
     it('frees no byte when it goes, of what is missing', async () => {
       const rotten = await blobOf(await on.registry.blob(repository));
-      for (let hash = 0; hash < 2; hash++) await store.rotten(rotten);
+      for (let hash = 0; hash < 2; hash++) await store.rotten(holder, rotten, {});
       await on.test.rows('DELETE FROM registry.tag');
       await on.test.rows('DELETE FROM registry.manifest');
       const garbage = new GarbageStore(on.test.database, { graceSeconds: 0, pullWindowSeconds: 0 });
@@ -179,25 +179,83 @@ describe(ReconciliationStore, () => {
 
   it('suspects only what is found so as often as that takes, and with time between', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
-    await store.suspect([{ ...blob, reason: 'missing' }]);
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
     expect(await store.dueSuspects(HOUR, 10)).toEqual([]);
-    expect(await store.seenAgain(blob, 'missing', { needed: 3, seconds: HOUR })).toBe(false);
-    const again = () => store.seenAgain(blob, 'missing', { needed: 3, seconds: 0 });
+    expect(await store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 3, seconds: HOUR })).toBe(false);
+    const again = () => store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 3, seconds: 0 });
     expect([await again(), await again()]).toEqual([false, true]);
     expect(await on.registry.blobs.find(repository, blob.digest)).toBeNull();
   });
 
+  it('lifts nothing of an object whose bytes cannot be read because a list shows it', async () => {
+    const blob = await blobOf(await on.registry.blob(repository));
+    const found = { ...blob, reason: 'unreadable' as const, unreadableFrom: 4 };
+    await store.suspect(holder, [found], {});
+    expect(await store.dueSuspects(0, 10)).toEqual([{ ...blob, unreadableFrom: 4, sightings: 1 }]);
+    const objects = [{ key: blob.objectKey, size: blob.size, modifiedAt: OLD }];
+    const list = () => store.recordRange(holder, { after: '', last: null, objects }, [], {});
+    await list();
+    expect(await store.seenAgain(holder, found, { needed: 2, seconds: 0 })).toBe(true);
+    await list();
+    expect(await on.registry.blobs.find(repository, blob.digest)).toBeNull();
+    expect(await store.clear(holder, blob, {})).toBe(true);
+    expect(await on.registry.blobs.find(repository, blob.digest)).not.toBeNull();
+  });
+
+  describe('a worker that was stopped before it wrote what it found', () => {
+    let blob: BlobObject;
+    let suspect: Suspect;
+    const other = randomUUID();
+    beforeEach(async () => {
+      blob = await blobOf(await on.registry.blob(repository));
+      await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
+      [suspect] = (await store.dueSuspects(0, 10)) as [Suspect];
+    });
+    const losesItsLeases = async () => {
+      await on.test.rows(`UPDATE registry.reconciliation SET lease_until = now()`);
+      for (const task of ['objects', 'scrub'] as const) await store.acquire(task, other, 60);
+    };
+    const rows = () => on.test.rows('SELECT * FROM registry.blob_quarantine');
+
+    it.each<[string, () => Promise<unknown>]>([
+      ['that it is right', () => store.acquit(holder, suspect)],
+      ['that its bytes are right', () => store.clear(holder, blob, {})],
+      ['that it is damaged', () => store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 })],
+      ['that another is damaged', () => store.suspect(holder, [{ ...blob, reason: 'size' }], {})],
+      ['that its bytes are wrong', () => store.rotten(holder, blob, {})],
+    ])('writes nothing where its lease is over: %s', async (_what, write) => {
+      await losesItsLeases();
+      const before = await rows();
+      await expect(write()).rejects.toThrow(ReconciliationLost);
+      expect(await rows()).toEqual(before);
+    });
+
+    it('lifts no quarantine that was made since, though it has the lease again', async () => {
+      await store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 });
+      await store.acquit(holder, suspect);
+      expect(await on.registry.blobs.find(repository, blob.digest)).toBeNull();
+    });
+
+    it('does not acquit the object that the blob has had since', async () => {
+      await on.test.rows('UPDATE registry.blob SET object_key = $2 WHERE digest = $1', [blob.digest, 'objects/00/new']);
+      await on.test.rows('UPDATE registry.blob_quarantine SET object_key = $1', ['objects/00/new']);
+      await store.acquit(holder, suspect);
+      await store.clear(holder, blob, {});
+      expect(await rows()).toHaveLength(1);
+    });
+  });
+
   it('judges what was hashed wrong once and has gone since as missing', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
-    expect(await store.rotten(blob)).toBe('suspected');
-    await store.suspect([{ ...blob, reason: 'missing' }]);
-    expect(await store.dueSuspects(0, 10)).toEqual([{ ...blob, unreadableFrom: null }]);
-    expect(await store.seenAgain(blob, 'missing', { needed: 2, seconds: 0 })).toBe(true);
+    expect(await store.rotten(holder, blob, {})).toBe('suspected');
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
+    expect(await store.dueSuspects(0, 10)).toEqual([{ ...blob, unreadableFrom: null, sightings: 1 }]);
+    expect(await store.seenAgain(holder, { ...blob, reason: 'missing' }, { needed: 2, seconds: 0 })).toBe(true);
   });
 
   it('takes the object of a push for a blob that is only suspected, too', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
-    await store.suspect([{ ...blob, reason: 'missing' }]);
+    await store.suspect(holder, [{ ...blob, reason: 'missing' }], {});
     const upload = await on.registry.completedUpload(repository, blob.digest);
     expect(await on.registry.blobs.commitUpload(upload)).toBe('committed');
     expect(await blobOf(blob.digest)).toMatchObject({ objectKey: upload.objectKey });
@@ -208,7 +266,7 @@ describe(ReconciliationStore, () => {
 
   it('does not suspect the object that a push has brought meanwhile', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
-    await store.suspect([{ ...blob, objectKey: 'objects/00/another', reason: 'missing' }]);
+    await store.suspect(holder, [{ ...blob, objectKey: 'objects/00/another', reason: 'missing' }], {});
     expect((await store.show()).suspects).toBe(0);
   });
 

@@ -115,6 +115,8 @@ export interface DamagedBlob extends BlobObject {
 export interface Suspect extends BlobObject {
   /** As of a damaged blob; null where that has none. */
   unreadableFrom: number | null;
+  /** How often it was found so. */
+  sightings: number;
 }
 
 export interface QuarantinedBlob extends BlobObject {
@@ -247,7 +249,7 @@ const LIFT_LISTED = {
 };
 const DUE_SUSPECTS = {
   name: 'reconciliation-due-suspects',
-  text: `SELECT b.digest, b.object_key, b.size, q.unreadable_from
+  text: `SELECT b.digest, b.object_key, b.size, q.unreadable_from, q.sightings
          FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
          WHERE q.quarantined_at IS NULL AND q.reason <> 'rot' AND q.last_seen <= now() - make_interval(secs => $1)
          ORDER BY q.last_seen LIMIT $2`,
@@ -256,9 +258,15 @@ const PENDING_SUSPECTS = {
   name: 'reconciliation-pending-suspects',
   text: `SELECT count(*)::int AS suspects FROM registry.blob_quarantine WHERE quarantined_at IS NULL AND reason <> 'rot'`,
 };
+/** Only a suspicion, and only as it was read: what was found since is somebody else's word. */
+const ACQUIT = {
+  name: 'reconciliation-acquit',
+  text: `DELETE FROM registry.blob_quarantine
+         WHERE digest = $1 AND object_key = $2 AND sightings = $3 AND quarantined_at IS NULL AND reason <> 'rot' RETURNING digest`,
+};
 const CLEAR = {
   name: 'reconciliation-clear',
-  text: `DELETE FROM registry.blob_quarantine WHERE digest = $1 RETURNING quarantined_at`,
+  text: `DELETE FROM registry.blob_quarantine WHERE digest = $1 AND object_key = $2 RETURNING quarantined_at`,
 };
 const SEEN_AGAIN = {
   name: 'reconciliation-seen-again',
@@ -465,6 +473,7 @@ export class ReconciliationStore {
     return rows.map((row) => ({
       ...blobOf(row),
       unreadableFrom: row.unreadable_from === null ? null : Number(row.unreadable_from),
+      sightings: row.sightings,
     }));
   }
 
@@ -474,32 +483,49 @@ export class ReconciliationStore {
     return row!.suspects;
   }
 
-  /** The blob is no longer suspected, nor in quarantine; true where it was in quarantine. */
-  async clear(digest: Digest): Promise<boolean> {
-    const [row] = await this.database.rows<{ quarantined_at: Date | null }>(CLEAR, [digest]);
+  /** Its object was right when it was looked at again. Nothing is done where somebody has found more of it since. */
+  async acquit(holder: string, { digest, objectKey, sightings }: Suspect): Promise<void> {
+    await this.recorded('objects', holder, {}, (rows) => rows(ACQUIT, [digest, objectKey, sightings]));
+  }
+
+  /** Its bytes hash to its digest: it is no longer suspected, nor in quarantine; true where it was in quarantine. */
+  async clear(holder: string, { digest, objectKey }: BlobObject, step: ReconciliationStep): Promise<boolean> {
+    const [row] = await this.recorded('scrub', holder, step, (rows) =>
+      rows<{ quarantined_at: Date | null }>(CLEAR, [digest, objectKey]),
+    );
     return (row?.quarantined_at ?? null) !== null;
   }
 
   /** Found damaged once more, `seconds` after the last time at least; true where that made it `needed` times. */
   async seenAgain(
-    { digest, objectKey, unreadableFrom }: BlobObject & { unreadableFrom?: number },
-    reason: Damage,
+    holder: string,
+    { digest, objectKey, reason, unreadableFrom }: DamagedBlob,
     { needed, seconds }: { needed: number; seconds: number },
   ): Promise<boolean> {
     const values = [digest, objectKey, reason, needed, seconds, unreadableFrom ?? null];
-    const [row] = await this.database.rows<{ quarantined_at: Date | null }>(SEEN_AGAIN, values);
+    const [row] = await this.recorded('objects', holder, {}, (rows) =>
+      rows<{ quarantined_at: Date | null }>(SEEN_AGAIN, values),
+    );
     return (row?.quarantined_at ?? null) !== null;
   }
 
-  /** Gives how many of them were not suspected, nor in quarantine, before. */
-  suspect(damaged: DamagedBlob[]): Promise<number> {
-    return this.suspectIn(this.database.rows.bind(this.database), damaged);
+  /** What the scrub has found; counts those that were not suspected, nor in quarantine, before. */
+  async suspect(holder: string, damaged: DamagedBlob[], step: ReconciliationStep): Promise<void> {
+    await this.recorded('scrub', holder, step, async (rows) => {
+      const holes = await this.suspectIn(rows, damaged);
+      await this.stepIn(rows, 'scrub', holder, { holes });
+    });
   }
 
   /** The bytes hash to something else; `quarantined` where that was found before. */
-  async rotten({ digest, objectKey }: BlobObject): Promise<'suspected' | 'quarantined' | 'known' | 'changed'> {
-    const values = [digest, objectKey];
-    const [row] = await this.database.rows<{ sightings: number; quarantined_at: Date | null }>(ROT, values);
+  async rotten(
+    holder: string,
+    { digest, objectKey }: BlobObject,
+    step: ReconciliationStep,
+  ): Promise<'suspected' | 'quarantined' | 'known' | 'changed'> {
+    const [row] = await this.recorded('scrub', holder, step, (rows) =>
+      rows<{ sightings: number; quarantined_at: Date | null }>(ROT, [digest, objectKey]),
+    );
     if (!row) return 'changed';
     if (row.quarantined_at === null) return 'suspected';
     return row.sightings === 2 ? 'quarantined' : 'known';
@@ -540,6 +566,19 @@ export class ReconciliationStore {
     return this.database.transaction(async (rows) => {
       await rows(FORGET_UPLOADS, [objectKeys]);
       await this.stepIn(rows, 'objects', holder, { removed: objectKeys.length });
+    });
+  }
+
+  /** The step locks the task's row: while `note` writes nobody takes the task over, and whose lease is over writes nothing. */
+  private recorded<T>(
+    task: ReconciliationTask,
+    holder: string,
+    step: ReconciliationStep,
+    note: (rows: Database['rows']) => Promise<T>,
+  ): Promise<T> {
+    return this.database.transaction(async (rows) => {
+      await this.stepIn(rows, task, holder, step);
+      return note(rows);
     });
   }
 
@@ -604,6 +643,7 @@ interface BlobRow {
 
 interface SuspectRow {
   unreadable_from: string | null;
+  sightings: number;
 }
 
 interface QuarantineRow {

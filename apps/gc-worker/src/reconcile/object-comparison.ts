@@ -134,7 +134,7 @@ export class ObjectComparison {
       if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed.includes('missing')) {
         return this.hold(holder, 'missing', lacking(pending, progress.blobs));
       }
-      const quarantined = await this.suspects.run();
+      const quarantined = await this.suspects.run(holder);
       if (quarantined > 0) await this.store.step('objects', holder, { quarantined });
       return Math.min(NOTHING_TO_DO_MS, this.settings.gcAbsenceSeconds * 1000);
     }

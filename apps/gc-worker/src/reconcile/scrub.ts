@@ -1,6 +1,6 @@
 import { HASH_OBJECT, type HashedObjectV1 } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
-import { type BlobObject, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
+import { type BlobObject, type DamagedBlob, type ReconciliationProgress, ReconciliationStore } from '@berth/metadata';
 import { digestAlgorithm, digestHex } from '@berth/oci';
 import { Metrics, Settings } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
@@ -82,14 +82,13 @@ export class Scrub {
     if ('found' in answer && answer.found === 'unreadable') return this.judgeUnreadable(blob, offset, progress, holder);
     if ('restart' in answer) await this.store.step('scrub', holder, {});
     else if ('found' in answer) {
-      await this.store.suspect([{ ...blob, reason: answer.found }]);
-      await this.store.step('scrub', holder, { position: digest, blobs: 1 });
+      await this.store.suspect(holder, [{ ...blob, reason: answer.found }], { position: digest, blobs: 1 });
     } else if ('state' in answer) {
       const hashed = { key: objectKey, bytes: offset + bytes, state: Buffer.from(answer.state, 'base64') };
       await this.store.step('scrub', holder, { bytes, hashed });
     } else if (answer.hex === digestHex(digest)) {
-      if (await this.store.clear(digest)) this.logger.log({ msg: 'blob is right again', digest, objectKey });
-      await this.store.step('scrub', holder, { position: digest, blobs: 1, bytes });
+      const wasInQuarantine = await this.store.clear(holder, blob, { position: digest, blobs: 1, bytes });
+      if (wasInQuarantine) this.logger.log({ msg: 'blob is right again', digest, objectKey });
     } else {
       await this.judgeRot(blob, progress, holder, bytes);
     }
@@ -107,8 +106,7 @@ export class Scrub {
     if (this.brake.isTooMuch(quarantined + 1, blobs) && !progress.confirmed.includes('rot')) {
       return this.hold(holder, `${quarantined + 1} of ${blobs} objects hash to something else than they did`);
     }
-    await this.store.step('scrub', holder, { bytes });
-    const verdict = await this.store.rotten(blob);
+    const verdict = await this.store.rotten(holder, blob, { bytes });
     if (verdict === 'suspected') return;
     if (verdict === 'quarantined') this.suspects.report({ ...blob, reason: 'rot' });
     const found = verdict === 'quarantined' ? 1 : 0;
@@ -128,16 +126,16 @@ export class Scrub {
     if (this.triesOf(blob) < TRIES) return NOTHING_TO_DO_MS;
     const { digest, objectKey } = blob;
     const { holes, blobs } = progress;
-    let suspected = 0;
+    const damaged: DamagedBlob[] = [];
     if (await this.suspects.canReadOthers(blob)) {
       if (this.brake.isTooMuch(holes + 1, blobs) && !progress.confirmed.includes('rot')) {
         await this.hold(holder, `the bytes of ${holes + 1} of ${blobs} objects cannot be read`);
         return NOTHING_TO_DO_MS;
       }
-      suspected = await this.store.suspect([{ ...blob, reason: 'unreadable', unreadableFrom: offset }]);
+      damaged.push({ ...blob, reason: 'unreadable', unreadableFrom: offset });
     }
     this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey, offset });
-    await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1, holes: suspected });
+    await this.store.suspect(holder, damaged, { position: digest, blobs: 1, skipped: 1 });
     return 0;
   }
 
@@ -160,9 +158,9 @@ export class Scrub {
   private async failed(blob: BlobObject, holder: string, error: unknown): Promise<number> {
     const { digest, objectKey } = blob;
     if (this.triesOf(blob) < TRIES) throw error;
-    await this.store.suspect(await this.suspects.damaged([blob]));
+    const damaged = await this.suspects.damaged([blob]);
     this.logger.error({ msg: CANNOT_BE_READ, digest, objectKey, err: error });
-    await this.store.step('scrub', holder, { position: digest, blobs: 1, skipped: 1 });
+    await this.store.suspect(holder, damaged, { position: digest, blobs: 1, skipped: 1 });
     return 0;
   }
 }

@@ -64,7 +64,7 @@ export class SuspectCheck {
   }
 
   /** Looks at those that are due; gives how many of them went into quarantine. */
-  async run(): Promise<number> {
+  async run(holder: string): Promise<number> {
     const seconds = this.settings.gcAbsenceSeconds;
     const due = await this.store.dueSuspects(seconds, BATCH);
     const damaged = new Map((await this.damaged(due)).map((blob) => [blob.digest, blob]));
@@ -73,8 +73,8 @@ export class SuspectCheck {
       const isRead = blob.unreadableFrom !== null && !damaged.has(blob.digest);
       if (isRead && ++reads > READ_AT_ONCE) continue;
       const found = isRead ? await this.readAgain(blob, blob.unreadableFrom!) : damaged.get(blob.digest);
-      if (!found) await this.store.clear(blob.digest);
-      else if (await this.store.seenAgain(found, found.reason, { needed: this.settings.gcAbsenceChecks, seconds })) {
+      if (!found) await this.store.acquit(holder, blob);
+      else if (await this.store.seenAgain(holder, found, { needed: this.settings.gcAbsenceChecks, seconds })) {
         this.report(found);
         quarantined++;
       }
