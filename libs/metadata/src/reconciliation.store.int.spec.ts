@@ -98,6 +98,22 @@ describe(ReconciliationStore, () => {
       expect(await on.registry.hasBlob(upload.digest)).toBe(false);
     });
 
+    it('is behind the others where it is an upload that the store could not abort', async () => {
+      const keys = ['objects/00/a', 'objects/00/b', 'objects/00/c'];
+      const objects = keys.map((key) => ({ key, size: 0, modifiedAt: OLD }));
+      await store.recordUploads(holder, { after: '', last: null, objects }, {});
+      for (const [n, key] of keys.entries()) {
+        await on.test.rows(
+          'UPDATE registry.orphan_object SET first_seen = now() - make_interval(hours => $2) WHERE object_key = $1',
+          [key, 10 - n],
+        );
+      }
+      expect(await store.dueUploads(HOUR, 2)).toEqual(keys.slice(0, 2));
+      await store.forgetUploads(holder, [keys[1]!], [keys[0]!]);
+      expect(await store.dueUploads(HOUR, 2)).toEqual([keys[2]]);
+      expect(await store.dueUploads(0, 2)).toEqual([keys[2], keys[0]]);
+    });
+
     it('is forgotten where it is not listed any more, and seen anew when it comes back', async () => {
       const key = await orphan(2 * HOUR);
       await store.recordRange(holder, { after: '', last: null, objects: [] }, [], {});

@@ -341,6 +341,11 @@ const FORGET_UPLOADS = {
   name: 'reconciliation-forget-uploads',
   text: `DELETE FROM registry.orphan_object WHERE object_key = ANY($1)`,
 };
+/** As if it were seen now: others come before it. */
+const POSTPONE_UPLOADS = {
+  name: 'reconciliation-postpone-uploads',
+  text: `UPDATE registry.orphan_object SET first_seen = now() WHERE object_key = ANY($1)`,
+};
 const QUARANTINED = {
   name: 'reconciliation-quarantined',
   text: `SELECT b.digest, b.object_key, b.size, q.reason, q.first_seen, q.quarantined_at, ARRAY(
@@ -561,11 +566,11 @@ export class ReconciliationStore {
     return rows.map((row) => row.object_key);
   }
 
-  /** Uploads that the store has removed. */
-  forgetUploads(holder: string, objectKeys: string[]): Promise<void> {
-    return this.database.transaction(async (rows) => {
-      await rows(FORGET_UPLOADS, [objectKeys]);
-      await this.stepIn(rows, 'objects', holder, { removed: objectKeys.length });
+  /** Uploads that the store has removed, and that it could not: these are as young as if they were seen first now. */
+  forgetUploads(holder: string, removed: string[], failed: string[]): Promise<void> {
+    return this.recorded('objects', holder, { removed: removed.length }, async (rows) => {
+      await rows(FORGET_UPLOADS, [removed]);
+      await rows(POSTPONE_UPLOADS, [failed]);
     });
   }
 

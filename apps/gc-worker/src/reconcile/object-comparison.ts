@@ -139,8 +139,11 @@ export class ObjectComparison {
       return Math.min(NOTHING_TO_DO_MS, this.settings.gcAbsenceSeconds * 1000);
     }
     if (progress.phase === 'idle') return untilDue(progress, this.settings.gcReconcileSeconds);
-    const orphans = await this.store.dueOrphans(this.settings.gcOrphanSeconds);
-    if (this.brake.isTooMuch(orphans, progress.objects) && !progress.confirmed.includes('orphans')) {
+    const due = await this.store.dueOrphans(this.settings.gcOrphanSeconds);
+    const isConfirmed = progress.confirmed.includes('orphans');
+    const orphans = isConfirmed ? Math.min(due, progress.orphans) : due;
+    if (this.brake.isTooMuch(orphans, progress.objects) && !isConfirmed) {
+      await this.store.step('objects', holder, { orphans });
       return this.hold(
         holder,
         'orphans',
@@ -151,11 +154,13 @@ export class ObjectComparison {
     return 0;
   }
 
+  /** No more than what was judged, or confirmed: what has become due since is for the next run. */
   private async remove(progress: ReconciliationProgress, holder: string): Promise<number> {
     const age = this.settings.gcOrphanSeconds;
-    const queued = await this.store.queueOrphans(holder, age, REMOVED_AT_ONCE);
+    const left = Math.max(0, progress.orphans - progress.removed);
+    const queued = await this.store.queueOrphans(holder, age, Math.min(REMOVED_AT_ONCE, left));
     if (queued > 0) this.collector.wake();
-    const removed = queued + (await this.abortUploads(holder));
+    const removed = queued + (await this.abortUploads(holder, Math.min(ABORTED_AT_ONCE, left - queued)));
     this.orphansRemoved.inc(removed);
     if (removed > 0) return 0;
     await this.store.step('objects', holder, { phase: 'idle', finished: true });
@@ -164,16 +169,16 @@ export class ObjectComparison {
     return 0;
   }
 
-  private async abortUploads(holder: string): Promise<number> {
-    const due = await this.store.dueUploads(this.settings.gcOrphanSeconds, ABORTED_AT_ONCE);
+  private async abortUploads(holder: string, limit: number): Promise<number> {
+    const due = await this.store.dueUploads(this.settings.gcOrphanSeconds, limit);
     if (due.length === 0) return 0;
     const { failed } = await this.bus.request(ABORT_OBJECTS, { objectKeys: due });
     for (const { objectKey, reason } of failed) {
-      this.logger.warn({ msg: 'upload not aborted, it is tried again in the next run', objectKey, reason });
+      this.logger.warn({ msg: 'upload not aborted, it is tried again when it is as old again', objectKey, reason });
     }
     const kept = new Set(failed.map((failure) => failure.objectKey));
     const gone = due.filter((key) => !kept.has(key));
-    await this.store.forgetUploads(holder, gone);
+    await this.store.forgetUploads(holder, gone, [...kept]);
     return gone.length;
   }
 

@@ -170,6 +170,28 @@ describe('the comparison of rows and objects', () => {
     await eventually(() => stored.objects.size === 2, { what: 'they are gone' });
   });
 
+  it.each(['3', '2'])('removes no more than what was judged, or confirmed (a brake of %s)', async (brake) => {
+    await image(2);
+    const orphan = () => stored.put(key(), Buffer.from('x'), { ageSeconds: 10 });
+    for (let n = 0; n < 3; n++) orphan();
+    const sql = (text: string) => workers[0]!.database.rows({ name: `test-more-${uuid()}`, text }, []);
+    await sql(`CREATE FUNCTION registry.more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO registry.orphan_object (object_key, size, is_hidden, modified_at)
+        SELECT 'objects/00/' || gen_random_uuid(), 1, false, now() FROM generate_series(1, 10);
+      RETURN NEW; END $$`);
+    // Behind the judgement, and behind the question.
+    await sql(`CREATE TRIGGER more BEFORE UPDATE ON registry.reconciliation FOR EACH ROW
+      WHEN ((NEW.phase = 'removing' AND OLD.phase <> 'removing') OR (NEW.held IS NOT NULL AND OLD.held IS NULL))
+      EXECUTE FUNCTION registry.more()`);
+    await start({ ...HASTY, BERTH_GC_RECONCILE_SECONDS: '3600', BERTH_GC_BRAKE_COUNT: brake });
+    if (brake === '2') {
+      await isHeld();
+      await confirm((await taskOf('objects')).held!);
+    }
+    await runIsOver();
+    expect(await taskOf('objects')).toMatchObject({ orphans: 3, removed: 3 });
+  });
+
   it('asks whether so many objects may go though it was told that so many blobs are missing', async () => {
     for (const one of await image(4)) stored.objects.delete(one.objectKey);
     for (let n = 0; n < 4; n++) stored.put(key(), Buffer.from('x'), { ageSeconds: 10 });
@@ -339,7 +361,7 @@ describe('the comparison of rows and objects', () => {
         stored.unreadableBytes.add(bad!.objectKey);
         await start(SCRUBBING);
         await eventually(async () => !(await isThere(bad!)), { what: 'it is in quarantine', within: 40_000 });
-        const again = await blob(bad!.bytes);
+        const again = await blob(Buffer.from(bad!.bytes));
         expect(await rows.blobs.find(repository, bad!.digest)).toMatchObject({ objectKey: again.objectKey });
         expect(await show()).toMatchObject({ suspects: 0, quarantined: 0 });
       });
