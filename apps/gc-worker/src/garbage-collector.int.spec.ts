@@ -399,6 +399,35 @@ describe(GarbageCollector, () => {
     expect(metrics).toMatch(/^berth_garbage_reviews_total\{kind="link",verdict="removed",.*\} 1$/m);
   });
 
+  it('sets a review aside that fails and cannot even be put off, counts it, and goes on with the others', async () => {
+    const repository = await rows.repository();
+    const poison = await leased.blob(repository);
+    const others = [await rows.blob(repository), await rows.blob(repository)];
+    await worker.database.prisma.repositoryBlob.updateMany({ data: { reviewAfter: new Date(Date.now() + 3_600_000) } });
+    const sql = (text: string) => worker.database.rows({ name: `poison-${crypto.randomUUID()}`, text }, []);
+    await sql(`CREATE FUNCTION registry.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF OLD.digest = '${poison.digest}' THEN RAISE 'damaged'; END IF; RETURN coalesce(NEW, OLD); END $$`);
+    const becomesDue = async (where: object, year: number) => {
+      await worker.database.prisma.repositoryBlob.updateMany({
+        where,
+        data: { reviewAfter: new Date(`${year}-01-01`) },
+      });
+    };
+    await becomesDue({ digest: poison.digest }, 2000);
+    await sql(
+      `CREATE TRIGGER poison BEFORE UPDATE OR DELETE ON registry.repository_blob FOR EACH ROW EXECUTE FUNCTION registry.poison()`,
+    );
+    for (const { digest, objectKey } of others) {
+      await becomesDue({ digest }, 2010);
+      await wake();
+      await eventually(async () => !(await rows.has('blob', objectKey)), { what: 'the other is gone' });
+    }
+    const metrics = await worker.metrics.registry.metrics();
+    // The review, and the postponement: and not again each time.
+    expect(metrics).toMatch(/^berth_garbage_errors_total\{kind="link",.*\} 2$/m);
+    expect(metrics).not.toMatch(/^berth_garbage_errors_total\{kind="collection",.*\} [1-9]/m);
+  });
+
   it('is woken by each event that tells of something that may be due', async () => {
     await worker.stop();
     // Nothing else will be due: it sleeps for as long as it may, which is ten seconds.

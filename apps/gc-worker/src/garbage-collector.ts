@@ -62,7 +62,8 @@ export class GarbageCollector implements OnApplicationBootstrap, OnApplicationSh
     await this.links.run(stopped);
     // Objects may be due sooner than those that it waits for.
     this.deleting.wake();
-    return more ? 0 : this.garbage.secondsUntilReview();
+    if (more) return 0;
+    return this.manifests.isStuck || this.links.isStuck ? null : this.garbage.secondsUntilReview();
   }
 
   private async deleteObjects(stopped: () => boolean): Promise<number | null> {

@@ -2,12 +2,13 @@ import { GarbageStore } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import { garbageErrors } from '../garbage-errors.js';
-import { garbageReviews, workOff } from './review-queue.js';
+import { garbageReviews, SetAside, workOff } from './review-queue.js';
 
 /** Reviews what may be unreferenced: rows go here, in the transaction that finds them to be garbage. */
 @Injectable()
 export class LinkReview {
   private readonly logger = new Logger(LinkReview.name);
+  private readonly aside = new SetAside();
 
   constructor(
     private readonly garbage: GarbageStore,
@@ -15,6 +16,11 @@ export class LinkReview {
   ) {
     garbageReviews(metrics);
     garbageErrors(metrics);
+  }
+
+  /** Something stays due that cannot be reviewed, nor put off. */
+  get isStuck(): boolean {
+    return this.aside.size > 0;
   }
 
   /** Until nothing is due, or `stopped`. */
@@ -26,6 +32,6 @@ export class LinkReview {
       review: garbage.reviewLink.bind(garbage),
       postpone: garbage.postponeLink.bind(garbage),
     };
-    await workOff(reviews, this.metrics, this.logger, stopped);
+    await workOff(reviews, this.metrics, this.logger, this.aside, stopped);
   }
 }

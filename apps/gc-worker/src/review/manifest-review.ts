@@ -3,7 +3,7 @@ import { type CollectedEvent, type DueManifest, GarbageStore, UntaggedPolicyStor
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import { garbageErrors } from '../garbage-errors.js';
-import { garbageReviews, workOff } from './review-queue.js';
+import { garbageReviews, SetAside, workOff } from './review-queue.js';
 
 const collected: CollectedEvent = (repository, digest) => ({
   subject: MANIFEST_DELETED.subject,
@@ -17,6 +17,7 @@ const STEPS = 20;
 @Injectable()
 export class ManifestReview {
   private readonly logger = new Logger(ManifestReview.name);
+  private readonly aside = new SetAside();
 
   constructor(
     private readonly garbage: GarbageStore,
@@ -25,6 +26,11 @@ export class ManifestReview {
   ) {
     garbageReviews(metrics);
     garbageErrors(metrics);
+  }
+
+  /** Something stays due that cannot be reviewed, nor put off. */
+  get isStuck(): boolean {
+    return this.aside.size > 0;
   }
 
   /**
@@ -41,7 +47,7 @@ export class ManifestReview {
       review: (due: DueManifest) => garbage.reviewManifest(due, collected),
       postpone: garbage.postponeManifest.bind(garbage),
     };
-    await workOff(reviews, this.metrics, this.logger, stopped);
+    await workOff(reviews, this.metrics, this.logger, this.aside, stopped);
     return ofPolicies || ofSubjects;
   }
 }

@@ -8,6 +8,7 @@ import { garbageErrors } from '../garbage-errors.js';
 /** How long something is left alone whose review failed, in seconds. */
 const AFTER_FAILURE_SECONDS = 3_600;
 const BATCH = 200;
+const MOST_SET_ASIDE = 1_000;
 
 /** One queue of reviews, as the store has it. */
 export interface Reviews<Due extends object> {
@@ -17,20 +18,42 @@ export interface Reviews<Due extends object> {
   postpone: (due: Due, seconds: number) => Promise<void>;
 }
 
+/** What could not even be put off: remembered here for as long, and lost with the process. */
+export class SetAside {
+  private readonly until = new Map<string, number>();
+
+  get size(): number {
+    for (const [key, until] of this.until) if (until <= performance.now()) this.until.delete(key);
+    return this.until.size;
+  }
+
+  /** False where there is no room left. */
+  add(due: object): boolean {
+    if (this.size >= MOST_SET_ASIDE) return false;
+    this.until.set(JSON.stringify(due), performance.now() + AFTER_FAILURE_SECONDS * 1000);
+    return true;
+  }
+
+  has(due: object): boolean {
+    return this.until.has(JSON.stringify(due));
+  }
+}
+
 /**
- * Works off a queue until nothing is due, or `stopped`. A review that fails is put off, and the next one goes on; where the
- * database is away, it throws UNAVAILABLE.
+ * Works off a queue until nothing is due, or `stopped`. A review that fails is put off, and the next one goes on; where that
+ * fails as well it is set aside, and those behind it go on. Where the database is away, it throws UNAVAILABLE.
  */
 export async function workOff<Due extends object>(
   { kind, due, review, postpone }: Reviews<Due>,
   metrics: Metrics,
   logger: Logger,
+  aside: SetAside,
   stopped: () => boolean,
 ): Promise<void> {
   const errors = garbageErrors(metrics);
   const verdicts = garbageReviews(metrics);
   for (;;) {
-    const batch = await due(BATCH);
+    const batch = (await due(BATCH + aside.size)).filter((each) => !aside.has(each));
     for (const each of batch) {
       if (stopped()) return;
       try {
@@ -39,7 +62,11 @@ export async function workOff<Due extends object>(
         if (isOutage(error)) throw error;
         errors.inc({ kind });
         logger.error({ msg: `the review of a ${kind} failed, it is tried again in an hour`, ...each, err: error });
-        await postpone(each, AFTER_FAILURE_SECONDS);
+        await postpone(each, AFTER_FAILURE_SECONDS).catch((trouble: unknown) => {
+          if (isOutage(trouble) || !aside.add(each)) throw trouble;
+          errors.inc({ kind });
+          logger.error({ msg: `a ${kind} could not be put off, it is set aside`, ...each, err: trouble });
+        });
       }
     }
     if (batch.length < BATCH) return;
