@@ -32,7 +32,7 @@ export class CommitUpload {
       return await this.commitSession(request);
     } catch (error) {
       const gone = error instanceof RegistryError && error.code === 'BLOB_UPLOAD_UNKNOWN';
-      const blob = gone && request.again ? await this.blobs.find(request.repository, request.digest) : null;
+      const blob = gone && request.again ? await this.blobs.findAndLease(request.repository, request.digest) : null;
       if (blob) return { digest: blob.digest, size: blob.size };
       throw error;
     }

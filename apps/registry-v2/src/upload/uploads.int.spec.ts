@@ -55,6 +55,18 @@ describe(CommitUpload, () => {
     expect(await registry.count('registry.object_deletion')).toBe(queued + 1);
   });
 
+  it('asked again after its answer was lost gives the blob, with a lease', async () => {
+    const repository = await registry.repository('team/app');
+    const [sessionId, digest] = [await registry.session(repository), someDigest()];
+    const { size } = await commit(repository, sessionId, digest);
+    const link = { where: { digest } };
+    const { prisma } = registry.database;
+    await prisma.repositoryBlob.updateMany({ ...link, data: { reviewAfter: new Date(0) } });
+    expect(await commit(repository, sessionId, digest, { again: true })).toEqual({ digest, size });
+    const { reviewAfter } = await prisma.repositoryBlob.findFirstOrThrow(link);
+    expect(reviewAfter!.getTime()).toBeGreaterThan(Date.now());
+  });
+
   it('replayed after its answer was lost says that the session is over, and the blob stays', async () => {
     const repository = await registry.repository('team/app');
     const [sessionId, digest] = [await registry.session(repository), someDigest()];
