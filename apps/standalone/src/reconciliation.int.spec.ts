@@ -277,7 +277,14 @@ describe.each(STORES)('a registry on $driver', ({ driver, reason, open }) => {
       const nothing = { task: 'objects', held: 'nothing' };
       const confirm = async (body: object) => admin.ask('POST', 'garbage/reconcile/confirm', body);
       expect((await confirm(nothing)).expect(200).json()).toEqual({ tasks: [] });
-      for (const wrong of [{}, { task: 'objects' }, { task: 'all', held: 'x' }]) (await confirm(wrong)).expect(400);
+      for (const wrong of [
+        {},
+        { task: 'objects' },
+        { task: 'all', held: 'x' },
+        { task: 'objects', held: '\0' },
+        { task: 'objects', held: 'x'.repeat(1_001) },
+      ])
+        (await confirm(wrong)).expect(400);
       const bob = await ManagementClient.logIn(address, { account: 'admin', ...BOB });
       (await bob.get('garbage/reconcile')).expect(403);
       (await bob.ask('POST', 'garbage/reconcile/confirm', nothing)).expect(403);

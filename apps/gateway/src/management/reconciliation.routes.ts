@@ -1,18 +1,23 @@
 import { CONFIRM_RECONCILIATION, type ReconciliationTaskV1, SHOW_RECONCILIATION } from '@berth/contracts';
 import { MessageBus } from '@berth/messaging';
 import { Injectable } from '@nestjs/common';
-import { IsIn, IsString } from 'class-validator';
+import { IsIn, IsString, Matches, MaxLength } from 'class-validator';
 import type { ManagementRequest } from './management-request.js';
 import { bodyOf } from './request-body.js';
+import { STORABLE } from './storable.js';
 
 /** Blobs in quarantine that an answer names at most. */
 const MOST_NAMED = 1_000;
+/** Characters; what is shown is shorter. */
+const LONGEST_QUESTION = 1_000;
 
 class Confirmation {
   @IsIn(['objects', 'scrub'])
   task!: 'objects' | 'scrub';
 
   @IsString()
+  @MaxLength(LONGEST_QUESTION)
+  @Matches(STORABLE)
   held!: string;
 }
 
