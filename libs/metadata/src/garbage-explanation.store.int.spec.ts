@@ -83,6 +83,19 @@ describe(GarbageExplanationStore.name, () => {
     expect(left.map(({ digest }) => digest).sort()).toEqual([young, tagged.digest].sort());
   });
 
+  it('plans nothing of what a lease or the grace keeps when its manifest has gone', async () => {
+    const [leased, over] = await registry.blobsOf(repository, 2);
+    await dueImage([leased!, over!]);
+    await registry.setReview(repository, leased!, 3_600);
+    await registry.setReview(repository, over!, -1);
+    const links = async (grace: number) => {
+      const plan = await new GarbageExplanationStore(test.database, grace).plan(3);
+      return [plan.manifests.count, plan.links.shown.map(({ digest }) => digest), plan.blobs.count];
+    };
+    expect(await links(0)).toEqual([1, [over], 1]);
+    expect(await links(3_600)).toEqual([1, [], 0]);
+  });
+
   it('says where the plan ends', async () => {
     await test.rows(
       `INSERT INTO registry.manifest (repository_id, digest, media_type, size, image_size, payload, review_after, released_at)

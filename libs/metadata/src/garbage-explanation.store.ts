@@ -139,7 +139,8 @@ const PLAN_LINKS = {
              AND other.digest = mb.digest AND NOT other.manifest_id = ANY($1))),
          going AS (SELECT rb.repository_id, rb.digest, rb.size FROM looked_at rb WHERE NOT ${LINK_IS_REFERENCED}
            UNION SELECT rb.repository_id, rb.digest, rb.size FROM freed
-             JOIN registry.repository_blob rb ON rb.repository_id = freed.repository_id AND rb.digest = freed.digest),
+             JOIN registry.repository_blob rb ON rb.repository_id = freed.repository_id AND rb.digest = freed.digest
+               AND greatest(rb.review_after, now()) + make_interval(secs => $2) <= now()),
          last AS (SELECT g.digest, g.size FROM going g GROUP BY g.digest, g.size
            HAVING NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = g.digest
              AND NOT EXISTS (SELECT FROM going other WHERE other.repository_id = rb.repository_id AND other.digest = rb.digest)))
