@@ -261,6 +261,14 @@ describe(ReconciliationStore, () => {
     });
   });
 
+  it('ends a quarantine by the bytes of the object that the blob has now', async () => {
+    const blob = await blobOf(await on.registry.blob(repository));
+    for (let hash = 0; hash < 2; hash++) await store.rotten(holder, blob, {});
+    await on.test.rows(`UPDATE registry.blob SET object_key = 'objects/00/by-hand' WHERE digest = $1`, [blob.digest]);
+    expect(await store.clear(holder, blob, {})).toBe(false);
+    expect(await store.clear(holder, { ...blob, objectKey: 'objects/00/by-hand' }, {})).toBe(true);
+  });
+
   it('judges what was hashed wrong once and has gone since as missing', async () => {
     const blob = await blobOf(await on.registry.blob(repository));
     expect(await store.rotten(holder, blob, {})).toBe('suspected');

@@ -266,7 +266,8 @@ const ACQUIT = {
 };
 const CLEAR = {
   name: 'reconciliation-clear',
-  text: `DELETE FROM registry.blob_quarantine WHERE digest = $1 AND object_key = $2 RETURNING quarantined_at`,
+  text: `DELETE FROM registry.blob_quarantine WHERE digest = $1
+           AND EXISTS (SELECT FROM registry.blob b WHERE b.digest = $1 AND b.object_key = $2) RETURNING quarantined_at`,
 };
 const SEEN_AGAIN = {
   name: 'reconciliation-seen-again',
