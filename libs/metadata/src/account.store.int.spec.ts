@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AccountStore } from './account.store.js';
 import { onDatabase } from './testing/registry-fixture.js';
 
@@ -33,6 +34,18 @@ describe(AccountStore.name, () => {
     expect(made.filter(Boolean)).toHaveLength(1);
     expect(await on.registry.count('auth.account')).toBe(1);
     expect(await on.registry.count('auth."user"')).toBe(1);
+  });
+
+  it('waits for another replica that makes it slowly, as on a machine where everything starts at once', async () => {
+    const slow = await on.test.session();
+    await slow.rows('BEGIN');
+    await slow.rows(`SELECT pg_advisory_xact_lock(${0x626572})`);
+    const made = store.createFirst('root', USER);
+    made.catch(() => undefined);
+    // Longer than a transaction of Prisma's may take by itself.
+    await delay(6_000);
+    await slow.rows('COMMIT');
+    expect(await made).toBe(true);
   });
 
   it('makes no second one, whatever its name', async () => {

@@ -147,7 +147,9 @@ export class Database {
   }
 
   private openPrisma(): PrismaClient {
-    const prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
+    // Its transactions may take as long as any other: by itself Prisma gives up one that waited for a lock for five seconds.
+    const transactionOptions = { maxWait: ANSWER_TIMEOUT_MS, timeout: ANSWER_TIMEOUT_MS };
+    const prisma = new PrismaClient({ adapter: new PrismaPg(this.pool), transactionOptions });
     const transaction = prisma.$transaction.bind(prisma) as (...args: unknown[]) => Promise<unknown>;
     return prisma.$extends({
       query: {
