@@ -131,6 +131,20 @@ describe('what somebody damaged by hand', () => {
     expect(metrics).not.toMatch(/^berth_garbage_errors_total\{kind="(manifest|link|object)",.*\} [1-9]/m);
   };
 
+  it('an order to delete the object of a blob: it is dropped, and what the blob leaves behind is collected later', async () => {
+    const [named, going] = [image.blobs[1]!, await blob(rows)];
+    const order = (objectKey: string, due: string) =>
+      `INSERT INTO registry.object_deletion (object_key, size, not_before) VALUES ('${objectKey}', 10, ${due})`;
+    await byHand(order(named.objectKey, 'now()'), order(going.objectKey, `now() + interval '1 day'`));
+    await wake();
+    await eventually(async () => !(await rows.has('object_deletion', named.objectKey)), { what: 'the order is gone' });
+    await goesOn();
+    expect(stored.objects.has(named.objectKey)).toBe(true);
+    expect(await rows.blobs.find(repository, named.digest)).not.toBeNull();
+    // Its row went although an order was there, and the order is the one that counts.
+    await collected(going);
+  });
+
   it('an object without a row, and half a multipart upload: both are found, counted and removed', async () => {
     stored.put(ORPHAN, randomBytes(5), { ageSeconds: 10 });
     stored.put(HALF, randomBytes(5), { ageSeconds: 10, hidden: true });

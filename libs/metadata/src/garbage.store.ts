@@ -149,6 +149,11 @@ const FINISH_OBJECTS = {
   text: `WITH finished AS (DELETE FROM registry.object_deletion WHERE object_key = ANY($1) RETURNING size)
          SELECT count(*)::int AS objects, coalesce(sum(size), 0)::text AS bytes FROM finished`,
 };
+const DROP_ORDERS = {
+  name: 'garbage-drop-orders',
+  text: `DELETE FROM registry.object_deletion d USING registry.blob b
+         WHERE d.object_key = ANY($1) AND b.object_key = d.object_key RETURNING d.object_key`,
+};
 const FAIL_OBJECT = {
   name: 'garbage-fail-object',
   text: `UPDATE registry.object_deletion SET last_error = $2 WHERE object_key = $1`,
@@ -282,6 +287,12 @@ export class GarbageStore {
   async takeObjectDeletions(limit: number): Promise<DueObjectDeletion[]> {
     const rows = await this.database.rows<{ object_key: string; size: string }>(TAKE_OBJECTS, [limit]);
     return rows.map((row) => ({ objectKey: row.object_key, size: Number(row.size) }));
+  }
+
+  /** Takes those out of the queue that a blob has, and gives their keys: none, unless somebody has put rows there by hand. */
+  async dropDeletionsOfBlobs(objectKeys: string[]): Promise<string[]> {
+    const rows = await this.database.rows<{ object_key: string }>(DROP_ORDERS, [objectKeys]);
+    return rows.map((row) => row.object_key);
   }
 
   /** Gives how many were still queued, and their bytes: what two workers delete counts for one of them. */

@@ -520,6 +520,7 @@ describe('the statements of the stores', () => {
       },
       'the deletion of objects': async () => {
         const objects = await garbage.takeObjectDeletions(10);
+        await garbage.dropDeletionsOfBlobs(objects.map(({ objectKey }) => objectKey));
         await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
         await garbage.finishObjectDeletions(objects.map(({ objectKey }) => objectKey));
       },

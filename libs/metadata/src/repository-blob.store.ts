@@ -226,7 +226,7 @@ const DELETE_UNLINKED = {
            AND NOT EXISTS (SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest) RETURNING object_key, digest, size)
          INSERT INTO registry.object_deletion (object_key, digest, size, not_before)
          SELECT gone.object_key, gone.digest, ${BYTES_OF_DAMAGED('gone.size')}, clock_timestamp() + make_interval(secs => $2)
-         FROM gone LEFT JOIN registry.blob_quarantine q ON q.digest = gone.digest`,
+         FROM gone LEFT JOIN registry.blob_quarantine q ON q.digest = gone.digest ON CONFLICT (object_key) DO NOTHING`,
 };
 
 /**

@@ -37,11 +37,13 @@ export class ObjectDeletion {
   /** Until none is due, or `stopped`: nothing is taken then that would be tried again only later. */
   async run(stopped: () => boolean): Promise<void> {
     while (!stopped()) {
-      const due = await this.garbage.takeObjectDeletions(BATCH);
-      if (due.length === 0) return;
-      const { failed } = await this.bus.request(DELETE_OBJECTS, { objectKeys: due.map((object) => object.objectKey) });
+      const taken = (await this.garbage.takeObjectDeletions(BATCH)).map(({ objectKey }) => objectKey);
+      if (taken.length === 0) return;
+      const objectKeys = await this.withoutThoseOfBlobs(taken);
+      if (objectKeys.length === 0) continue;
+      const { failed } = await this.bus.request(DELETE_OBJECTS, { objectKeys });
       const kept = new Set(failed.map((failure) => failure.objectKey));
-      const deleted = due.map(({ objectKey }) => objectKey).filter((objectKey) => !kept.has(objectKey));
+      const deleted = objectKeys.filter((objectKey) => !kept.has(objectKey));
       const { objects, bytes } = await this.garbage.finishObjectDeletions(deleted);
       this.deletedObjects.inc(objects);
       this.freedBytes.inc(bytes);
@@ -51,5 +53,14 @@ export class ObjectDeletion {
         await this.garbage.failObjectDeletion(objectKey, reason);
       }
     }
+  }
+
+  /** No row of Berth's orders the object of a blob to be deleted. */
+  private async withoutThoseOfBlobs(objectKeys: string[]): Promise<string[]> {
+    const dropped = await this.garbage.dropDeletionsOfBlobs(objectKeys);
+    for (const objectKey of dropped) {
+      this.logger.error({ msg: 'object not deleted: a blob has it, and somebody has changed rows by hand', objectKey });
+    }
+    return objectKeys.filter((objectKey) => !dropped.includes(objectKey));
   }
 }
