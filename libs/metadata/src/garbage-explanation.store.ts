@@ -18,7 +18,12 @@ export interface Some<Thing> {
 }
 
 /** A blob as one repository has it. */
-export interface ExplainedLink {
+/** By the clock of the database, when it was read. */
+interface Read {
+  now: Date;
+}
+
+export interface ExplainedLink extends Read {
   repository: RepositoryName;
   /** When it may be reviewed at the earliest, its grace included; null where no review is due. */
   reviewAfter: Date | null;
@@ -27,7 +32,7 @@ export interface ExplainedLink {
   manifests: Some<string>;
 }
 
-export interface ExplainedManifest {
+export interface ExplainedManifest extends Read {
   id: string;
   repository: RepositoryName;
   digest: Digest;
@@ -83,7 +88,7 @@ const OBJECTS = {
   name: 'explain-objects',
   text: `SELECT not_before AS "notBefore", attempts, last_error AS "lastError" FROM registry.object_deletion WHERE digest = $1 LIMIT $2`,
 };
-const LINK_COLUMNS = `r.path AS repository, rb.review_after AS "leasedUntil",
+const LINK_COLUMNS = `r.path AS repository, now() AS now, rb.review_after AS "leasedUntil",
   rb.review_after + make_interval(secs => $2) AS "reviewAfter",
   ${some('manifest_id', 'FROM registry.manifest_blob mb WHERE mb.repository_id = rb.repository_id AND mb.digest = rb.digest', 4)} AS manifests`;
 const LINKS = {
@@ -110,7 +115,7 @@ const MANIFEST_ID_IN_REPOSITORY = {
 };
 const MANIFESTS = {
   name: 'explain-manifests',
-  text: `SELECT m.id, r.path AS repository, m.digest, m.review_after AS "reviewAfter",
+  text: `SELECT m.id, r.path AS repository, m.digest, now() AS now, m.review_after AS "reviewAfter",
       ${some('name', 'FROM registry.tag t WHERE t.manifest_id = m.id', 4)} AS tags,
       ${some('parent_id', 'FROM registry.manifest_child c WHERE c.child_id = m.id', 4)} AS indexes,
       (SELECT s.id FROM registry.manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject_digest) AS subject,

@@ -64,24 +64,24 @@ class Chain {
 
   async ofManifest(manifest: ExplainedManifest): Promise<ExplainedPlaceV1> {
     this.named.add(manifest.id);
-    const { repository, policyEnds, reviewAfter } = manifest;
+    const { repository, policyEnds, reviewAfter, now } = manifest;
     const kept = isKept(manifest);
     const goes = reviewAfter && reviewAfter > policyEnds ? reviewAfter : policyEnds;
     return {
       repository,
       kind: 'manifest',
       isKept: kept,
-      goesAfter: kept ? null : inFuture(goes),
+      goesAfter: kept ? null : inFuture(goes, now),
       because: await this.reasonsOf(manifest, 0),
     };
   }
 
-  async ofLink({ repository, reviewAfter, leasedUntil, manifests }: ExplainedLink): Promise<ExplainedPlaceV1> {
+  async ofLink({ repository, reviewAfter, leasedUntil, manifests, now }: ExplainedLink): Promise<ExplainedPlaceV1> {
     if (manifests.count > 0) {
       const because = await this.needing('manifest', manifests.shown, manifests.count, 0);
       return { repository, kind: 'blob', isKept: true, goesAfter: null, because };
     }
-    const [lease, grace] = [inFuture(leasedUntil), inFuture(reviewAfter)];
+    const [lease, grace] = [inFuture(leasedUntil, now), inFuture(reviewAfter, now)];
     const because: ReasonV1[] = [
       ...(lease ? [{ kind: 'lease' as const, until: lease }] : []),
       ...(grace ? [{ kind: 'grace' as const, until: grace }] : []),
@@ -91,14 +91,14 @@ class Chain {
   }
 
   private async reasonsOf(manifest: ExplainedManifest, depth: number): Promise<ReasonV1[]> {
-    const { tags, indexes, subject, policy, policyFrom: from, policyEnds, reviewAfter } = manifest;
+    const { tags, indexes, subject, policy, policyFrom: from, policyEnds, reviewAfter, now } = manifest;
     const reasons: ReasonV1[] = [];
     if (tags.count > 0) reasons.push({ kind: 'tag', tags: tags.shown, ...more(tags.count - tags.shown.length) });
     if (indexes.count > 0) reasons.push(...(await this.needing('index', indexes.shown, indexes.count, depth)));
     if (subject !== null) reasons.push(...(await this.needing('subject', [subject], 1, depth)));
     if (reasons.length > 0) return reasons;
     if (policy === 'keep') return [{ kind: 'policy', policy, from }];
-    const [lease, ends] = [inFuture(reviewAfter), inFuture(policyEnds)];
+    const [lease, ends] = [inFuture(reviewAfter, now), inFuture(policyEnds, now)];
     if (lease && reviewAfter!.getTime() !== policyEnds.getTime()) reasons.push({ kind: 'lease', until: lease });
     if (ends) reasons.push({ kind: 'policy', policy, from, until: ends });
     if (reasons.length === 0) reasons.push({ kind: reviewAfter ? 'due' : 'unqueued' });
@@ -150,7 +150,6 @@ const queued = ({ notBefore, ...object }: QueuedObject) => ({
 const isKept = ({ tags, indexes, subject, policy }: ExplainedManifest): boolean =>
   tags.count > 0 || indexes.count > 0 || subject !== null || policy === 'keep';
 
-const inFuture = (time: Date | null): string | null =>
-  time && time.getTime() > Date.now() ? time.toISOString() : null;
+const inFuture = (time: Date | null, now: Date): string | null => (time && time > now ? time.toISOString() : null);
 
 const more = (count: number): { more?: number } => (count > 0 ? { more: count } : {});
