@@ -193,6 +193,7 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
 ];
 
 interface PodSpec {
+  serviceAccountName: string;
   containers: Container[];
   initContainers?: Container[];
   terminationGracePeriodSeconds: number;
@@ -215,6 +216,11 @@ interface Deployment extends KubernetesObject {
   };
 }
 
+const kinds = (objects: KubernetesObject[], kind: string) => objects.filter((object) => object.kind === kind);
+/** What its ConfigMap says, which has its name. */
+const settingsOf = (objects: KubernetesObject[], deployment: string): Record<string, string> =>
+  kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === deployment)!.data as Record<string, string>;
+
 const helm = findHelm();
 const go = findGo();
 
@@ -224,7 +230,6 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
   const settings = [
     ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` \| (\S+)/gm),
   ];
-  const kinds = (objects: KubernetesObject[], kind: string) => objects.filter((object) => object.kind === kind);
 
   beforeAll(async () => {
     api = await KubernetesApi.load(go.path!);
@@ -303,13 +308,14 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     });
 
     it('gives a stopping pod the time that it may take', () => {
-      const config = kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === 'berth')!;
-      const drain = Number(config.data!['BERTH_DRAIN_SECONDS']);
-      expect(drain).toBeGreaterThan(0);
-      for (const { spec } of deployments) {
+      for (const { metadata, spec } of deployments) {
         const { containers, terminationGracePeriodSeconds } = spec.template.spec;
-        const { env, lifecycle } = containers[0]!;
-        const shutdown = Number(env!.find(({ name }) => name === 'BERTH_SHUTDOWN_SECONDS')!.value);
+        const { lifecycle } = containers[0]!;
+        const own = settingsOf(objects, metadata.name);
+        const [drain, shutdown] = ['BERTH_DRAIN_SECONDS', 'BERTH_SHUTDOWN_SECONDS'].map((name) =>
+          Number(own[name]),
+        ) as [number, number];
+        expect(drain).toBeGreaterThan(0);
         expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(
           lifecycle!.preStop.sleep.seconds + drain + shutdown + 10,
         );
@@ -319,13 +325,14 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     it('sets what is a setting, and secrets by reference alone', () => {
       const plain = new Set(settings.filter(([, , value]) => value !== 'secret').map(([, name]) => name));
       const all = new Set(settings.map(([, name]) => name));
-      const given = deployments.flatMap(({ spec }) => spec.template.spec.containers[0]!.env!);
+      const given = deployments.flatMap(({ spec }) => spec.template.spec.containers[0]!.env ?? []);
       for (const { name, value, valueFrom } of given.filter((one) => one.name.startsWith('BERTH_'))) {
         expect(all).toContain(name);
         if (!plain.has(name)) expect(valueFrom !== undefined || /\$\(POSTGRES_PASSWORD\)/.test(value!)).toBe(true);
       }
-      const config = kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === 'berth')!;
-      for (const [name, value] of Object.entries(config.data!)) {
+      for (const [name, value] of deployments.flatMap(({ metadata }) =>
+        Object.entries(settingsOf(objects, metadata.name)),
+      )) {
         expect(plain).toContain(name);
         expect(value).not.toMatch(/e\+/);
       }
@@ -368,8 +375,9 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       'nginx.ingress.kubernetes.io/proxy-send-timeout': '900',
       'cert-manager.io/cluster-issuer': 'le',
     });
-    const settingsMap = kinds(await objectsOf(MATRIX['an ingress with TLS']!), 'ConfigMap')[0]!;
-    expect(settingsMap.data).toMatchObject({ BERTH_PUBLIC_URL: 'https://registry.example' });
+    expect(settingsOf(await objectsOf(MATRIX['an ingress with TLS']!), 'berth-gateway')).toMatchObject({
+      BERTH_PUBLIC_URL: 'https://registry.example',
+    });
   });
 
   it('brings along what is not named, and nothing else', async () => {
@@ -406,7 +414,11 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     const prefixOf = async (values: Record<string, unknown>, ...options: string[]) => {
       const { stdout } = await render({ ...EXTERNAL, ...values }, ...options);
       const objects = (loadAll(stdout) as (KubernetesObject | null)[]).filter((object) => object !== null);
-      return (kinds(objects, 'ConfigMap')[0]!.data as Record<string, string>)['BERTH_NATS_PREFIX']!;
+      const [prefix, ...others] = new Set(
+        SERVICES.map((name) => settingsOf(objects, `berth-${name}`)['BERTH_NATS_PREFIX']),
+      );
+      expect(others).toEqual([]);
+      return prefix!;
     };
     expect(await prefixOf({})).toBe('images-berth');
     expect(await prefixOf({ nats: { ...EXTERNAL.nats, prefix: 'staging' } })).toBe('staging');
@@ -447,6 +459,35 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     expect(await of({})).toEqual(before);
     expect((await of({ image: { tag: '2.0.0' } })).job).not.toBe(before.job);
     expect((await of({ config: { BERTH_LOG_LEVEL: 'debug' } })).pods).not.toBe(before.pods);
+    const anew = async (values: Record<string, unknown>) => {
+      const templates = async (given: Record<string, unknown>) =>
+        new Map(
+          (kinds(await objectsOf({ ...EXTERNAL, ...given }), 'Deployment') as Deployment[]).map(
+            ({ metadata, spec }) => [metadata.name, JSON.stringify(spec.template)],
+          ),
+        );
+      const [now, then] = [await templates({}), await templates(values)];
+      return [...then].filter(([name, template]) => now.get(name) !== template).map(([name]) => name);
+    };
+    expect(await anew({ services: { storage: { config: { BERTH_LOG_LEVEL: 'debug' } } } })).toEqual(['berth-storage']);
+    expect(await anew({ config: { BERTH_LOG_LEVEL: 'debug' } })).toHaveLength(SERVICES.length);
+  });
+
+  it('gives each service an account of its own, and one the role that only it has', async () => {
+    const accounts = (objects: KubernetesObject[]) =>
+      kinds(objects, 'ServiceAccount').map(({ metadata }) => [metadata.name, metadata.annotations ?? {}]);
+    const services = { storage: { serviceAccountAnnotations: { role: 'blobs' } } };
+    const objects = await objectsOf({ ...EXTERNAL, serviceAccount: { annotations: { of: 'all' } }, services });
+    const expected = [...SERVICES, 'migrate'].map((name) => [
+      `berth-${name}`,
+      name === 'storage' ? { of: 'all', role: 'blobs' } : { of: 'all' },
+    ]);
+    expect(accounts(objects).sort()).toEqual(expected.sort());
+    const used = [...kinds(objects, 'Deployment'), ...kinds(objects, 'Job')].map(
+      ({ spec }) => (spec as Deployment['spec']).template.spec.serviceAccountName,
+    );
+    expect(used.sort()).toEqual(expected.map(([name]) => name).sort());
+    expect(accounts(await objectsOf({ ...EXTERNAL, serviceAccount: { name: 'own' } }))).toEqual([]);
   });
 
   it.each(WRONG)('refuses %s with a sentence', async (_what, values, sentence) => {

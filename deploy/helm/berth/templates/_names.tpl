@@ -21,7 +21,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
 {{- define "berth.serviceAccount" -}}
-{{ .Values.serviceAccount.name | default (include "berth.fullname" .) }}
+{{ .root.Values.serviceAccount.name | default (printf "%s-%s" (include "berth.fullname" .root) .component) }}
 {{- end }}
 
 {{- define "berth.generatedSecret" -}}

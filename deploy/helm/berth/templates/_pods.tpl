@@ -1,3 +1,24 @@
+{{/* What a service is set to: what all are, and then what it alone is. */}}
+{{- define "berth.settings" -}}
+{{- $v := .root.Values -}}
+{{- $name := include "berth.fullname" .root -}}
+BERTH_DRAIN_SECONDS: {{ $v.drainSeconds | quote }}
+BERTH_SHUTDOWN_SECONDS: {{ .service.shutdownSeconds | quote }}
+BERTH_NATS_URL: {{ $v.nats.url | default (printf "nats://%s-nats:4222" $name) | quote }}
+BERTH_NATS_PREFIX: {{ include "berth.natsPrefix" .root | trim | quote }}
+BERTH_NATS_STREAM_REPLICAS: {{ $v.nats.streamReplicas | quote }}
+BERTH_BLOB_STORE: s3
+BERTH_S3_ENDPOINT: {{ $v.objectStore.endpoint | default (printf "http://%s-minio:9000" $name) | quote }}
+BERTH_S3_REGION: {{ $v.objectStore.region | quote }}
+BERTH_S3_BUCKET: {{ $v.objectStore.bucket | quote }}
+{{- with include "berth.publicUrl" .root }}
+BERTH_PUBLIC_URL: {{ . | quote }}
+{{- end }}
+{{- range $key, $value := merge (dict) (.service.config | default dict) $v.config }}
+{{ $key }}: {{ include "berth.setting" $value }}
+{{- end }}
+{{- end }}
+
 {{- define "berth.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
