@@ -75,13 +75,11 @@ interface Deed {
   hasRelied: boolean;
 }
 
-/**
- * Does all of it, and holds what comes of it against what was acknowledged. `isCollected`: manifests without a tag go at once.
- */
-export async function doAtOnce(history: History, { clients, collectors }: AtOnce, isCollected: boolean): Promise<void> {
+/** Does all of it, and holds what comes of it against what was acknowledged. */
+export async function doAtOnce(history: History, { clients, collectors }: AtOnce): Promise<void> {
   const { registry, operations } = history;
   // A HEAD writes nothing where a manifest has the blob: when that goes, the grace is all that the blob has.
-  const isHeadPromise = !isCollected || registry.timing.grace >= LEASE;
+  const isHeadPromise = registry.timing.grace >= LEASE;
   const deeds: Deed[] = [];
   const all = [
     ...clients.map(async (errands, client) => {

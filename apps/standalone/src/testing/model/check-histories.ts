@@ -85,7 +85,7 @@ export function checkAtOnce(registry: RegistryUnderModel, what: string, plan: Pl
       await inHistory(registry, async (history) => {
         await fc.asyncModelRun(() => ({ model: history.model, real: history }), before);
         await history.release(isCollected ? 0 : 'keep');
-        await doAtOnce(history, errands, isCollected);
+        await doAtOnce(history, errands);
       });
     });
   return check(property, what, plan, registry);
