@@ -8,7 +8,7 @@ const IS_SEARCHED = process.env['BERTH_MODEL_RUNS'] !== undefined;
 const PLAN = planOf(0);
 jest.setTimeout((PLAN.minutes + 1) * 60_000);
 
-/** A check that cannot fail is worth nothing: here the registry is broken, one part of one statement at a time. */
+/** A check that cannot fail is worth nothing: here the registry is broken, one part at a time. */
 describe('the model check finds that', () => {
   let registry: RegistryUnderModel;
   beforeAll(async () => {

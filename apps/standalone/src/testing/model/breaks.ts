@@ -20,19 +20,20 @@ import {
   setPolicy,
 } from './operations.js';
 
-/** A way to break the registry: a part of one statement is another one, or a trigger is off. */
+/** A way to break the registry: a part of a statement, or of several that have it, is another one, or a trigger is off. */
 export interface Break {
   what: string;
-  change: { statement: string; part: string; by: string } | { trigger: string; table: string };
+  change: { statements: string[]; part: string; by: string } | { trigger: string; table: string };
   /** The shortest history that shows it. */
   history: Act[];
 }
 
-const ofStatement = (what: string, statement: string, [part, by]: [string, string], history: Act[]): Break => ({
-  what,
-  change: { statement, part, by },
-  history,
-});
+const ofStatement = (
+  what: string,
+  statement: string | string[],
+  [part, by]: [string, string],
+  history: Act[],
+): Break => ({ what, change: { statements: [statement].flat(), part, by }, history });
 const withoutTrigger = (what: string, table: string, trigger: string, history: Act[]): Break => ({
   what,
   change: { trigger, table },
@@ -130,7 +131,7 @@ export const BREAKS: Break[] = [
   ),
   ofStatement(
     'an object is removed during its upload',
-    'reconciliation-queue-orphans',
+    ['reconciliation-count-due', 'reconciliation-queue-orphans'],
     ['storage.upload_session', '(SELECT * FROM storage.upload_session WHERE false)'],
     [
       beginUpload('a', 'base'),
@@ -199,13 +200,13 @@ export async function breakIt(database: Database, { what, change }: Break): Prom
     await turn('DISABLE');
     return () => turn('ENABLE');
   }
-  const { statement, part, by } = change;
-  // Of its own: PostgreSQL has a plan by the first name.
-  const name = `${statement}-broken-${++broken}`;
+  const { statements, part, by } = change;
+  const number = ++broken;
   const changed = (given: Statement): Statement => {
-    if (given.name !== statement) return given;
-    if (!given.text.includes(part)) throw new Error(`${what}: there is no ${part} in ${statement}`);
-    return { name, text: given.text.replace(part, by) };
+    if (!given.name || !statements.includes(given.name)) return given;
+    if (!given.text.includes(part)) throw new Error(`${what}: there is no ${part} in ${given.name}`);
+    // A name of its own: PostgreSQL has a plan by the first one.
+    return { name: `${given.name}-broken-${number}`, text: given.text.replace(part, by) };
   };
   const around =
     (run: Database['rows']): Database['rows'] =>
