@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { forEachOf, ImageLoad, makeImages, rebuilt } from './image-load.mjs';
+import { resident } from './resident.mjs';
 import { withSixServices } from './six-services.mjs';
 
 const CONCURRENCY = 4;
@@ -105,8 +106,6 @@ function costOf(measured, rest, times) {
   ];
 }
 
-const memoryOf = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-
 /** What a service says of itself, summed over labels and processes. */
 async function metricOf(addresses, name) {
   const texts = await Promise.all(addresses.map(async (address) => (await fetch(`${address}/metrics`)).text()));
@@ -117,9 +116,8 @@ async function metricOf(addresses, name) {
 /** A client that takes its bytes as a slow line does, until it is let go of. Resolves when the first have come. */
 async function readSlowly(load, image, token) {
   const body = await load.blob(image, image.layers[0], token);
-  const take = () => body.read(SLOW_BYTES);
   await once(body, 'readable');
-  const timer = setInterval(take, SLOW_MS);
+  const timer = setInterval(() => body.read(SLOW_BYTES), SLOW_MS);
   body.on('error', () => undefined);
   return () => {
     clearInterval(timer);
@@ -131,7 +129,7 @@ async function readSlowly(load, image, token) {
 async function measureSlow(meter, load, image, addresses) {
   const memory = () =>
     Object.fromEntries(
-      ['gateway', 'storage'].map((name) => [name, meter.pids[name].reduce((sum, pid) => sum + memoryOf(pid), 0)]),
+      ['gateway', 'storage'].map((name) => [name, meter.pids[name].reduce((sum, pid) => sum + resident(pid), 0)]),
     );
   const before = memory();
   const token = await load.token(image.repository);

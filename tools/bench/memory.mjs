@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
+import { resident } from './resident.mjs';
 import { startTargets } from './targets.mjs';
 
 const MIB = 2 ** 20;
@@ -19,9 +20,6 @@ function options(args) {
   }
   return given;
 }
-
-/** Resident MiB of a process. */
-const resident = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
 /** The peak of each process while `work` runs. */
 async function peaks(pids, work) {

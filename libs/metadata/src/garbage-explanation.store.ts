@@ -17,12 +17,12 @@ export interface Some<Thing> {
   count: number;
 }
 
-/** A blob as one repository has it. */
-/** By the clock of the database, when it was read. */
 interface Read {
+  /** By the clock of the database, when it was read. */
   now: Date;
 }
 
+/** A blob as one repository has it. */
 export interface ExplainedLink extends Read {
   repository: RepositoryName;
   /** When it may be reviewed at the earliest, its grace included; null where no review is due. */
