@@ -77,8 +77,8 @@ describe(GarbageMetrics, () => {
     const [config, layer] = [await leased.blob(repository), await leased.blob(repository)];
     const digest = await leased.manifest(repository, aManifest({ config, layers: [layer] }));
     const stray = await leased.blob(repository);
-    const lengths = ['policies', 'manifests', 'links', 'objects'].map((queue) => `garbage_due_${queue}`);
-    const ages = ['manifest', 'link', 'object'].map((one) => `garbage_oldest_${one}_seconds`);
+    const lengths = ['policies', 'subjects', 'manifests', 'links', 'objects'].map((queue) => `garbage_due_${queue}`);
+    const ages = ['manifest', 'link', 'object', 'policy', 'subject'].map((one) => `garbage_oldest_${one}_seconds`);
     await becomes(Object.fromEntries([...lengths, ...ages].map((name) => [name, 0])));
     await worker.database.prisma.$transaction(async (locking) => {
       // The collector waits here, in front of the first manifest.
@@ -93,10 +93,16 @@ describe(GarbageMetrics, () => {
       await sql(
         `INSERT INTO registry.object_deletion (object_key, size, not_before) VALUES ('gone', 7, now() - interval '300 s')`,
       );
-      await sql(`INSERT INTO registry.untagged_review (repository_id) SELECT id FROM registry.repository`);
+      await sql(
+        `INSERT INTO registry.untagged_review (repository_id, created_at)
+         SELECT id, now() - interval '400 s' FROM registry.repository`,
+      );
+      await sql(
+        `INSERT INTO registry.referrer_release (repository_id, subject_digest, after_digest, created_at)
+         SELECT id, 'sha256:0', '', now() - interval '500 s' FROM registry.repository`,
+      );
       await becomes(Object.fromEntries(lengths.map((name) => [name, 1])));
-      const [manifest, link, object] = await figures(ages);
-      expect([Math.floor(manifest! / 100), Math.floor(link! / 100), Math.floor(object! / 100)]).toEqual([1, 2, 3]);
+      expect((await figures(ages)).map((seconds) => Math.floor(seconds / 100))).toEqual([1, 2, 3, 4, 5]);
     }, PATIENCE);
     const reviewed = async (kind: string) => figure('garbage_reviews_total', `kind="${kind}",verdict="removed"`);
     await becomes({ ...Object.fromEntries([...lengths, ...ages].map((name) => [name, 0])) }, async () => {

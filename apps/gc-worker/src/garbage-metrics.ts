@@ -4,11 +4,22 @@ import { Injectable } from '@nestjs/common';
 
 const LENGTHS: [Queue, string, string][] = [
   ['policies', 'berth_garbage_due_policies', 'Changed policies whose manifests are being queued'],
+  ['subjects', 'berth_garbage_due_subjects', 'Manifests that went whose many referrers are being queued'],
   ['manifests', 'berth_garbage_due_manifests', 'Manifests whose review is due'],
   ['links', 'berth_garbage_due_links', 'Links whose review is due'],
   ['objects', 'berth_garbage_due_objects', 'Objects whose deletion is due'],
 ];
 const AGES: [Queue, string, string][] = [
+  [
+    'policies',
+    'berth_garbage_oldest_policy_seconds',
+    'For how long the oldest changed policy has waited, or been worked on',
+  ],
+  [
+    'subjects',
+    'berth_garbage_oldest_subject_seconds',
+    'For how long the oldest manifest that went has waited, or been worked on',
+  ],
   ['manifests', 'berth_garbage_oldest_manifest_seconds', 'For how long the oldest manifest has been due'],
   ['links', 'berth_garbage_oldest_link_seconds', 'For how long the oldest link has been due'],
   ['objects', 'berth_garbage_oldest_object_seconds', 'For how long the oldest deletion of an object has been due'],

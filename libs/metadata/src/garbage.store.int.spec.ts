@@ -1,5 +1,5 @@
 import { type Digest, type RepositoryName } from '@berth/oci';
-import { GarbageStore } from './garbage.store.js';
+import { GarbageStore, QUEUES } from './garbage.store.js';
 import { imageOf, onDatabase, PULL_WINDOW_SECONDS, type RegistryFixture } from './testing/registry-fixture.js';
 import type { TestDatabase } from './testing/test-databases.js';
 
@@ -430,12 +430,15 @@ describe(GarbageStore.name, () => {
     await queueObject('waiting', 60);
     const { digest } = await registry.push(repository, imageOf([await registry.blob(repository)]));
     await registry.setManifestReview(repository, digest, -40);
-    const queues = ['policies', 'manifests', 'links', 'objects'] as const;
-    const backlogs = await Promise.all(queues.map((queue) => store.backlog(queue)));
-    expect(backlogs.map(({ length }) => length)).toEqual([0, 1, 1, 1]);
-    const [, manifests, links] = backlogs.map(({ oldestSeconds }) => oldestSeconds);
-    // The grace is over since a second.
-    expect([Math.floor(manifests! / 20), Math.floor(links! / 20)]).toEqual([2, 0]);
+    await test.rows(`INSERT INTO registry.untagged_review (created_at) VALUES (now() - interval '30 seconds')`);
+    await test.rows(
+      `INSERT INTO registry.referrer_release (repository_id, subject_digest, after_digest, created_at)
+       SELECT id, 'sha256:0', '', now() - interval '60 seconds' FROM registry.repository LIMIT 1`,
+    );
+    const backlogs = await Promise.all(QUEUES.map((queue) => store.backlog(queue)));
+    expect(backlogs.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1]);
+    // In steps of twenty seconds; the grace is over since a second.
+    expect(backlogs.slice(0, 4).map(({ oldestSeconds }) => Math.floor(oldestSeconds / 20))).toEqual([1, 3, 2, 0]);
   });
 
   it('counts an object that cannot be deleted as due, and for how long it has been, whenever its next try is', async () => {

@@ -52,7 +52,9 @@ export interface QueueBacklog {
   oldestSeconds: number;
 }
 
-export type Queue = 'policies' | 'manifests' | 'links' | 'objects';
+/** In their order: what one gives, the next ones have. */
+export const QUEUES = ['policies', 'subjects', 'manifests', 'links', 'objects'] as const;
+export type Queue = (typeof QUEUES)[number];
 
 const DUE_LINKS = {
   name: 'garbage-due-links',
@@ -174,7 +176,11 @@ const due = (rows: string) => `SELECT count(*)::int AS length,
 const BACKLOGS = {
   policies: {
     name: 'garbage-backlog-policies',
-    text: `SELECT count(*)::int AS length, 0::float8 AS "oldestSeconds" FROM (SELECT FROM registry.untagged_review ORDER BY id LIMIT 10000) AS due`,
+    text: due('SELECT created_at AS since FROM registry.untagged_review ORDER BY id'),
+  },
+  subjects: {
+    name: 'garbage-backlog-subjects',
+    text: due('SELECT created_at AS since FROM registry.referrer_release ORDER BY id'),
   },
   manifests: {
     name: 'garbage-backlog-manifests',

@@ -8,7 +8,7 @@ import { AccountStore } from './account.store.js';
 import { AuditStore } from './audit.store.js';
 import { Database } from './database.js';
 import { GarbageExplanationStore } from './garbage-explanation.store.js';
-import { GarbageStore } from './garbage.store.js';
+import { GarbageStore, QUEUES } from './garbage.store.js';
 import { LoginFailureStore } from './login-failure.store.js';
 import { ManifestStore } from './manifest.store.js';
 import { OrganisationStore, type Viewer } from './organisation.store.js';
@@ -562,7 +562,7 @@ describe('the statements of the stores', () => {
       'when something is due, and how much': async () => {
         await garbage.secondsUntilReview();
         await garbage.secondsUntilDeletion();
-        for (const queue of ['policies', 'manifests', 'links', 'objects'] as const) await garbage.backlog(queue);
+        for (const queue of QUEUES) await garbage.backlog(queue);
       },
     };
     for (const [what, call] of Object.entries(calls)) {
