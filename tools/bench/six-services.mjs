@@ -10,7 +10,8 @@ import { Servers } from '../soak/servers.mjs';
 export async function withSixServices(settings, work) {
   const folder = mkdtempSync(join(process.env.TMPDIR || tmpdir(), 'berth-bench-'));
   chmodSync(folder, 0o755); // the embedded PostgreSQL below it runs as another user
-  const log = new ServiceLog();
+  // Nothing is away here: of every kind of warning of a collector the first is printed.
+  const log = new ServiceLog(['warn', 'error', 'fatal']);
   const servers = new Servers();
   let berth;
   try {

@@ -84,6 +84,12 @@ export class ServiceLog {
   collectionErrors = {};
   #last = [];
   #told = [];
+  #levels;
+
+  /** What a collector logs at one of these levels is an error of the collection. */
+  constructor(levels = ['error', 'fatal']) {
+    this.#levels = levels;
+  }
 
   /** Takes a stream of such lines. */
   read(stream) {
@@ -115,9 +121,14 @@ export class ServiceLog {
     const entry = parsed(line);
     if (!entry) return;
     add(this.counts, `${entry.level} ${entry.service}: ${entry.msg}`);
-    if (!isOfCollection(entry)) return;
+    if (!this.#isOfCollection(entry)) return;
     // The first of a kind tells what it is.
     if (add(this.collectionErrors, entry.msg) === 1) console.log(`LOG ${line}`);
+  }
+
+  /** What a worker warns of is away, and is tried again. That its bus is away, the framework calls an error. */
+  #isOfCollection({ level, service, context }) {
+    return service === COLLECTOR && this.#levels.includes(level) && context !== 'Server';
   }
 
   #takeEnd(service, how) {
@@ -126,10 +137,6 @@ export class ServiceLog {
     console.log(`ENDED ${service} (${how}), behind:\n${this.#last.slice(-20).join('\n')}`);
   }
 }
-
-/** What a worker warns of is away, and is tried again. That its bus is away, the framework calls an error. */
-const isOfCollection = ({ level, service, context }) =>
-  service === COLLECTOR && ['error', 'fatal'].includes(level) && context !== 'Server';
 
 const add = (counts, name) => (counts[name] = (counts[name] ?? 0) + 1);
 
