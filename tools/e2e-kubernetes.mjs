@@ -1,6 +1,7 @@
 // npm run e2e:kubernetes: a real cluster of one node, the chart of this workspace in it, and clients that work while its services
 // scale, roll and are killed. What the machine lacks for that is printed instead. The last line of the report is the verdict.
-//   npm run e2e:kubernetes -- --build     builds Kubernetes first, where it is not there yet
+//   npm run e2e:kubernetes -- --build           builds Kubernetes first, where it is not there yet
+//   npm run e2e:kubernetes -- --only upgraded   only tests whose name has that
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +28,7 @@ function runInside(cluster, [program, ...args], env) {
 }
 
 async function main() {
-  const { values } = parseArgs({ options: { build: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ options: { build: { type: 'boolean', default: false }, only: { type: 'string' } } });
   ensureInstalled();
   if (values.build) buildPrograms();
   const lacking = missing();
@@ -58,7 +59,8 @@ async function main() {
     env.PATH = `${env.PATH}:${searchPath()}`;
     const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
     const jest = [...flags, 'node_modules/jest/bin/jest.js', '-c', 'e2e/jest.config.mjs', '--runInBand', '--verbose'];
-    passed = await runInside(cluster, [nodeProgram(), ...jest, 'src/cluster.spec.ts'], env);
+    const which = values.only === undefined ? [] : ['--testNamePattern', values.only];
+    passed = await runInside(cluster, [nodeProgram(), ...jest, ...which, 'src/cluster.spec.ts'], env);
     if (existsSync(reportFile)) report = readFileSync(reportFile, 'utf8');
   } finally {
     await cluster.stop();

@@ -25,6 +25,8 @@ import { type Deployments, type Service, SERVICES } from './deployments.js';
 const ROOT = resolve(import.meta.dirname, '../..');
 const NAMESPACE = 'berth';
 const IMAGES = { registry: 'berth.test', tag: 'e2e' };
+/** The same images: what an upgrade does to clients is the same, whatever is in them. */
+const NEXT_TAG = 'e2e-next';
 /** A roll-out of one service, on a machine that does other things. */
 const SETTLED_WITHIN = 420_000;
 const COMMAND_WITHIN = 600_000;
@@ -124,6 +126,12 @@ export class ClusterDeployments implements Deployments {
     }
   }
 
+  /** To other images, as a new version has them: all services roll at once, and the migrations run before. */
+  async upgrade(): Promise<void> {
+    await this.helm('upgrade', { image: { ...IMAGES, tag: NEXT_TAG } });
+    for (const service of SERVICES) await this.settled(service);
+  }
+
   /** Gives a service to an autoscaler, by an upgrade of the release. */
   async autoscale(service: Service, cpuRequest: string, autoscaling: Record<string, number>): Promise<void> {
     const resources = { requests: { cpu: cpuRequest } };
@@ -215,8 +223,12 @@ export class ClusterDeployments implements Deployments {
       const names = [...SERVICES, 'migrate'].map((name) => `${IMAGES.registry}/berth-${name}:${IMAGES.tag}`);
       const archive = join(folder.path, 'images.tar');
       await engine.docker(client, ['save', '--output', archive, ...names], { timeout: COMMAND_WITHIN });
-      const load = ['--address', this.cluster.containerdSocket, '--namespace', 'k8s.io', 'images', 'import', archive];
-      await runCommand(requireProgram('ctr'), load, { env: process.env, timeout: COMMAND_WITHIN });
+      const images = (...args: string[]) => {
+        const all = ['--address', this.cluster.containerdSocket, '--namespace', 'k8s.io', 'images', ...args];
+        return runCommand(requireProgram('ctr'), all, { env: process.env, timeout: COMMAND_WITHIN });
+      };
+      await images('import', archive);
+      for (const name of names) await images('tag', name, name.replace(/[^:]*$/, NEXT_TAG));
     } finally {
       await engine.stop();
       folder.remove();

@@ -34,6 +34,26 @@ describe('the chart in a real cluster', () => {
   rollsUnderTraffic(() => berth, report);
 
   it(
+    'no request fails while the release is upgraded, all services at once',
+    async () => {
+      const traffic = new Traffic(berth.host, berth.credentials);
+      await traffic.start();
+      try {
+        await worked(traffic);
+        await berth.upgrade();
+        await worked(traffic);
+      } finally {
+        await traffic.end();
+      }
+      report.push(
+        `the release upgraded: ${traffic.requests} requests in ${traffic.operations} operations, ${traffic.failures.length} failures`,
+      );
+      expect(traffic.failures).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
     'an autoscaler has more gateways when clients work, and fewer when they have gone',
     async () => {
       await berth.autoscale('gateway', CPU_REQUEST, AUTOSCALING);
