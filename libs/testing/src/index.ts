@@ -23,6 +23,7 @@ export {
   type ProcessIdentity,
 } from './servers/process-tree.js';
 export { ServerProcess, type ServerCommand } from './servers/server-process.js';
+export { ServiceProcess, type ServiceLogLine } from './servers/service-process.js';
 export { startTcpGate, type TcpGate } from './servers/tcp-gate.js';
 export { tarArchive, type TarEntry } from './images/tar-archive.js';
 export { blobOf, descriptorOf, digestOf, MEDIA_TYPE, randomBlob, type Blob, type Descriptor } from './images/blob.js';

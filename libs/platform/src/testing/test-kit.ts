@@ -6,6 +6,7 @@ export {
   findProgram,
   freePort,
   requireOrSkip,
+  ServiceProcess,
   startNats,
   startTcpGate,
   tempFolder,
