@@ -196,6 +196,7 @@ interface PodSpec {
   serviceAccountName: string;
   containers: Container[];
   initContainers?: Container[];
+  volumes?: { name: string }[];
   terminationGracePeriodSeconds: number;
   enableServiceLinks: boolean;
   automountServiceAccountToken: boolean;
@@ -205,6 +206,7 @@ interface Container {
   name: string;
   image: string;
   env?: { name: string; value?: string; valueFrom?: unknown }[];
+  volumeMounts?: { name: string; mountPath: string }[];
   securityContext: Record<string, unknown>;
   lifecycle?: { preStop: { sleep: { seconds: number } } };
 }
@@ -422,7 +424,9 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     };
     expect(await prefixOf({})).toBe('images-berth');
     expect(await prefixOf({ nats: { ...EXTERNAL.nats, prefix: 'staging' } })).toBe('staging');
-    const long = ['n'.repeat(40), 'm'.repeat(40)].map((namespace) => prefixOf({}, '--namespace', namespace));
+    const long = ['one', 'two']
+      .map((end) => 'n'.repeat(40) + end)
+      .map((namespace) => prefixOf({}, '--namespace', namespace));
     for (const prefix of await Promise.all(long)) expect(prefix).toMatch(/^[A-Za-z0-9_-]{32}$/);
     expect(await long[0]).not.toBe(await long[1]);
   });
@@ -444,7 +448,9 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     );
     for (const container of pods.flatMap((pod) => [...pod.containers, ...(pod.initContainers ?? [])])) {
       expect(container.env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/ca/ca.crt' });
+      expect(container.volumeMounts).toContainEqual({ name: 'ca', mountPath: '/etc/ca' });
     }
+    for (const pod of pods) expect(pod.volumes).toContainEqual({ name: 'ca', secret: { secretName: 'ca' } });
   });
 
   it('gives a changed job another name, and pods that start anew when a setting changes', async () => {

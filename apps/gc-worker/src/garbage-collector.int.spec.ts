@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   DELETE_OBJECTS,
   type DeletedObjectsV1,
@@ -8,7 +9,7 @@ import {
   TAG_DELETED,
 } from '@berth/contracts';
 import { InProcessBus } from '@berth/messaging';
-import { Database, deployMigrations } from '@berth/metadata';
+import { Database, deployMigrations, GarbageStore } from '@berth/metadata';
 import { type Digest, registryError, type RepositoryName, type Tag } from '@berth/oci';
 import { aManifest, eventually, startPostgres, type TestPostgres } from '@berth/testing';
 import { GarbageCollector } from './garbage-collector.js';
@@ -426,6 +427,11 @@ describe(GarbageCollector, () => {
     // The review, and the postponement: and not again each time.
     expect(metrics).toMatch(/^berth_garbage_errors_total\{kind="link",.*\} 2$/m);
     expect(metrics).not.toMatch(/^berth_garbage_errors_total\{kind="collection",.*\} [1-9]/m);
+    // What stays due does not keep it busy.
+    const looks = jest.spyOn(GarbageStore.prototype, 'dueLinks');
+    await delay(1_000);
+    expect(looks.mock.calls.length).toBeLessThan(3);
+    looks.mockRestore();
   });
 
   it('is woken by each event that tells of something that may be due', async () => {
