@@ -9,8 +9,6 @@ const QUARANTINE = 'blobs in quarantine, or suspected';
 const COUNTS = {
   ...LEFTOVER_ROWS,
   manifests: 'SELECT count(*) FROM registry.manifest',
-  [QUARANTINE]: 'SELECT count(*) FROM registry.blob_quarantine',
-  'tasks that wait for an operator': 'SELECT count(*) FROM registry.reconciliation WHERE held IS NOT NULL',
 };
 
 const STILL_THERE = {

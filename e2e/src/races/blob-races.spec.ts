@@ -206,13 +206,13 @@ requireOrSkip('races of blobs', reasonAgainstRaces())('a blob is collected while
     expect((await reviews()) - reviewed).toBeGreaterThan(2 * repositories.length * layers.length);
   });
 
-  it('R26: the empty config of a thousand repositories is given up by all but one, and stays whole there', async () => {
+  it('R26: the empty config of ten thousand repositories is given up by all but one, and stays whole there', async () => {
     const empty = randomBlob(70_000);
     const manifest = aManifest({ config: empty, layers: [empty] });
     await races.client.pushBlob('races/r26-last', empty);
     await races.barriers.rows(
       `WITH made AS (INSERT INTO registry.repository (organisation_id, path)
-         SELECT organisation_id, 'races/r26-' || n FROM registry.repository, generate_series(1, 1000) n
+         SELECT organisation_id, 'races/r26-' || n FROM registry.repository, generate_series(1, 10000) n
          WHERE path = 'races/r26-last' RETURNING id)
        INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
        SELECT id, $1, $2, now() - interval '1 second' FROM made`,

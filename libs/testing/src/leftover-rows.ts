@@ -9,6 +9,11 @@ export const LEFTOVER_ROWS = {
     SELECT FROM registry.repository_blob rb WHERE rb.digest = b.digest)`,
   'objects that wait for their deletion': 'SELECT count(*) FROM registry.object_deletion',
   'uploads that are open': 'SELECT count(*) FROM storage.upload_session',
+  'subjects that went, whose referrers wait': 'SELECT count(*) FROM registry.referrer_release',
+  'policies that wait for their review': 'SELECT count(*) FROM registry.untagged_review',
+  'blobs in quarantine, or suspected': 'SELECT count(*) FROM registry.blob_quarantine',
+  'objects that are suspected to have no row': 'SELECT count(*) FROM registry.orphan_object',
+  'tasks that wait for an operator': 'SELECT count(*) FROM registry.reconciliation WHERE held IS NOT NULL',
   'repositories whose statistics are wrong': `SELECT count(*) FROM registry.repository_statistics s WHERE
     s.tag_count <> (SELECT count(*) FROM registry.tag t WHERE t.repository_id = s.repository_id)
     OR s.size <> (SELECT coalesce(sum(rb.size), 0) FROM registry.repository_blob rb WHERE rb.repository_id = s.repository_id)
