@@ -42,14 +42,7 @@ export class Chaos {
 
   async #restart(server) {
     this.#count(server);
-    this.#beginBoth();
-    await this.servers.restart(server);
-    this.#beginBoth();
-  }
-
-  #beginBoth() {
-    this.outages.begin();
-    this.absences.begin();
+    await this.outages.during(() => this.absences.during(() => this.servers.restart(server)));
   }
 
   async #pauseCollector() {

@@ -95,7 +95,7 @@ async function soak(folder, report) {
   const log = new ServiceLog();
   const settings = { ...SETTINGS, ...(values.without && { BERTH_LEASE_SECONDS: 0, BERTH_GC_GRACE_SECONDS: 0 }) };
   const servers = new Servers();
-  let [berth, calls, counters, telling] = [];
+  let [berth, calls, counters, telling, timer] = [];
   try {
     await servers.start(folder);
     berth = await startBerth({ folder, servers, settings, log, replicas: REPLICAS });
@@ -115,7 +115,10 @@ async function soak(folder, report) {
     for (const client of clients) await client.begin();
     for (const [owner, policy] of Object.entries(POLICIES)) await calls.setUntaggedPolicy(owner, policy);
     const chaos = new Chaos({ pidFile: berth.pidFile, servers, random: randomOf(values.seed), outages, absences });
-    const over = AbortSignal.any([AbortSignal.timeout(minutes * 60_000), signal]);
+    // Not AbortSignal.timeout: nothing would hold that one, and it would never come once it is collected.
+    const timeIsOver = new AbortController();
+    timer = setTimeout(() => timeIsOver.abort(), minutes * 60_000);
+    const over = AbortSignal.any([timeIsOver.signal, signal]);
     telling = setInterval(() => console.log(report.progress()), PROGRESS_MS);
     // What cannot be started again ends the work: all would only wait for it.
     const killing = chaos.run(over).catch((error) => interrupted.abort(error));
@@ -132,6 +135,7 @@ async function soak(folder, report) {
     console.log(`${error.stack}\n${log.last()}`);
   } finally {
     clearInterval(telling);
+    clearTimeout(timer);
     const ends = [() => counters?.stop(), () => calls?.close(), () => berth?.stop(), () => servers.stop()];
     for (const end of ends) await orViolation(report, 'cleanup', end);
     judge(log, report);

@@ -9,6 +9,7 @@ const GIVE_UP_MS = 600_000;
 
 export class Outages {
   #isDown = false;
+  #away = 0;
   #endedAt = 0;
   #brokenAt = 0;
   #watching = Promise.resolve();
@@ -31,6 +32,18 @@ export class Outages {
     this.#watching.catch(() => undefined);
   }
 
+  /** Something is away while `work` goes on: no answer that says otherwise is believed. */
+  async during(work) {
+    this.#away++;
+    this.begin();
+    try {
+      await work();
+    } finally {
+      this.#away--;
+      this.begin();
+    }
+  }
+
   wasDown = (since) => this.#isDown || this.#endedAt > since;
 
   /** Until everything is ready, and has been for a moment. */
@@ -48,10 +61,13 @@ export class Outages {
   }
 
   async #isOver() {
-    if (performance.now() - this.#brokenAt < STALE_MS) return false;
+    const brokenAt = this.#brokenAt;
+    if (this.#away > 0 || performance.now() - brokenAt < STALE_MS) return false;
     if (!existsSync(this.addressFile)) return false; // Berth has been stopped
     const addresses = Object.entries(JSON.parse(readFileSync(this.addressFile, 'utf8')));
-    return allReady(addresses.flatMap(([service, ports]) => (this.isWaitedFor(service) ? ports : [])));
+    const isReady = await allReady(addresses.flatMap(([service, ports]) => (this.isWaitedFor(service) ? ports : [])));
+    // Something else may have been killed since they were asked.
+    return isReady && this.#brokenAt === brokenAt;
   }
 }
 
