@@ -222,6 +222,14 @@ describe('what somebody damaged by hand', () => {
     expect(await rows.blobs.find(repository, damaged!.digest)).toMatchObject({ size: damaged!.size });
   });
 
+  it('suspicions of what no blob has: they are forgotten, and the comparison does not wait for them', async () => {
+    const suspicion = (digest: string) =>
+      `INSERT INTO registry.blob_quarantine (digest, object_key, reason) VALUES ('${digest}', 'objects/00/nobodys', 'missing')`;
+    await byHand(suspicion(image.blobs[0]!.digest), suspicion(`sha256:${'0'.repeat(64)}`));
+    await goesOn();
+    expect(await status()).toMatchObject({ quarantined: 0, suspects: 0 });
+  });
+
   it('objects that the store cannot read, too many at once: it is the store, and nothing is in quarantine', async () => {
     const all = [...image.blobs, ...other.blobs];
     for (const { objectKey } of all) stored.unreadable.add(objectKey);
