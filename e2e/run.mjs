@@ -23,7 +23,9 @@ let failed = false;
  * replicas, no processes to race, and no images. A cluster is tools/e2e-kubernetes.mjs's to start.
  */
 const NEEDS_CLUSTER = 'src/cluster.spec.ts';
-const NEEDS_SERVICES = ['outages', 'rolls', 'backup', 'images', 'chart', 'compose'].map((name) => `${name}.spec.ts`);
+const NEEDS_SERVICES = ['outages', 'failover', 'rolls', 'backup', 'images', 'chart', 'compose'].map(
+  (name) => `${name}.spec.ts`,
+);
 const LEFT_OUT = {
   standalone: ['--testPathIgnorePatterns', 'src/races/', NEEDS_CLUSTER, ...NEEDS_SERVICES],
   distributed: ['--testPathIgnorePatterns', NEEDS_CLUSTER],

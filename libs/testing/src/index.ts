@@ -14,7 +14,13 @@ export { freePort } from './servers/free-port.js';
 export { findMinio, startMinio, type TestMinio } from './servers/minio.js';
 export { contentOf, copyBucket, hasObject, type BucketContent } from './servers/minio-content.js';
 export { startNats, type NatsOptions, type TestNats } from './servers/nats.js';
-export { startPostgres, type PostgresOptions, type TestPostgres } from './servers/postgres.js';
+export {
+  startPostgres,
+  startStandby,
+  type PostgresOptions,
+  type TestPostgres,
+  type TestStandby,
+} from './servers/postgres.js';
 export {
   childrenOf,
   descendantsOf,

@@ -43,6 +43,12 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
+/** A server that follows another one, and only reads until it is promoted. */
+export interface TestStandby extends TestPostgres {
+  /** It takes writes from now on, as the primary. */
+  promote(): Promise<void>;
+}
+
 // A crash of the process loses nothing without fsync, only a crash of the machine does.
 const TEST_SETTINGS = {
   fsync: 'off',
@@ -116,6 +122,29 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   };
 }
 
+/**
+ * Starts a standby of a running server, which from then on answers a commit only when the standby has it too (PostgreSQL,
+ * "Synchronous Replication").
+ */
+export async function startStandby(primary: TestPostgres): Promise<TestStandby> {
+  const folder = tempFolder('berth-standby');
+  try {
+    const backup = join(folder.path, 'data');
+    await primary.backUp(backup);
+    writeFileSync(join(backup, 'standby.signal'), '');
+    const settings = { primary_conninfo: `host=127.0.0.1 port=${primary.port} user=postgres` };
+    const standby = await startPostgres({ backup, settings });
+    await query(primary.url, `ALTER SYSTEM SET synchronous_standby_names = '*'`);
+    await query(primary.url, 'SELECT pg_reload_conf()');
+    const follows = `SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`;
+    await eventually(async () => (await query(primary.url, follows)) === 1, { what: 'the standby follows' });
+    const promote = async () => void (await query(standby.url, 'SELECT pg_promote()'));
+    return Object.assign(standby, { promote });
+  } finally {
+    folder.remove();
+  }
+}
+
 async function initialise(
   initdb: string,
   data: string,
@@ -156,11 +185,12 @@ async function answers(url: string): Promise<boolean> {
   return true;
 }
 
-async function query(url: string, sql: string): Promise<void> {
+/** Gives the number of rows. */
+async function query(url: string, sql: string): Promise<number> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   await client.connect();
   try {
-    await client.query(sql);
+    return (await client.query(sql)).rowCount ?? 0;
   } finally {
     await client.end();
   }

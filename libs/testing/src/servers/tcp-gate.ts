@@ -13,12 +13,15 @@ export interface TcpGate {
   readonly spoiled: number;
   /** Cuts all. */
   cut(): void;
+  /** Cuts all, and leads those that come to another port. */
+  leadTo(target: number): void;
   stop(): Promise<void>;
 }
 
-export async function startTcpGate(target: number): Promise<TcpGate> {
+export async function startTcpGate(port: number): Promise<TcpGate> {
   const clients = new Set<Socket>();
   const answers: string[] = [];
+  let target = port;
   let isOpen = true;
   let spoiled = 0;
   const server = createServer((client) => {
@@ -53,6 +56,10 @@ export async function startTcpGate(target: number): Promise<TcpGate> {
       return spoiled;
     },
     cut,
+    leadTo: (other) => {
+      target = other;
+      cut();
+    },
     stop: async () => {
       cut();
       await new Promise((resolve) => server.close(resolve));
