@@ -335,21 +335,21 @@ describe(GarbageStore.name, () => {
   });
 
   describe('object deletions', () => {
-    const keys = async (limit = 10) => (await store.takeObjectDeletions(limit)).map(({ objectKey }) => objectKey);
+    const keys = (limit = 10) => store.takeObjectDeletions(limit);
 
     it('hands out objects that are due, the longest due first', async () => {
       await queueObject('later', -1);
       await queueObject('sooner', -100);
       await queueObject('waiting', 60);
       expect(await keys(1)).toEqual(['sooner']);
-      expect(await store.takeObjectDeletions(10)).toEqual([{ objectKey: 'later', size: 7 }]);
+      expect(await keys()).toEqual(['later']);
     });
 
     it('does not hand out the same object twice at once', async () => {
       for (let n = 0; n < 20; n++) await queueObject(`object${n}`, -1);
       const other = new GarbageStore(test.another(), TIMING);
       const [mine, theirs] = await Promise.all([store.takeObjectDeletions(20), other.takeObjectDeletions(20)]);
-      const handedOut = [...mine, ...theirs].map(({ objectKey }) => objectKey);
+      const handedOut = [...mine, ...theirs];
       expect(handedOut).toHaveLength(new Set(handedOut).size);
       expect(handedOut).toHaveLength(20);
     });

@@ -23,11 +23,6 @@ export interface DueManifest {
   repositoryId: string;
 }
 
-export interface DueObjectDeletion {
-  objectKey: string;
-  size: number;
-}
-
 export interface GarbageTiming {
   /** How long after its protection ended a link is judged. */
   graceSeconds: number;
@@ -144,7 +139,7 @@ const TAKE_OBJECTS = {
   text: `UPDATE registry.object_deletion SET attempts = attempts + 1, due_since = coalesce(due_since, not_before),
            not_before = now() + make_interval(secs => least(3600, 30 * power(2, least(attempts, 10))))
          WHERE object_key IN (SELECT object_key FROM registry.object_deletion WHERE not_before <= now()
-           ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING object_key, size`,
+           ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING object_key`,
 };
 const FINISH_OBJECTS = {
   name: 'garbage-finish-objects',
@@ -289,10 +284,10 @@ export class GarbageStore {
     return true;
   }
 
-  /** Hands out objects to delete; one that is not finished comes again later, with growing delay. */
-  async takeObjectDeletions(limit: number): Promise<DueObjectDeletion[]> {
-    const rows = await this.database.rows<{ object_key: string; size: string }>(TAKE_OBJECTS, [limit]);
-    return rows.map((row) => ({ objectKey: row.object_key, size: Number(row.size) }));
+  /** Hands out the keys of objects to delete; one that is not finished comes again later, with growing delay. */
+  async takeObjectDeletions(limit: number): Promise<string[]> {
+    const rows = await this.database.rows<{ object_key: string }>(TAKE_OBJECTS, [limit]);
+    return rows.map((row) => row.object_key);
   }
 
   /** Takes those out of the queue that a blob has, and gives their keys: none, unless somebody has put rows there by hand. */

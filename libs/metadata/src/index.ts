@@ -20,7 +20,6 @@ export {
   type CollectedEvent,
   type DueLink,
   type DueManifest,
-  type DueObjectDeletion,
   GarbageStore,
   type GarbageTiming,
   type LinkVerdict,

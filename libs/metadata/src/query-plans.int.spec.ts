@@ -520,9 +520,9 @@ describe('the statements of the stores', () => {
       },
       'the deletion of objects': async () => {
         const objects = await garbage.takeObjectDeletions(10);
-        await garbage.dropDeletionsOfBlobs(objects.map(({ objectKey }) => objectKey));
-        await garbage.failObjectDeletion(objects[0]?.objectKey ?? '', 'trouble');
-        await garbage.finishObjectDeletions(objects.map(({ objectKey }) => objectKey));
+        await garbage.dropDeletionsOfBlobs(objects);
+        await garbage.failObjectDeletion(objects[0] ?? '', 'trouble');
+        await garbage.finishObjectDeletions(objects);
       },
       'the comparison of rows and objects': async () => {
         const [store, holder] = [new ReconciliationStore(database), randomUUID()];

@@ -37,7 +37,7 @@ export class ObjectDeletion {
   /** Until none is due, or `stopped`: nothing is taken then that would be tried again only later. */
   async run(stopped: () => boolean): Promise<void> {
     while (!stopped()) {
-      const taken = (await this.garbage.takeObjectDeletions(BATCH)).map(({ objectKey }) => objectKey);
+      const taken = await this.garbage.takeObjectDeletions(BATCH);
       if (taken.length === 0) return;
       const objectKeys = await this.withoutThoseOfBlobs(taken);
       if (objectKeys.length === 0) continue;
