@@ -150,7 +150,9 @@ async function run({ berth, servers }) {
       'repositories whose statistics are wrong',
     ].filter((what) => left[what] > 0);
     for (const what of wrong) console.log(`${what}: ${left[what]}`);
-    const errors = Object.entries(counted).filter(([name]) => name.startsWith('berth_garbage_errors_total'));
+    const errors = Object.entries(counted).filter(
+      ([name, count]) => name.startsWith('berth_garbage_errors_total') && count > 0,
+    );
     for (const [name, count] of errors) console.log(`${name}: ${count}`);
     if (report.hasTroubles()) report.print();
     return wrong.length === 0 && errors.length === 0 && !report.hasTroubles();

@@ -30,6 +30,7 @@ interface Pushed {
 /** Whatever somebody has done to rows or objects, the worker goes on, and all else is as it was. */
 describe('what somebody damaged by hand', () => {
   let postgres: TestPostgres;
+  let url: string;
   let worker: InProcessService;
   let stored: StoredObjects;
   let rows: RegistryRows;
@@ -43,18 +44,27 @@ describe('what somebody damaged by hand', () => {
     await deployMigrations(await postgres.createDatabase('template_damaged'));
   });
   beforeEach(async () => {
-    const url = await postgres.createDatabase(undefined, { template: 'template_damaged' });
-    const bus = new InProcessBus();
-    stored = new StoredObjects(bus);
-    worker = await startInProcess(GcWorkerModule, url, HASTY, bus);
-    rows = new RegistryRows(worker.database, { leaseSeconds: 0, pullWindowSeconds: 0 });
-    leased = new RegistryRows(worker.database, { leaseSeconds: 3_600, pullWindowSeconds: 0 });
+    url = await postgres.createDatabase(undefined, { template: 'template_damaged' });
+    await startWorker();
     repository = await rows.repository();
     [image, other] = [await push('v1' as Tag), await push('v2' as Tag)];
   });
   afterEach(() => worker.stop());
   afterAll(() => postgres.stop());
 
+  /** On the same rows, and on the objects given. */
+  const startWorker = async (settings: Record<string, string> = {}, objects: StoredObjects['objects'] = new Map()) => {
+    const bus = new InProcessBus();
+    stored = new StoredObjects(bus);
+    for (const [key, object] of objects) stored.objects.set(key, object);
+    worker = await startInProcess(GcWorkerModule, url, { ...HASTY, ...settings }, bus);
+    rows = new RegistryRows(worker.database, { leaseSeconds: 0, pullWindowSeconds: 0 });
+    leased = new RegistryRows(worker.database, { leaseSeconds: 3_600, pullWindowSeconds: 0 });
+  };
+  const restartWorker = async (settings: Record<string, string>) => {
+    await worker.stop();
+    await startWorker(settings, stored.objects);
+  };
   const blob = async (by = leased): Promise<StoredBlob> => {
     const bytes = randomBytes(10);
     const made = await by.blob(repository, bytes);
@@ -225,9 +235,59 @@ describe('what somebody damaged by hand', () => {
   it('suspicions of what no blob has: they are forgotten, and the comparison does not wait for them', async () => {
     const suspicion = (digest: string) =>
       `INSERT INTO registry.blob_quarantine (digest, object_key, reason) VALUES ('${digest}', 'objects/00/nobodys', 'missing')`;
-    await byHand(suspicion(image.blobs[0]!.digest), suspicion(`sha256:${'0'.repeat(64)}`));
+    // More than there are blobs: no reason to think that the store is not the right one.
+    const nobodys = Array.from({ length: 9 }, (_, n) => suspicion(`sha256:${String(n).repeat(64)}`));
+    await byHand(
+      suspicion(image.blobs[0]!.digest),
+      ...nobodys,
+      `UPDATE registry.blob_quarantine SET quarantined_at = now() WHERE digest LIKE 'sha256:1111%'`,
+    );
     await goesOn();
     expect(await status()).toMatchObject({ quarantined: 0, suspects: 0 });
+  });
+
+  it('the policy of the installation is gone: what it kept stays, and a worker that starts writes it again', async () => {
+    await byHand(
+      'DELETE FROM registry.untagged_default',
+      `DELETE FROM registry.tag WHERE name = 'v1'`,
+      `UPDATE registry.manifest SET released_at = now() - interval '1 day', review_after = now() WHERE digest = '${image.digest}'`,
+    );
+    await wake();
+    await eventually(
+      async () => /^berth_garbage_errors_total\{kind="manifest",.*\} 1$/m.test(await worker.metrics.registry.metrics()),
+      {
+        what: 'the review says what is wrong',
+      },
+    );
+    await collected(await blob(rows));
+    expect(await rows.hasManifest(repository, image.digest)).toBe(true);
+    await restartWorker({ BERTH_GC_UNTAGGED: '0' });
+    await byHand(`UPDATE registry.manifest SET review_after = now() WHERE digest = '${image.digest}'`);
+    await wake();
+    await eventually(async () => !(await rows.hasManifest(repository, image.digest)), {
+      what: 'the policy counts again',
+    });
+  });
+
+  it('a manifest that cannot be queued for a changed policy: it is said, and reviews go on', async () => {
+    await restartWorker({ BERTH_GC_UNTAGGED: '3600' });
+    await byHand(
+      `CREATE FUNCTION registry.damaged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'damaged'; END $$`,
+      `CREATE TRIGGER damaged BEFORE UPDATE ON registry.manifest FOR EACH ROW WHEN (OLD.digest = '${image.digest}')
+         EXECUTE FUNCTION registry.damaged()`,
+      `DELETE FROM registry.tag WHERE name = 'v1'`,
+      `INSERT INTO registry.untagged_review (organisation_id) VALUES (NULL)`,
+    );
+    await wake();
+    await eventually(
+      async () =>
+        /^berth_garbage_errors_total\{kind="manifest",.*\} [1-9]/m.test(await worker.metrics.registry.metrics()),
+      {
+        what: 'it is counted',
+      },
+    );
+    await collected(await blob(rows));
+    expect(await worker.metrics.registry.metrics()).not.toMatch(/kind="collection",.*\} [1-9]/m);
   });
 
   it('objects that the store cannot read, too many at once: it is the store, and nothing is in quarantine', async () => {

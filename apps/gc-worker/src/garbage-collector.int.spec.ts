@@ -400,14 +400,17 @@ describe(GarbageCollector, () => {
     expect(metrics).toMatch(/^berth_garbage_reviews_total\{kind="link",verdict="removed",.*\} 1$/m);
   });
 
-  it('sets a review aside that fails and cannot even be put off, counts it, and goes on with the others', async () => {
+  it.each([
+    ['by a trigger', 'P0001'],
+    ['as PostgreSQL says it of a block that cannot be read', '58030'],
+  ])('sets a review aside that fails and cannot even be put off, %s, counts it, and goes on', async (_how, state) => {
     const repository = await rows.repository();
     const poison = await leased.blob(repository);
     const others = [await rows.blob(repository), await rows.blob(repository)];
     await worker.database.prisma.repositoryBlob.updateMany({ data: { reviewAfter: new Date(Date.now() + 3_600_000) } });
     const sql = (text: string) => worker.database.rows({ name: `poison-${crypto.randomUUID()}`, text }, []);
     await sql(`CREATE FUNCTION registry.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      IF OLD.digest = '${poison.digest}' THEN RAISE 'damaged'; END IF; RETURN coalesce(NEW, OLD); END $$`);
+      IF OLD.digest = '${poison.digest}' THEN RAISE SQLSTATE '${state}'; END IF; RETURN coalesce(NEW, OLD); END $$`);
     const becomesDue = async (where: object, year: number) => {
       await worker.database.prisma.repositoryBlob.updateMany({
         where,

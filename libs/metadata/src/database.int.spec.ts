@@ -1,6 +1,6 @@
 import { REGISTRY_ERRORS } from '@berth/oci';
 import { AccountStore } from './account.store.js';
-import { Database, isTooSlow } from './database.js';
+import { Database, isOfOneStatement } from './database.js';
 import { OrganisationStore } from './organisation.store.js';
 import { SigningKeyStore } from './signing-key.store.js';
 import { onDatabase } from './testing/registry-fixture.js';
@@ -220,10 +220,20 @@ describe(Database.name, () => {
       })
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject(UNAVAILABLE);
-    expect(isTooSlow(error)).toBe(true);
+    expect(isOfOneStatement(error)).toBe(true);
     expect(await on.test.rows('SELECT text FROM note FOR UPDATE NOWAIT')).toEqual([{ text: null }]);
-    expect(isTooSlow(await database.rows(say('nonsense'), []).catch((thrown: unknown) => thrown))).toBe(false);
   }, 40_000);
+
+  it.each([
+    ['a block of a table that cannot be read', '58030', true],
+    ['a server that is stopped', '57P01', false],
+    ['a database that only reads', '25006', false],
+  ])('knows what one statement alone met: %s', async (_what, state, isOne) => {
+    const raise = say(`DO $$ BEGIN RAISE SQLSTATE '${state}'; END $$`);
+    const error = await database.rows(raise, []).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject(UNAVAILABLE);
+    expect(isOfOneStatement(error)).toBe(isOne);
+  });
 
   it('takes the locks from a transaction that does nothing any more, and lets nothing of it happen', async () => {
     await database.rows(insert, [1]);

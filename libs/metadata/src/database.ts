@@ -264,9 +264,11 @@ const DEADLOCK_DETECTED = '40P01';
 export const isForeignKeyViolation = (error: unknown): boolean =>
   stateOf(error) === FOREIGN_KEY_VIOLATION || stateOf(error) === RESTRICT_VIOLATION;
 
-const QUERY_CANCELED = '57014';
+/** query_canceled, and the class of system errors, such as a block of a table that cannot be read. */
+const STATES_OF_ONE_STATEMENT = /^(57014|58)/;
 
-/** UNAVAILABLE for a statement that took too long, while the database is there. */
-export const isTooSlow = (error: unknown): boolean => error instanceof Error && stateOf(error.cause) === QUERY_CANCELED;
+/** UNAVAILABLE for a statement that took too long, or met a fault of the disk, while the database is there. */
+export const isOfOneStatement = (error: unknown): boolean =>
+  error instanceof Error && STATES_OF_ONE_STATEMENT.test(stateOf(error.cause));
 
 const isDeadlock = (error: unknown): boolean => stateOf(error) === DEADLOCK_DETECTED;

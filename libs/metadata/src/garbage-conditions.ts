@@ -15,9 +15,11 @@ const HAS_SUBJECT = `EXISTS (SELECT FROM registry.manifest s
 /** A tag names the manifest, an index lists it, or its subject is there. */
 export const MANIFEST_IS_IN_USE = `(${IS_TAGGED} OR ${IS_LISTED} OR ${HAS_SUBJECT})`;
 
+/** Where somebody has deleted its row, KEEP: nothing goes for want of a policy. */
+export const INSTALLATION_POLICY = `coalesce((SELECT untagged_after FROM registry.untagged_default WHERE id = 1), ${KEEP})`;
+
 /** Seconds, or KEEP. */
-export const UNTAGGED_POLICY = `coalesce(r.untagged_after, o.untagged_after,
-  (SELECT untagged_after FROM registry.untagged_default WHERE id = 1))`;
+export const UNTAGGED_POLICY = `coalesce(r.untagged_after, o.untagged_after, ${INSTALLATION_POLICY})`;
 
 /** When the policy lets the manifest go; only where it does not say KEEP. */
 export const POLICY_ENDS = `m.released_at + make_interval(secs => greatest(${UNTAGGED_POLICY}, 0))`;

@@ -3,7 +3,7 @@ import type { Digest, RepositoryName } from '@berth/oci';
 import { GarbageExplanationStore } from './garbage-explanation.store.js';
 import { GarbageStore } from './garbage.store.js';
 import { ReconciliationStore } from './reconciliation.store.js';
-import { anyDigest, EVENT, imageOf, onDatabase, type RegistryFixture } from './testing/registry-fixture.js';
+import { anyDigest, blobEntry, EVENT, imageOf, onDatabase, type RegistryFixture } from './testing/registry-fixture.js';
 import type { TestDatabase } from './testing/test-databases.js';
 import { UntaggedPolicyStore } from './untagged-policy.store.js';
 
@@ -105,6 +105,27 @@ describe(GarbageExplanationStore.name, () => {
     );
     const { manifests, isComplete } = await store.plan(10);
     expect([manifests.count, manifests.bytes, manifests.shown.length, isComplete]).toEqual([2_000, 4_000, 10, false]);
+  });
+
+  it.each([
+    ['the policy of the installation', 'registry.untagged_review (organisation_id) VALUES (NULL)'],
+    ['that of its organisation', 'registry.untagged_review (organisation_id) SELECT id FROM manage.organisation'],
+    ['that of its repository', `registry.untagged_review (repository_id) SELECT id FROM registry.repository`],
+    [
+      'the subject that went',
+      `registry.referrer_release (repository_id, subject_digest, after_digest)
+         SELECT repository_id, subject_digest, '' FROM registry.manifest`,
+    ],
+  ])('knows of a manifest that is about to be queued, for %s', async (_what, pending) => {
+    const subject = blobEntry(anyDigest());
+    const { digest } = await registry.push(repository, imageOf([await registry.blob(repository)], { subject }));
+    await test.rows('UPDATE registry.manifest SET review_after = NULL');
+    await test.rows('DELETE FROM registry.untagged_review');
+    const ids = await store.manifestIds(digest, null);
+    const isToBeQueued = async () => (await store.manifests(ids)).map((manifest) => manifest.isToBeQueued);
+    expect(await isToBeQueued()).toEqual([false]);
+    await test.rows(`INSERT INTO ${pending}`);
+    expect(await isToBeQueued()).toEqual([true]);
   });
 
   it('tells of a blob whether its object is suspected, or in quarantine', async () => {

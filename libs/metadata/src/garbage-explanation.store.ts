@@ -46,6 +46,8 @@ export interface ExplainedManifest extends Read {
   policyFrom: 'repository' | 'organisation' | 'installation';
   /** When the policy lets it go, where it is not to keep. */
   policyEnds: Date;
+  /** A policy that it is under has changed, or its subject went, and it has not been queued for that yet. */
+  isToBeQueued: boolean;
 }
 
 export interface ExplainedBlob {
@@ -121,7 +123,12 @@ const MANIFESTS = {
       (SELECT s.id FROM registry.manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject_digest) AS subject,
       ${UNTAGGED_POLICY} AS policy, ${POLICY_ENDS} AS "policyEnds",
       CASE WHEN r.untagged_after IS NOT NULL THEN 'repository' WHEN o.untagged_after IS NOT NULL THEN 'organisation'
-        ELSE 'installation' END AS "policyFrom"
+        ELSE 'installation' END AS "policyFrom",
+      (EXISTS (SELECT FROM registry.untagged_review u WHERE u.repository_id = m.repository_id)
+        OR EXISTS (SELECT FROM registry.untagged_review u WHERE u.organisation_id = r.organisation_id)
+        OR EXISTS (SELECT FROM registry.untagged_review u WHERE u.organisation_id IS NULL AND u.repository_id IS NULL)
+        OR EXISTS (SELECT FROM registry.referrer_release f
+          WHERE f.repository_id = m.repository_id AND f.subject_digest = m.subject_digest)) AS "isToBeQueued"
     FROM registry.manifest m JOIN registry.repository r ON r.id = m.repository_id
     JOIN manage.organisation o ON o.id = r.organisation_id WHERE m.id = ANY($1) ORDER BY r.path, m.digest`,
 };

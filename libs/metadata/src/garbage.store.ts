@@ -244,9 +244,13 @@ export class GarbageStore {
    */
   reviewManifest({ id, repositoryId }: DueManifest, event: CollectedEvent): Promise<ManifestVerdict> {
     return this.database.transaction(async (rows) => {
-      await rows(LOCK_POLICIES, [repositoryId]);
+      const policies = await rows(LOCK_POLICIES, [repositoryId]);
       const [locked] = await rows<{ due: boolean | null }>(LOCK_MANIFEST, [id]);
       if (!locked?.due) return 'not-due';
+      if (policies.length === 0)
+        throw new Error(
+          'registry.untagged_default has lost its row, by hand: restart a gc-worker, which writes it again',
+        );
       const judged = (await rows<JudgedManifest>(JUDGE_MANIFEST, [id]))[0]!;
       if (judged.in_use || judged.policy === KEEP) {
         await rows(SETTLE_MANIFEST, [id]);

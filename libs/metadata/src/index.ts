@@ -14,7 +14,7 @@ export {
   type UserRow,
 } from './account-administration.store.js';
 export { type AuditPage, type AuditQuery, type AuditRecord, AuditStore } from './audit.store.js';
-export { type ChangeOrigin, Database, type DatabaseOptions, isTooSlow } from './database.js';
+export { type ChangeOrigin, Database, type DatabaseOptions, isOfOneStatement } from './database.js';
 export { type LoginFailures, LoginFailureStore, type LoginHistory, type LoginTry } from './login-failure.store.js';
 export {
   type CollectedEvent,

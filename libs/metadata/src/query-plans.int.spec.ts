@@ -537,12 +537,8 @@ describe('the statements of the stores', () => {
           await store.clear(holder, hole, {});
           await store.rotten(holder, hole, {});
         }
-        // The oldest one of all is of an object that no blob has.
-        await test.rows(
-          `UPDATE registry.blob_quarantine SET object_key = 'stray', last_seen = '2000-01-01'
-           WHERE digest = (SELECT min(digest) FROM registry.blob_quarantine WHERE quarantined_at IS NULL AND reason <> 'rot')`,
-        );
         await store.dueSuspects(0, 10);
+        await store.forgetStrays(10);
         await store.nextBlob(digest);
         await store.witnesses(digest, 3);
         await store.incompleteManifests('', 500);

@@ -247,18 +247,20 @@ const LIFT_LISTED = {
            WHERE q.reason <> 'rot' AND q.unreadable_from IS NULL FOR UPDATE OF q SKIP LOCKED)
          DELETE FROM registry.blob_quarantine q USING right_again WHERE q.digest = right_again.digest`,
 };
-/** Without a size where no blob has that object. */
 const DUE_SUSPECTS = {
   name: 'reconciliation-due-suspects',
-  text: `SELECT q.digest, q.object_key, b.size, q.unreadable_from, q.sightings
-         FROM registry.blob_quarantine q LEFT JOIN registry.blob b ON b.digest = q.digest AND b.object_key = q.object_key
+  text: `SELECT b.digest, b.object_key, b.size, q.unreadable_from, q.sightings
+         FROM registry.blob_quarantine q JOIN registry.blob b ON b.digest = q.digest
          WHERE q.quarantined_at IS NULL AND q.reason <> 'rot' AND q.last_seen <= now() - make_interval(secs => $1)
          ORDER BY q.last_seen LIMIT $2`,
 };
+/** Of objects that no blob has. What somebody else judges now is left to them. */
 const FORGET_STRAYS = {
   name: 'reconciliation-forget-strays',
-  text: `DELETE FROM registry.blob_quarantine q WHERE q.digest = ANY($1) AND q.quarantined_at IS NULL
-           AND (SELECT true FROM registry.blob b WHERE b.digest = q.digest AND b.object_key = q.object_key) IS NULL`,
+  text: `WITH strays AS (SELECT q.digest FROM registry.blob_quarantine q
+           WHERE (SELECT true FROM registry.blob b WHERE b.digest = q.digest AND b.object_key = q.object_key) IS NULL
+           ORDER BY q.last_seen LIMIT $1 FOR UPDATE OF q SKIP LOCKED)
+         DELETE FROM registry.blob_quarantine q USING strays WHERE q.digest = strays.digest RETURNING q.digest`,
 };
 const PENDING_SUSPECTS = {
   name: 'reconciliation-pending-suspects',
@@ -479,22 +481,19 @@ export class ReconciliationStore {
     return { last, incomplete: await this.database.rows<IncompleteManifest>(INCOMPLETE, [from, last]) };
   }
 
-  /**
-   * Suspects that were last looked at `seconds` ago. A suspicion of what no blob has, which only somebody's hand leaves, is
-   * forgotten instead.
-   */
+  /** Suspects that were last looked at `seconds` ago. */
   async dueSuspects(seconds: number, limit: number): Promise<Suspect[]> {
-    const found = await this.database.rows<SuspectRow>(DUE_SUSPECTS, [seconds, limit]);
-    const suspects = found.filter((row): row is BlobRow & SuspectRow => row.size !== null);
-    if (suspects.length < found.length) {
-      const strays = found.filter(({ size }) => size === null).map(({ digest }) => digest);
-      await this.database.rows(FORGET_STRAYS, [strays]);
-    }
-    return suspects.map((row) => ({
+    const rows = await this.database.rows<BlobRow & SuspectRow>(DUE_SUSPECTS, [seconds, limit]);
+    return rows.map((row) => ({
       ...blobOf(row),
       unreadableFrom: row.unreadable_from === null ? null : Number(row.unreadable_from),
       sightings: row.sightings,
     }));
+  }
+
+  /** Suspicions and quarantines of objects that no blob has, which only somebody's hand leaves. True where there may be more. */
+  async forgetStrays(limit: number): Promise<boolean> {
+    return (await this.database.rows(FORGET_STRAYS, [limit])).length === limit;
   }
 
   /** Suspects that are not judged yet. */
@@ -661,8 +660,7 @@ interface BlobRow {
   size: string;
 }
 
-interface SuspectRow extends Omit<BlobRow, 'size'> {
-  size: string | null;
+interface SuspectRow {
   unreadable_from: string | null;
   sightings: number;
 }

@@ -1,6 +1,6 @@
 import type { Digest, RepositoryName } from '@berth/oci';
 import type { Database } from './database.js';
-import { KEEP, MANIFEST_IS_IN_USE, UNTAGGED_POLICY } from './garbage-conditions.js';
+import { INSTALLATION_POLICY, KEEP, MANIFEST_IS_IN_USE, UNTAGGED_POLICY } from './garbage-conditions.js';
 
 /** Seconds until an untagged manifest is collected; `keep` never. */
 export type UntaggedPolicy = 'keep' | number;
@@ -18,13 +18,13 @@ export interface EffectivePolicy {
 const SHOW_REPOSITORY = {
   name: 'untagged-policy-of-repository',
   text: `SELECT r.untagged_after AS own, r.untagged_after AS repository, o.untagged_after AS organisation,
-           (SELECT untagged_after FROM registry.untagged_default WHERE id = 1) AS installation
+           ${INSTALLATION_POLICY} AS installation
          FROM registry.repository r JOIN manage.organisation o ON o.id = r.organisation_id WHERE r.path = $1`,
 };
 const SHOW_ORGANISATION = {
   name: 'untagged-policy-of-organisation',
   text: `SELECT o.untagged_after AS own, NULL::int AS repository, o.untagged_after AS organisation,
-           (SELECT untagged_after FROM registry.untagged_default WHERE id = 1) AS installation
+           ${INSTALLATION_POLICY} AS installation
          FROM manage.organisation o WHERE o.name = $1`,
 };
 /** Reviews hold these rows FOR KEY SHARE: what was judged by the old policy is committed before the new one is true. */
@@ -35,6 +35,11 @@ const LOCK_REPOSITORY = {
 const LOCK_ORGANISATION = {
   name: 'untagged-policy-lock-organisation',
   text: `SELECT id, untagged_after FROM manage.organisation WHERE name = $1 FOR UPDATE`,
+};
+/** It is there, unless somebody has deleted it. */
+const RESTORE_DEFAULT = {
+  name: 'untagged-policy-restore-default',
+  text: `INSERT INTO registry.untagged_default (id, untagged_after) VALUES (1, ${KEEP}) ON CONFLICT (id) DO NOTHING`,
 };
 const LOCK_DEFAULT = {
   name: 'untagged-policy-lock-default',
@@ -155,6 +160,7 @@ export class UntaggedPolicyStore {
   async setDefault(policy: UntaggedPolicy): Promise<void> {
     const value = columnOf(policy);
     await this.database.transaction(async (rows) => {
+      await rows(RESTORE_DEFAULT, []);
       const [found] = await rows<{ untagged_after: number }>(LOCK_DEFAULT, []);
       if (found!.untagged_after !== value) await rows(SET_DEFAULT, [value]);
     });

@@ -91,7 +91,7 @@ class Chain {
   }
 
   private async reasonsOf(manifest: ExplainedManifest, depth: number): Promise<ReasonV1[]> {
-    const { tags, indexes, subject, policy, policyFrom: from, policyEnds, reviewAfter, now } = manifest;
+    const { tags, indexes, subject, policy, policyFrom: from, policyEnds, reviewAfter, isToBeQueued, now } = manifest;
     const reasons: ReasonV1[] = [];
     if (tags.count > 0) reasons.push({ kind: 'tag', tags: tags.shown, ...more(tags.count - tags.shown.length) });
     if (indexes.count > 0) reasons.push(...(await this.needing('index', indexes.shown, indexes.count, depth)));
@@ -101,7 +101,7 @@ class Chain {
     const [lease, ends] = [inFuture(reviewAfter, now), inFuture(policyEnds, now)];
     if (lease && reviewAfter!.getTime() !== policyEnds.getTime()) reasons.push({ kind: 'lease', until: lease });
     if (ends) reasons.push({ kind: 'policy', policy, from, until: ends });
-    if (reasons.length === 0) reasons.push({ kind: reviewAfter ? 'due' : 'unqueued' });
+    if (reasons.length === 0) reasons.push({ kind: reviewAfter || isToBeQueued ? 'due' : 'unqueued' });
     return reasons;
   }
 

@@ -19,6 +19,7 @@ const ABORTED_AT_ONCE = 100;
 /** So late it is noticed at most that another process has said or found something. */
 export const NOTHING_TO_DO_MS = 5_000;
 const MANIFESTS = 500;
+const STRAYS_AT_ONCE = 1_000;
 /** Of a run; the count says how many there are. */
 const MOST_NAMED = 100;
 const LEASE_SECONDS = 300;
@@ -129,6 +130,7 @@ export class ObjectComparison {
 
   /** In a run and behind it: the scrub may find that something is missing too. */
   private async check(progress: ReconciliationProgress, holder: string): Promise<number> {
+    while (await this.store.forgetStrays(STRAYS_AT_ONCE));
     const pending = await this.store.pendingSuspects();
     if (pending > 0) {
       if (this.brake.isTooMuchMissing(pending, progress.blobs) && !progress.confirmed.includes('missing')) {

@@ -3,7 +3,7 @@ import { type CollectedEvent, type DueManifest, GarbageStore, UntaggedPolicyStor
 import { Metrics } from '@berth/platform';
 import { Injectable, Logger } from '@nestjs/common';
 import { garbageErrors } from '../garbage-errors.js';
-import { garbageReviews, SetAside, workOff } from './review-queue.js';
+import { garbageReviews, isOutage, SetAside, workOff } from './review-queue.js';
 
 const collected: CollectedEvent = (repository, digest) => ({
   subject: MANIFEST_DELETED.subject,
@@ -39,8 +39,8 @@ export class ManifestReview {
    */
   async run(stopped: () => boolean): Promise<boolean> {
     const { garbage } = this;
-    const ofPolicies = await queue(() => this.policies.reviewStep(), stopped);
-    const ofSubjects = await queue(() => garbage.releaseStep(), stopped);
+    const ofPolicies = await this.queue('a changed policy', () => this.policies.reviewStep(), stopped);
+    const ofSubjects = await this.queue('a subject that went', () => garbage.releaseStep(), stopped);
     const reviews = {
       kind: 'manifest' as const,
       due: garbage.dueManifests.bind(garbage),
@@ -50,11 +50,19 @@ export class ManifestReview {
     await workOff(reviews, this.metrics, this.logger, this.aside, stopped);
     return ofPolicies || ofSubjects;
   }
-}
 
-async function queue(step: () => Promise<boolean>, stopped: () => boolean): Promise<boolean> {
-  for (let steps = 0; steps < STEPS; steps++) {
-    if (stopped() || !(await step())) return false;
+  /** A step that fails is tried again in the next round: what is due already does not wait for it. */
+  private async queue(reason: string, step: () => Promise<boolean>, stopped: () => boolean): Promise<boolean> {
+    try {
+      for (let steps = 0; steps < STEPS; steps++) {
+        if (stopped() || !(await step())) return false;
+      }
+      return true;
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      garbageErrors(this.metrics).inc({ kind: 'manifest' });
+      this.logger.error({ msg: `manifests could not be queued for ${reason}, it is tried again`, err: error });
+      return false;
+    }
   }
-  return true;
 }

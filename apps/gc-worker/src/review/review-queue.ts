@@ -1,4 +1,4 @@
-import { isTooSlow } from '@berth/metadata';
+import { isOfOneStatement } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { RegistryError } from '@berth/oci';
 import { Logger } from '@nestjs/common';
@@ -81,6 +81,6 @@ export const garbageReviews = (metrics: Metrics): Counter<'kind' | 'verdict'> =>
     ['kind', 'verdict'],
   );
 
-/** What alone takes too long is no reason to leave the others. */
-const isOutage = (error: unknown): boolean =>
-  error instanceof RegistryError && error.code === 'UNAVAILABLE' && !isTooSlow(error);
+/** What one statement met is no reason to leave the others. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof RegistryError && error.code === 'UNAVAILABLE' && !isOfOneStatement(error);
