@@ -335,6 +335,32 @@ describe(GarbageCollector, () => {
     });
   });
 
+  it('shares what is due with other workers, instead of doing it beside them', async () => {
+    const DUE = 1_000;
+    await worker.stop();
+    await offline(async (offlineRows, database) => {
+      const text = `WITH made AS (INSERT INTO registry.blob (digest, object_key, size)
+          SELECT 'sha256:' || encode(sha256(n::text::bytea), 'hex'), 'objects/00/due' || n, 1 FROM generate_series(1, ${DUE}) n
+          RETURNING digest, size)
+        INSERT INTO registry.repository_blob (repository_id, digest, size, review_after)
+        SELECT r.id, made.digest, made.size, now() - interval '1 day' FROM made, registry.repository r WHERE r.path = $1`;
+      await database.rows({ text }, [await offlineRows.repository()]);
+    });
+    await startWorker(NO_GRACE);
+    const other = await startInProcess(GcWorkerModule, url, NO_GRACE, new InProcessBus());
+    const reviews = async (verdict: string) => {
+      const texts = await Promise.all([worker, other].map(({ metrics }) => metrics.registry.metrics()));
+      const found = new RegExp(`^berth_garbage_reviews_total\\{kind="link",verdict="${verdict}".*\\} (\\d+)$`, 'm');
+      return texts.map((text) => Number(found.exec(text)?.[1] ?? 0)).reduce((sum, count) => sum + count, 0);
+    };
+    try {
+      await eventually(async () => (await reviews('removed')) === DUE, { what: 'all are gone', within: 50_000 });
+      expect(await reviews('not-due')).toBeLessThan(DUE / 2);
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('does not let what is due wait until all is queued that a changed policy concerns', async () => {
     await worker.stop();
     const { objectKey } = await offline(async (offlineRows, database) => {

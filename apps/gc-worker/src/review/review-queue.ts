@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { isOfOneStatement } from '@berth/metadata';
 import { Metrics } from '@berth/platform';
 import { RegistryError } from '@berth/oci';
@@ -7,7 +8,9 @@ import { garbageErrors } from '../garbage-errors.js';
 
 /** How long something is left alone whose review failed, in seconds. */
 const AFTER_FAILURE_SECONDS = 3_600;
-const BATCH = 200;
+const BATCH = 500;
+/** Of a batch, before the next one is asked for: others work at the same end of the queue. */
+const TAKEN_OF_BATCH = 50;
 const MOST_SET_ASIDE = 1_000;
 
 /** One queue of reviews, as the store has it. */
@@ -54,7 +57,8 @@ export async function workOff<Due extends object>(
   const verdicts = garbageReviews(metrics);
   for (;;) {
     const batch = (await due(BATCH + aside.size)).filter((each) => !aside.has(each));
-    for (const each of batch) {
+    const taken = anyOf(batch, TAKEN_OF_BATCH);
+    for (const each of taken) {
       if (stopped()) return;
       try {
         verdicts.inc({ kind, verdict: await review(each) });
@@ -69,8 +73,15 @@ export async function workOff<Due extends object>(
         });
       }
     }
-    if (batch.length < BATCH) return;
+    if (taken.length === batch.length) return;
   }
+}
+
+/** By chance, so that several workers seldom take the same ones. */
+function anyOf<T>(all: T[], count: number): T[] {
+  const taken = new Set<T>();
+  while (taken.size < Math.min(count, all.length)) taken.add(all[randomInt(all.length)]!);
+  return [...taken];
 }
 
 /** Reviews by what they found. */
