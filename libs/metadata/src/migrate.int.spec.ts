@@ -8,6 +8,9 @@ import { deployMigrations, schemaDrift } from './migrate.js';
 import {
   type CommandResult,
   eventually,
+  findProgram,
+  requireOrSkip,
+  runCommand,
   startPostgres,
   tempFolder,
   type TestPostgres,
@@ -104,6 +107,58 @@ describe(deployMigrations.name, () => {
         'manifest.digest',
       ]),
     );
+  });
+});
+
+describe('the URL of the database, which `pg` reads for all else', () => {
+  it('may name a database with what an URL must encode', async () => {
+    await postgres.createDatabase('déjà vu');
+    expect(await deployMigrations(postgres.urlOf('d%C3%A9j%C3%A0%20vu'))).toEqual(MIGRATIONS);
+  });
+
+  it('may have the address of a host in IPv6', async () => {
+    await expect(deployMigrations('postgresql://postgres@[::1]:1/none')).rejects.toThrow(' at `::1');
+  });
+
+  requireOrSkip('openssl', findProgram('openssl', 'its package has this name').reason)('with TLS', () => {
+    const folder = tempFolder('berth-tls');
+    const certificate = join(folder.path, 'server.crt');
+    let secured: TestPostgres;
+
+    beforeAll(async () => {
+      const key = join(folder.path, 'server.key');
+      const what = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+      const whose = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+      await runCommand('openssl', ['req', '-x509', ...what, ...whose, '-keyout', key, '-out', certificate]);
+      const files = {
+        'server.key': readFileSync(key, 'utf8'),
+        'server.crt': readFileSync(certificate, 'utf8'),
+        'pg_hba.conf': 'host postgres all all trust\nhostssl all all all trust\n',
+      };
+      secured = await startPostgres({ files, settings: { ssl: 'on' } });
+    });
+    afterAll(async () => {
+      await secured?.stop();
+      folder.remove();
+    });
+
+    const urlWith = async (query: string) => {
+      const { pathname, port } = new URL(await secured.createDatabase());
+      return `postgresql://postgres@localhost:${port}${pathname}?${query}`;
+    };
+
+    it.each([
+      ['with the certificate of who signed', `sslmode=verify-full&sslrootcert=${certificate}`],
+      ['unverified', 'sslmode=no-verify'],
+    ])('deploys, and compares with a shadow database, %s', async (_how, query) => {
+      const url = await urlWith(query);
+      expect(await deployMigrations(url)).toEqual(MIGRATIONS);
+      expect(await schemaDrift(url)).toBeNull();
+    });
+
+    it('does not deploy to a server whose certificate nobody it knows has signed', async () => {
+      await expect(deployMigrations(await urlWith('sslmode=verify-full'))).rejects.toThrow('self-signed certificate');
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 
 /** The calls of Prisma's schema engine (its WebAssembly build) that migrations need. */
 export interface MigrationEngine {
@@ -96,7 +97,7 @@ function adapterFactory(
   rewrite: (script: string) => string,
   onPool: (pool: pg.Pool) => void,
 ): SqlMigrationAwareDriverAdapterFactory {
-  const config = connectionFields(url);
+  const config = parseIntoClientConfig(url);
   const main = new PrismaPg(config);
   return {
     provider: main.provider,
@@ -119,18 +120,6 @@ function adapterFactory(
       };
       return shadow;
     },
-  };
-}
-
-function connectionFields(url: string) {
-  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
-  return {
-    host: hostname,
-    port: Number(port || 5432),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: pathname.slice(1),
-    ssl: ['require', 'verify-ca', 'verify-full'].includes(searchParams.get('sslmode') ?? '') ? true : undefined,
   };
 }
 

@@ -35,6 +35,8 @@ export interface Service {
   database: boolean;
   /** Reads or writes it before it can answer anything: it starts when PostgreSQL is there. */
   startsOnDatabase?: true;
+  /** Publishes events: it starts when their stream can be made, which may be a matter of configuration. */
+  startsOnEvents?: true;
   /** Serves clients on BERTH_PORT, besides the internal port. */
   public?: boolean;
   /** Called when the address of the internal port is known, before the first message is answered. */
@@ -69,6 +71,11 @@ export function runService(service: Service): Promise<void> {
       await started.reachable?.();
     });
     if (service.startsOnDatabase) await waitAtStart(host, 'database', () => host.database!.ready());
+    if (service.startsOnEvents) {
+      await waitAtStart(host, 'events', () => host.events.ready());
+      // From now on what cannot be published waits in the outbox, and requests are served.
+      host.health.remove('events');
+    }
     started = service.public ? await startPublic(host, service) : await startInternal(host, service);
     const { apps, addresses, leave } = started;
     host.logger.info({ addresses }, 'service started');

@@ -47,7 +47,7 @@ async function failureOf(attempt: () => Promise<void>): Promise<string | null> {
 /** What is at the bottom of it: an outage is told as UNAVAILABLE, and ECONNREFUSED of two addresses has no message. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
+  if (error.cause) return reasonOf(error.cause);
   return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }
 

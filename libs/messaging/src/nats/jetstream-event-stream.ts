@@ -96,7 +96,9 @@ export class JetStreamEventStream extends EventStream {
   private manager(): Promise<JetStreamManager> {
     this.stream ??= this.ensureStream().catch((error: unknown) => {
       this.stream = null;
-      throw registryError('UNAVAILABLE', undefined, { cause: error });
+      // The cause of that one says only that nobody answered.
+      const cause = (error as Error).name === 'JetStreamNotEnabled' ? 'NATS has no JetStream' : error;
+      throw registryError('UNAVAILABLE', undefined, { cause });
     });
     return this.stream;
   }

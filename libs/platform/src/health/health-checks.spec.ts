@@ -81,6 +81,13 @@ describe(HealthChecks.name, () => {
     expect((await health.readiness()).status).toBe('ready');
   });
 
+  it('is ready without what is not needed any more', async () => {
+    health.add('database', up);
+    health.add('events', () => Promise.reject(new Error('down')));
+    health.remove('events');
+    expect(await health.readiness()).toEqual({ status: 'ready', checks: { database: { status: 'up' } } });
+  });
+
   it('is stopping from the moment it is told so, whatever it remembers', async () => {
     health.add('database', up);
     await health.readiness();

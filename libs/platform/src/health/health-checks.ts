@@ -23,6 +23,11 @@ export class HealthChecks {
     this.checks.set(name, check);
   }
 
+  /** From now on the process can serve without it. */
+  remove(name: string): void {
+    this.checks.delete(name);
+  }
+
   /** From now on the process is not ready: it finishes what it has, and takes nothing new. */
   stop(): void {
     this.stopping = true;

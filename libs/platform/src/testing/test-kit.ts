@@ -5,6 +5,7 @@ export {
   eventually,
   findProgram,
   freePort,
+  type NatsOptions,
   requireOrSkip,
   ServiceProcess,
   startNats,

@@ -17,6 +17,8 @@ export interface PostgresOptions {
   settings?: Record<string, string | number>;
   /** A folder that `backUp` has written: the server begins with what was there then. */
   backup?: string;
+  /** Files of the data folder by name, such as the `server.crt` and `server.key` of the setting `ssl`. */
+  files?: Record<string, string>;
 }
 
 export interface TestPostgres {
@@ -73,6 +75,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
     await runCommand('chown', ['-R', `${account.uid}:${account.gid}`, data]);
   }
   if (options.backup === undefined) await initialise(programs.initdb, data, account, env);
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    writeFileSync(join(data, name), content, { mode: 0o600 });
+    if (account) chownSync(join(data, name), account.uid, account.gid);
+  }
   const port = await freePort();
   const settings = {
     port,
