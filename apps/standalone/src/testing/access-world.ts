@@ -1,6 +1,6 @@
 import { createHash, randomBytes, scryptSync } from 'node:crypto';
 import { parseWireId, signString, stringsToSign, wireId } from '@berth/swr';
-import { anImage, basic, exchange, type HttpAnswer, RegistryClient } from '@berth/testing';
+import { anImage, basic, eventually, exchange, type HttpAnswer, RegistryClient } from '@berth/testing';
 import { DocumentedAnswers } from './documented-answers.js';
 import { ManagementClient } from './management-client.js';
 import { ADMIN, startWholeRegistry, type WholeRegistry } from './whole-registry.js';
@@ -91,7 +91,7 @@ export class AccessWorld {
       });
       await world.makeAccessKey();
       for (const [name, role] of Object.entries(roles)) await world.admit(name, role);
-      for (const [name, role] of Object.entries(roles)) if (role.disabled) await world.disable(userIds[name]!);
+      for (const [name, role] of Object.entries(roles)) if (role.disabled) await world.disable(name);
       return world;
     } catch (error) {
       await whole.stop();
@@ -176,11 +176,14 @@ export class AccessWorld {
     return answer.expect(200).json<{ token: string }>().token;
   }
 
-  private async disable(userId: string): Promise<void> {
+  /** And waits until the gateway knows. */
+  private async disable(role: string): Promise<void> {
     const client = await ManagementClient.logIn(this.address, { account: 'admin', ...ADMIN });
-    const url = `${this.address}/v3/users/${wireId(userId)}`;
+    const url = `${this.address}/v3/users/${wireId(this.userIds[role]!)}`;
     const body = JSON.stringify({ user: { enabled: false } });
     (await exchange({ method: 'PATCH', url, headers: client.headers, body })).expect(200);
+    const isRefused = async () => (await this.ask(role, 'bearer', { method: 'GET', path: '/v2/' })).status === 401;
+    await eventually(isRefused, { what: `the token of ${role} is refused`, within: 10_000 });
   }
 
   private signed(role: string, method: string, path: string, body?: Buffer): Record<string, string> {
