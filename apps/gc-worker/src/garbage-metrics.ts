@@ -13,7 +13,7 @@ const AGES: [Queue, string, string][] = [
   [
     'policies',
     'berth_garbage_oldest_policy_seconds',
-    'For how long the oldest changed policy has waited, or been worked on',
+    'For how long the oldest changed policy has waited, or been worked on, since it was changed last',
   ],
   [
     'subjects',
