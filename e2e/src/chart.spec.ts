@@ -359,6 +359,8 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       const [job, ...others] = kinds(objects, 'Job');
       expect(others).toEqual([]);
       expect(JSON.stringify(job)).toContain('["deploy","--wait"]');
+      // It finishes at SIGTERM what it applies.
+      expect((job!.spec as Deployment['spec']).template.spec.terminationGracePeriodSeconds).toBe(3_600);
       for (const { metadata, spec } of deployments) {
         const waits = spec.template.spec.initContainers?.map(({ image }) => image) ?? [];
         expect(waits).toEqual(metadata.name === 'berth-gateway' ? [] : [expect.stringMatching(/berth-migrate:/)]);
