@@ -5,6 +5,7 @@ import { findHelm, firstReason, requireOrSkip, runCommand, tempFolder, tryComman
 import { dump, loadAll } from 'js-yaml';
 
 import { findGo, KUBERNETES_VERSION, KubernetesApi, type KubernetesObject } from './kubernetes-api.js';
+import { NamespaceServer } from './namespace-server.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CHART = join(ROOT, 'deploy/helm/berth');
@@ -255,8 +256,8 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     ];
     return tryCommand(helm.path!, [...args, ...options], { env: process.env });
   }
-  async function objectsOf(values: Record<string, unknown>): Promise<KubernetesObject[]> {
-    const { code, stdout, stderr } = await render(values);
+  async function objectsOf(values: Record<string, unknown>, ...options: string[]): Promise<KubernetesObject[]> {
+    const { code, stdout, stderr } = await render(values, ...options);
     if (code !== 0) throw new Error(stderr);
     return (loadAll(stdout) as (KubernetesObject | null)[]).filter((object) => object !== null);
   }
@@ -502,6 +503,48 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     const { code, stderr } = await render(values);
     expect(code).toBe(1);
     expect(stderr).toMatch(sentence);
+  });
+
+  describe('for somebody who has rights in its namespace alone', () => {
+    let cluster: NamespaceServer;
+    let there: string[];
+    beforeAll(async () => {
+      cluster = await NamespaceServer.start('images');
+      there = ['--dry-run=server', '--kube-apiserver', cluster.url];
+    });
+    afterAll(() => cluster.close());
+
+    const secret = (name: string, ...keys: string[]): KubernetesObject => ({
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name } },
+      data: Object.fromEntries(keys.map((key) => [key, 'dmFsdWU='])),
+    });
+    const SECRETS = [secret('db', 'url'), secret('nats', 'user', 'password'), secret('s3', 'access-key', 'secret-key')];
+
+    it.each([
+      ['none of the secrets', [], /postgresql\.existingSecret names the secret db, and namespace images has none/],
+      [
+        'a secret less',
+        SECRETS.slice(0, 2),
+        /objectStore\.existingSecret names the secret s3, .* access-key, secret-key/,
+      ],
+      [
+        'a key less',
+        [secret('db', 'URL'), ...SECRETS.slice(1)],
+        /secret db of postgresql\.existingSecret has no key url/,
+      ],
+    ])('refuses with a sentence where there is %s', async (_what, objects, sentence) => {
+      cluster.objects = objects;
+      const { code, stderr } = await render(EXTERNAL, ...there);
+      expect(stderr).toMatch(sentence);
+      expect(code).toBe(1);
+    });
+
+    it('is made where all of them are, and so is a trial, which needs none', async () => {
+      cluster.objects = SECRETS;
+      expect(kinds(await objectsOf(EXTERNAL, ...there), 'Deployment')).toHaveLength(SERVICES.length);
+      cluster.objects = [];
+      expect(kinds(await objectsOf(MATRIX['a trial']!, ...there), 'Deployment')).toHaveLength(SERVICES.length);
+    });
   });
 
   it('takes every setting that is no secret and that no other value has', () => {

@@ -20,18 +20,17 @@
 {{- if and $v.networkPolicy.enabled (not $v.networkPolicy.metricsFrom) }}{{ fail (printf "services.%s.keda.enabled is true, and networkPolicy.metricsFrom lets nobody read metrics: name who Prometheus is." $name) }}{{ end -}}
 {{- end }}
 {{- end }}
-{{- /* Without a cluster (helm template) nothing can be looked up. */}}
-{{- if lookup "v1" "Namespace" "" "kube-system" -}}
 {{- $wanted := list (list "postgresql" $v.postgresql.existingSecret (list $v.postgresql.urlKey)) (list "objectStore" $v.objectStore.existingSecret (list $v.objectStore.accessKeyKey $v.objectStore.secretKeyKey)) (list "nats" $v.nats.existingSecret (list $v.nats.userKey $v.nats.passwordKey)) (list "secretKey" $v.secretKey.existingSecret (list $v.secretKey.key)) (list "admin" $v.admin.existingSecret (list $v.admin.passwordKey)) -}}
 {{- range $wanted }}
 {{- $value := index . 0 }}{{ $name := index . 1 }}{{ $keys := index . 2 }}
 {{- if $name }}
 {{- $secret := lookup "v1" "Secret" $.Release.Namespace $name }}
-{{- if not $secret }}{{ fail (printf "%s.existingSecret names the secret %s, and namespace %s has none: create it with the keys %s." $value $name $.Release.Namespace (join ", " $keys)) }}{{ end }}
+{{- if $secret }}
 {{- range $keys }}
 {{- if not (hasKey ($secret.data | default dict) .) }}{{ fail (printf "the secret %s of %s.existingSecret has no key %s." $name $value .) }}{{ end }}
 {{- end }}
-{{- end }}
+{{- /* Without a cluster (helm template) nothing is found, not even a list that is empty. helm itself lists the secrets of a release. */}}
+{{- else if lookup "v1" "Secret" $.Release.Namespace "" }}{{ fail (printf "%s.existingSecret names the secret %s, and namespace %s has none: create it with the keys %s." $value $name $.Release.Namespace (join ", " $keys)) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}
