@@ -545,6 +545,23 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       cluster.objects = [];
       expect(kinds(await objectsOf(MATRIX['a trial']!, ...there), 'Deployment')).toHaveLength(SERVICES.length);
     });
+
+    it.each([
+      ['gateway', { autoscaling: { enabled: true, minReplicas: 2 } }, 7, 7],
+      ['gateway', { autoscaling: { enabled: true, minReplicas: 2 } }, 0, 2],
+      ['gc-worker', { keda: { ...KEDA, minReplicas: 1 } }, 3, 3],
+      ['gc-worker', { keda: { ...KEDA, minReplicas: 1 } }, 0, 1],
+      ['gateway', { replicas: 2 }, 7, 2],
+    ])('gives %s with %j, of which %i run, the count %i', async (service, own, running, count) => {
+      const name = `berth-${service}`;
+      cluster.objects = [
+        ...SECRETS,
+        { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: { replicas: running } },
+      ];
+      const values = { ...EXTERNAL, networkPolicy: SCRAPED, services: { [service]: own } };
+      const deployments = kinds(await objectsOf(values, ...there), 'Deployment') as Deployment[];
+      expect(deployments.find(({ metadata }) => metadata.name === name)!.spec.replicas).toBe(count);
+    });
   });
 
   it('takes every setting that is no secret and that no other value has', () => {
