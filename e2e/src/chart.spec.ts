@@ -18,13 +18,30 @@ const EXTERNAL = {
 };
 const KEDA = { enabled: true, prometheus: 'http://prometheus.monitoring:9090' };
 const SCRAPED = { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] };
+const PLACED = {
+  nodeSelector: { disk: 'ssd' },
+  tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
+};
+const ADDED = {
+  podLabels: { team: 'images' },
+  podAnnotations: { 'example.com/note': 'yes', 'prometheus.io/scrape': 'false' },
+};
+const ALTERED = {
+  replicas: 3,
+  shutdownSeconds: 60,
+  config: { BERTH_DATABASE_POOL: 20 },
+  ...ADDED,
+  ...PLACED,
+  topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+  affinity: { nodeAffinity: {} },
+};
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
 /** What people install, and each switch at least once. */
 const MATRIX: Record<string, Record<string, unknown>> = {
   'a trial': { trial: { enabled: true } },
   'a trial on a database of its own': {
-    trial: { enabled: true, storageClass: 'fast' },
+    trial: { enabled: true, storageClass: 'fast', ...PLACED },
     postgresql: EXTERNAL.postgresql,
   },
   'existing servers': EXTERNAL,
@@ -94,19 +111,10 @@ const MATRIX: Record<string, Record<string, unknown>> = {
     extraVolumes: [{ name: 'ca', secret: { secretName: 'ca' } }],
     extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/ca' }],
     preStopSeconds: 10,
+    migrate: { ...ADDED, ...PLACED, affinity: { nodeAffinity: {} } },
     services: {
-      ...ofEach({
-        replicas: 3,
-        shutdownSeconds: 60,
-        config: { BERTH_DATABASE_POOL: 20 },
-        podLabels: { team: 'images' },
-        podAnnotations: { 'example.com/note': 'yes', 'prometheus.io/scrape': 'false' },
-        nodeSelector: { disk: 'ssd' },
-        tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
-        topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
-        affinity: { nodeAffinity: {} },
-      }),
-      gateway: { service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
+      ...ofEach(ALTERED),
+      gateway: { ...ALTERED, service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
     },
   },
   'without network policies': { ...EXTERNAL, networkPolicy: { enabled: false } },
@@ -215,7 +223,7 @@ interface Deployment extends KubernetesObject {
   spec: {
     replicas?: number;
     selector: { matchLabels: Record<string, string> };
-    template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
+    template: { metadata: { labels: Record<string, string>; annotations?: Record<string, string> }; spec: PodSpec };
   };
 }
 
@@ -454,6 +462,21 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       expect(container.volumeMounts).toContainEqual({ name: 'ca', mountPath: '/etc/ca' });
     }
     for (const pod of pods) expect(pod.volumes).toContainEqual({ name: 'ca', secret: { secretName: 'ca' } });
+  });
+
+  it('places every pod where it is told to, with labels and annotations, migrations included', async () => {
+    const objects = await objectsOf(MATRIX['everything else']!);
+    const pods = [...kinds(objects, 'Deployment'), ...kinds(objects, 'Job')] as Deployment[];
+    expect(pods).toHaveLength(SERVICES.length + 1);
+    for (const { spec } of pods) {
+      const { metadata, spec: pod } = spec.template;
+      expect(pod).toMatchObject({ ...PLACED, affinity: { nodeAffinity: {} } });
+      expect(metadata).toMatchObject({ labels: ADDED.podLabels, annotations: ADDED.podAnnotations });
+      expect(metadata.labels).toHaveProperty(['app.kubernetes.io/name'], 'berth');
+    }
+    const trial = kinds(await objectsOf(MATRIX['a trial on a database of its own']!), 'StatefulSet') as Deployment[];
+    expect(trial).toHaveLength(2);
+    for (const { spec } of trial) expect(spec.template.spec).toMatchObject(PLACED);
   });
 
   it('gives a changed job another name, and pods that start anew when a setting changes', async () => {
