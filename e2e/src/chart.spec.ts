@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { findHelm, firstReason, requireOrSkip, runCommand, tempFolder, tryCommand } from '@berth/testing';
-import { dump, loadAll } from 'js-yaml';
+import { dump, load, loadAll } from 'js-yaml';
 
 import { findGo, KUBERNETES_VERSION, KubernetesApi, type KubernetesObject } from './kubernetes-api.js';
 import { NamespaceServer } from './namespace-server.js';
@@ -214,6 +214,7 @@ interface PodSpec {
 interface Container {
   name: string;
   image: string;
+  ports?: { name: string; containerPort: number }[];
   env?: { name: string; value?: string; valueFrom?: unknown }[];
   volumeMounts?: { name: string; mountPath: string }[];
   securityContext: Record<string, unknown>;
@@ -228,6 +229,10 @@ interface Deployment extends KubernetesObject {
 }
 
 const kinds = (objects: KubernetesObject[], kind: string) => objects.filter((object) => object.kind === kind);
+interface ScrapeConfig {
+  scrape_configs: { relabel_configs: { source_labels: string[]; regex: string; action?: string }[] }[];
+}
+
 /** What its ConfigMap says, which has its name. */
 const settingsOf = (objects: KubernetesObject[], deployment: string): Record<string, string> =>
   kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === deployment)!.data as Record<string, string>;
@@ -421,6 +426,33 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       expect(known).toContain(`| \`${/berth_\w+/.exec(metadata.query!)![0]}\` | gauge |`);
       expect(metadata.threshold).toMatch(/^[0-9]+$/);
     }
+  });
+
+  it('is scraped as deploy/monitoring says: what runs, at its internal port, and no other pod', async () => {
+    const [config] = [
+      ...readFileSync(join(ROOT, 'deploy/monitoring/README.md'), 'utf8').matchAll(/^```yaml\n(.*?)^```/gms),
+    ].flatMap(([, yaml]) => (yaml!.includes('kubernetes_sd_configs') ? [load(yaml!) as ScrapeConfig] : []));
+    const kept = config!.scrape_configs[0]!.relabel_configs.filter(({ action }) => action === 'keep');
+    const objects = await objectsOf(MATRIX['a trial']!);
+    const pods = ['Deployment', 'StatefulSet', 'Job'].flatMap((kind) => kinds(objects, kind)) as Deployment[];
+    const targets = (phase: string) =>
+      pods.flatMap(({ metadata, spec: { template } }) =>
+        template.spec.containers
+          .flatMap(({ ports }) => ports ?? [])
+          .filter((port) => {
+            const labels: Record<string, string> = {
+              __meta_kubernetes_pod_label_app_kubernetes_io_name: template.metadata.labels['app.kubernetes.io/name']!,
+              __meta_kubernetes_pod_container_port_name: port.name,
+              __meta_kubernetes_pod_phase: phase,
+            };
+            return kept.every(({ source_labels, regex }) =>
+              new RegExp(`^(?:${regex})$`).test(source_labels.map((label) => labels[label]).join(';')),
+            );
+          })
+          .map((port) => `${metadata.name}:${port.containerPort}`),
+      );
+    expect(targets('Running').sort()).toEqual(SERVICES.map((name) => `berth-${name}:5001`).sort());
+    expect(['Pending', 'Failed', 'Succeeded'].flatMap(targets)).toEqual([]);
   });
 
   it('has names of its own in NATS, which Berth takes, however long those of the release are', async () => {
