@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { loadSettings } from '@berth/platform';
 import { findHelm, firstReason, requireOrSkip, runCommand, tempFolder, tryCommand } from '@berth/testing';
+import { Ajv } from 'ajv';
 import { dump, load, loadAll } from 'js-yaml';
 
 import { findGo, KUBERNETES_VERSION, KubernetesApi, type KubernetesObject } from './kubernetes-api.js';
@@ -134,6 +136,11 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ['a value that does not exist', { ...EXTERNAL, postgres: {} }, /'postgres' not allowed/],
   ['a service that does not exist', { ...EXTERNAL, services: { gatway: {} } }, /'gatway' not allowed/],
   [
+    'a setting with a value that is none',
+    { ...EXTERNAL, services: { auth: { config: { BERTH_DATABASE_POOL: 'ten' } } } },
+    /at '\/services\/auth\/config\/BERTH_DATABASE_POOL'/,
+  ],
+  [
     'a setting that does not exist',
     { ...EXTERNAL, config: { BERTH_PROT: 1 } },
     /at '\/config'.*'BERTH_PROT' not allowed/,
@@ -244,7 +251,7 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
   const folder = tempFolder('berth-chart');
   let api: KubernetesApi;
   const settings = [
-    ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` \| (\S+)/gm),
+    ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` +\| (\S+) +\| (.*)/gm),
   ];
 
   beforeAll(async () => {
@@ -619,25 +626,62 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     });
   });
 
-  it('takes every setting that is no secret and that no other value has', () => {
-    const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
-      definitions: { config: { properties: Record<string, unknown> } };
+  describe('settings', () => {
+    const { definitions } = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
+      definitions: { config: { properties: Record<string, { minimum?: number; maximum?: number }> } };
     };
-    const elsewhere = new Set([
-      ...['BERTH_HOST', 'BERTH_PORT', 'BERTH_INTERNAL_HOST', 'BERTH_INTERNAL_PORT', 'BERTH_PUBLIC_URL', 'BERTH_URL'],
-      ...[
-        'BERTH_SHUTDOWN_SECONDS',
-        'BERTH_DRAIN_SECONDS',
-        'BERTH_DATA_DIR',
-        'BERTH_BLOB_STORE',
-        'BERTH_DATA_PLANE_URL',
-      ],
-      ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_PREFIX', 'BERTH_NATS_STREAM_REPLICAS'],
-      ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
-    ]);
-    const free = settings
-      .filter(([, name, value]) => value !== 'secret' && !elsewhere.has(name!))
-      .map(([, name]) => name!);
-    expect(Object.keys(schema.definitions.config.properties).sort()).toEqual(free.sort());
+    const { properties } = definitions.config;
+
+    it('takes every setting that is no secret and that no other value has', () => {
+      const elsewhere = new Set([
+        ...['BERTH_HOST', 'BERTH_PORT', 'BERTH_INTERNAL_HOST', 'BERTH_INTERNAL_PORT', 'BERTH_PUBLIC_URL', 'BERTH_URL'],
+        ...[
+          'BERTH_SHUTDOWN_SECONDS',
+          'BERTH_DRAIN_SECONDS',
+          'BERTH_DATA_DIR',
+          'BERTH_BLOB_STORE',
+          'BERTH_DATA_PLANE_URL',
+        ],
+        ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_PREFIX', 'BERTH_NATS_STREAM_REPLICAS'],
+        ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
+      ]);
+      const free = settings
+        .filter(([, name, value]) => value !== 'secret' && !elsewhere.has(name!))
+        .map(([, name]) => name!);
+      expect(Object.keys(properties).sort()).toEqual(free.sort());
+    });
+
+    const ajv = new Ajv({ strict: false }).addSchema({ $id: 'values', definitions });
+    const taken = (variable: string, value: unknown) =>
+      ajv.validate({ $ref: `values#/definitions/config/properties/${variable}` }, value);
+    /** By Berth itself. */
+    const valid = (variable: string, text: string) => {
+      try {
+        loadSettings({ [variable]: text });
+        return true;
+      } catch (error) {
+        return !(error as Error).message.includes(`${variable}=${text} is not valid`);
+      }
+    };
+    const TEXTS = [
+      ...['', 'ten', 'loud', 'debug', 'keep', 'yes', 'a b', 'Library', '1.5', '1e3', '10s', '-1', 'a,,b', 'curl/,oras'],
+      ...['http://collector:4318', 'https://s3.example/', 's3.example', 'registry.example:5000', 'ftp://s3.example'],
+      ...['10.0.0.0/8', '10.0.0.1, 2001:db8::/32', '10.0.0.0/8;10.1.0.0/16', '[2001:db8::1]:5000'],
+    ];
+
+    it.each(Object.entries(properties))('takes for %s what Berth takes', (variable, { minimum = 0, maximum = 1 }) => {
+      const [, , shown, meaning] = settings.find(([, name]) => name === variable)!;
+      const byDefault = shown!.replaceAll('`', '');
+      for (const text of [...TEXTS, byDefault, ...meaning!.match(/[a-z]\w*/g)!]) {
+        expect([text, taken(variable, text)]).toEqual([text, valid(variable, text)]);
+      }
+      const integer = /^\d+$/.test(byDefault) || taken(variable, minimum);
+      for (const value of integer ? [minimum - 1, minimum, maximum, maximum + 1] : []) {
+        expect([value, taken(variable, value)]).toEqual([value, valid(variable, String(value))]);
+      }
+      if (/^(true|false)$/.test(byDefault)) {
+        for (const value of [true, false]) expect(taken(variable, value) && taken(variable, String(value))).toBe(true);
+      } else expect(taken(variable, true)).toBe(false);
+    });
   });
 });
