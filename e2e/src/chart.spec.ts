@@ -36,6 +36,7 @@ const ALTERED = {
   ...PLACED,
   topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
   affinity: { nodeAffinity: {} },
+  resources: { requests: { cpu: 0.5, memory: 268_435_456 }, limits: { memory: '1Gi' } },
 };
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
@@ -195,6 +196,25 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
     { ...EXTERNAL, services: { auth: { resources: { requests: { memory: '1 GB' } } } } },
     /at '\/services\/auth\/resources\/requests\/memory'/,
   ],
+  ['a service less', { ...EXTERNAL, services: { gateway: null } }, /at '\/services': missing property 'gateway'/],
+  ['no services', { ...EXTERNAL, services: null }, /missing property 'services'/],
+  ['no migrations', { ...EXTERNAL, migrate: null }, /missing property 'migrate'/],
+  [
+    'a label that finds the pods of a service',
+    { ...EXTERNAL, services: { auth: { podLabels: { 'app.kubernetes.io/component': 'auth2' } } } },
+    /podLabels of auth has app\.kubernetes\.io\/component/,
+  ],
+  [
+    'a label that the chart gives, for the migrations',
+    { ...EXTERNAL, migrate: { podLabels: { 'helm.sh/chart': 'berth' } } },
+    /podLabels of migrate has helm\.sh\/chart/,
+  ],
+  ...[0, '0', '0%', '00%', '101%'].map((maxUnavailable): [string, Record<string, unknown>, RegExp] => [
+    `a disruption budget of ${JSON.stringify(maxUnavailable)}`,
+    { ...EXTERNAL, services: { auth: { maxUnavailable } } },
+    /at '\/services\/auth\/maxUnavailable'/,
+  ]),
+  ['no memory', { ...EXTERNAL, migrate: { resources: { limits: { memory: 0 } } } }, /at '\/migrate\/resources/],
   [
     'a port of the node without its type',
     { ...EXTERNAL, services: { gateway: { service: { type: 'ClusterIP', nodePort: 30_500 } } } },
@@ -559,6 +579,13 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     );
     expect(used.sort()).toEqual(expected.map(([name]) => name).sort());
     expect(accounts(await objectsOf({ ...EXTERNAL, serviceAccount: { name: 'own' } }))).toEqual([]);
+  });
+
+  it.each(['my.berth', '2berth'])('refuses the name %s of a release with a sentence', async (name) => {
+    const args = ['template', name, CHART, '--set', 'trial.enabled=true', '--kube-version', KUBERNETES_VERSION];
+    const { code, stderr } = await tryCommand(helm.path!, args, { env: process.env });
+    expect(stderr).toContain(`the release is named ${name}`);
+    expect(code).toBe(1);
   });
 
   it.each(WRONG)('refuses %s with a sentence', async (_what, values, sentence) => {

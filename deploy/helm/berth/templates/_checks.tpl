@@ -1,11 +1,17 @@
 {{/* What no schema can say: values that need each other, and secrets that must be there. Each is one sentence. */}}
 {{- define "berth.checks" -}}
 {{- $v := .Values -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name) }}{{ fail (printf "the release is named %s, and a service of Kubernetes cannot be: use lower-case letters, digits and hyphens, a letter first." .Release.Name) }}{{ end -}}
 {{- if not (or $v.trial.enabled $v.postgresql.existingSecret) }}{{ fail "Berth needs a PostgreSQL: set postgresql.existingSecret to the name of a secret that has its URL, or trial.enabled=true to bring a small one along." }}{{ end -}}
 {{- if not (or $v.trial.enabled $v.nats.url) }}{{ fail "Berth needs a NATS: set nats.url to its address, or trial.enabled=true to bring a small one along." }}{{ end -}}
 {{- if not (or $v.trial.enabled $v.objectStore.endpoint) }}{{ fail "Berth needs an object store: set objectStore.endpoint to the URL of MinIO or an S3, or trial.enabled=true to bring a small MinIO along." }}{{ end -}}
 {{- if and $v.objectStore.endpoint (not $v.objectStore.existingSecret) }}{{ fail "objectStore.endpoint is set, and objectStore.existingSecret is not: name the secret that has its access key and secret key." }}{{ end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.host) }}{{ fail "ingress.enabled is true, and ingress.host is not set: name the host by which clients reach the registry." }}{{ end -}}
+{{- range $name, $pod := merge (dict "migrate" $v.migrate) $v.services }}
+{{- range $label, $_ := $pod.podLabels }}
+{{- if regexMatch "^(app\\.kubernetes\\.io|helm\\.sh)/" $label }}{{ fail (printf "podLabels of %s has %s, and a label of that name is the chart's own: use another." $name $label) }}{{ end -}}
+{{- end }}
+{{- end }}
 {{- range $name, $service := $v.services }}
 {{- range $kind := list "autoscaling" "keda" }}
 {{- with get $service $kind }}
