@@ -38,6 +38,11 @@ const ALTERED = {
   affinity: { nodeAffinity: {} },
   resources: { requests: { cpu: 0.5, memory: 268_435_456 }, limits: { memory: '1Gi' } },
 };
+const BALANCED = {
+  externalTrafficPolicy: 'Local',
+  loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8::/32'],
+  loadBalancerClass: 'example.com/balancer',
+};
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
 /** What people install, and each switch at least once. */
@@ -120,6 +125,10 @@ const MATRIX: Record<string, Record<string, unknown>> = {
       gateway: { ...ALTERED, service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
     },
   },
+  'a load balancer': {
+    ...EXTERNAL,
+    services: { gateway: { service: { ...BALANCED, type: 'LoadBalancer', nodePort: 30_500 } } },
+  },
   'without network policies': { ...EXTERNAL, networkPolicy: { enabled: false } },
 };
 
@@ -196,6 +205,24 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
     { ...EXTERNAL, services: { auth: { resources: { requests: { memory: '1 GB' } } } } },
     /at '\/services\/auth\/resources\/requests\/memory'/,
   ],
+  ...Object.entries(BALANCED).map(([name, value]): [string, Record<string, unknown>, RegExp] => [
+    `${name} of a service that only the cluster reaches`,
+    { ...EXTERNAL, services: { gateway: { service: { [name]: value } } } },
+    new RegExp(`services\\.gateway\\.service sets ${name}, and its type is ClusterIP`),
+  ]),
+  [
+    'source ranges of a port of the node',
+    { ...EXTERNAL, services: { gateway: { service: { type: 'NodePort', loadBalancerSourceRanges: ['10.0.0.0/8'] } } } },
+    /sets loadBalancerSourceRanges, and its type is NodePort: that needs LoadBalancer/,
+  ],
+  [
+    'a source range that is none',
+    {
+      ...EXTERNAL,
+      services: { gateway: { service: { type: 'LoadBalancer', loadBalancerSourceRanges: ['192.0.2.1'] } } },
+    },
+    /at '\/services\/gateway\/service\/loadBalancerSourceRanges\/0'/,
+  ],
   ['a service less', { ...EXTERNAL, services: { gateway: null } }, /at '\/services': missing property 'gateway'/],
   ['no services', { ...EXTERNAL, services: null }, /missing property 'services'/],
   ['no migrations', { ...EXTERNAL, migrate: null }, /missing property 'migrate'/],
@@ -218,7 +245,7 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   [
     'a port of the node without its type',
     { ...EXTERNAL, services: { gateway: { service: { type: 'ClusterIP', nodePort: 30_500 } } } },
-    /services\.gateway\.service has a nodePort/,
+    /services\.gateway\.service sets nodePort/,
   ],
   [
     'a host with a star',
@@ -423,6 +450,12 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     expect(settingsOf(await objectsOf(MATRIX['an ingress with TLS']!), 'berth-gateway')).toMatchObject({
       BERTH_PUBLIC_URL: 'https://registry.example',
     });
+  });
+
+  it('opens a load balancer as it is told to', async () => {
+    const services = kinds(await objectsOf(MATRIX['a load balancer']!), 'Service');
+    const { spec } = services.find(({ metadata }) => metadata.name === 'berth')!;
+    expect(spec).toMatchObject({ ...BALANCED, type: 'LoadBalancer', ports: [{ port: 5000, nodePort: 30_500 }] });
   });
 
   it('brings along what is not named, and nothing else', async () => {

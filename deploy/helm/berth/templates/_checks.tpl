@@ -19,7 +19,9 @@
 {{- end }}
 {{- end }}
 {{- $service_ := get $service "service" | default dict }}
-{{- if and $service_.nodePort (not (has $service_.type (list "NodePort" "LoadBalancer"))) }}{{ fail (printf "services.%s.service has a nodePort, and its type is %s: that needs NodePort or LoadBalancer." $name $service_.type) }}{{ end -}}
+{{- range $field, $types := dict "nodePort" (list "NodePort" "LoadBalancer") "externalTrafficPolicy" (list "NodePort" "LoadBalancer") "loadBalancerSourceRanges" (list "LoadBalancer") "loadBalancerClass" (list "LoadBalancer") }}
+{{- if and (get $service_ $field) (not (has $service_.type $types)) }}{{ fail (printf "services.%s.service sets %s, and its type is %s: that needs %s." $name $field $service_.type (join " or " $types)) }}{{ end -}}
+{{- end }}
 {{- if and (hasKey $service "keda") $service.keda.enabled }}
 {{- if $service.autoscaling.enabled }}{{ fail (printf "services.%s has both autoscaling and keda enabled: KEDA makes an autoscaler of its own, so enable one of them." $name) }}{{ end -}}
 {{- if not $service.keda.prometheus }}{{ fail (printf "services.%s.keda.enabled is true, and services.%s.keda.prometheus is not set: name the URL of the Prometheus that scrapes Berth." $name $name) }}{{ end -}}
