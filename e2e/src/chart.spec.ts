@@ -452,6 +452,17 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     });
   });
 
+  it.each([
+    ['a trial', ['admin-password', 'minio-password', 'postgres-password', 'secret-key']],
+    ['a trial on a database of its own', ['admin-password', 'minio-password', 'secret-key']],
+    ['existing servers', ['admin-password', 'secret-key']],
+    ['existing servers without a login, secrets of one’s own', []],
+  ])('generates of secrets what nobody names: %s', async (values, keys) => {
+    const secrets = kinds(await objectsOf(MATRIX[values]!), 'Secret');
+    expect(secrets.flatMap(({ data }) => Object.keys(data!)).sort()).toEqual(keys);
+    expect(secrets).toHaveLength(keys.length === 0 ? 0 : 1);
+  });
+
   it('opens a load balancer as it is told to', async () => {
     const services = kinds(await objectsOf(MATRIX['a load balancer']!), 'Service');
     const { spec } = services.find(({ metadata }) => metadata.name === 'berth')!;
@@ -666,6 +677,14 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       expect(kinds(await objectsOf(EXTERNAL, ...there), 'Deployment')).toHaveLength(SERVICES.length);
       cluster.objects = [];
       expect(kinds(await objectsOf(MATRIX['a trial']!, ...there), 'Deployment')).toHaveLength(SERVICES.length);
+    });
+
+    it('keeps the secrets that it has generated, also what is not needed any more', async () => {
+      const generated = secret('berth-generated', 'secret-key', 'postgres-password');
+      cluster.objects = [...SECRETS, generated];
+      const [{ metadata, data }] = kinds(await objectsOf(EXTERNAL, ...there), 'Secret') as [KubernetesObject];
+      expect(data).toEqual({ ...generated.data, 'admin-password': expect.stringMatching(/^[\w+/]+=*$/) as string });
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
     });
 
     it.each([
