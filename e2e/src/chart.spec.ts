@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
+import { loadSettings } from '@berth/platform';
 import { findHelm, firstReason, requireOrSkip, runCommand, tempFolder, tryCommand } from '@berth/testing';
-import { dump, loadAll } from 'js-yaml';
+import { Ajv } from 'ajv';
+import { dump, load, loadAll } from 'js-yaml';
 
 import { findGo, KUBERNETES_VERSION, KubernetesApi, type KubernetesObject } from './kubernetes-api.js';
+import { NamespaceServer } from './namespace-server.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CHART = join(ROOT, 'deploy/helm/berth');
@@ -17,13 +20,36 @@ const EXTERNAL = {
 };
 const KEDA = { enabled: true, prometheus: 'http://prometheus.monitoring:9090' };
 const SCRAPED = { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] };
+const PLACED = {
+  nodeSelector: { disk: 'ssd' },
+  tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
+};
+const ADDED = {
+  podLabels: { team: 'images' },
+  podAnnotations: { 'example.com/note': 'yes', 'prometheus.io/scrape': 'false' },
+};
+const ALTERED = {
+  replicas: 3,
+  shutdownSeconds: 60,
+  config: { BERTH_DATABASE_POOL: 20 },
+  ...ADDED,
+  ...PLACED,
+  topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+  affinity: { nodeAffinity: {} },
+  resources: { requests: { cpu: 0.5, memory: 268_435_456 }, limits: { memory: '1Gi' } },
+};
+const BALANCED = {
+  externalTrafficPolicy: 'Local',
+  loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8::/32'],
+  loadBalancerClass: 'example.com/balancer',
+};
 const ofEach = (values: unknown) => Object.fromEntries(SERVICES.map((service) => [service, values]));
 
 /** What people install, and each switch at least once. */
 const MATRIX: Record<string, Record<string, unknown>> = {
   'a trial': { trial: { enabled: true } },
   'a trial on a database of its own': {
-    trial: { enabled: true, storageClass: 'fast' },
+    trial: { enabled: true, storageClass: 'fast', ...PLACED },
     postgresql: EXTERNAL.postgresql,
   },
   'existing servers': EXTERNAL,
@@ -93,20 +119,15 @@ const MATRIX: Record<string, Record<string, unknown>> = {
     extraVolumes: [{ name: 'ca', secret: { secretName: 'ca' } }],
     extraVolumeMounts: [{ name: 'ca', mountPath: '/etc/ca' }],
     preStopSeconds: 10,
+    migrate: { ...ADDED, ...PLACED, affinity: { nodeAffinity: {} } },
     services: {
-      ...ofEach({
-        replicas: 3,
-        shutdownSeconds: 60,
-        config: { BERTH_DATABASE_POOL: 20 },
-        podLabels: { team: 'images' },
-        podAnnotations: { 'example.com/note': 'yes', 'prometheus.io/scrape': 'false' },
-        nodeSelector: { disk: 'ssd' },
-        tolerations: [{ key: 'images', operator: 'Exists', effect: 'NoSchedule' }],
-        topologySpread: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
-        affinity: { nodeAffinity: {} },
-      }),
-      gateway: { service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
+      ...ofEach(ALTERED),
+      gateway: { ...ALTERED, service: { type: 'NodePort', nodePort: 30_500, annotations: { a: 'b' } } },
     },
+  },
+  'a load balancer': {
+    ...EXTERNAL,
+    services: { gateway: { service: { ...BALANCED, type: 'LoadBalancer', nodePort: 30_500 } } },
   },
   'without network policies': { ...EXTERNAL, networkPolicy: { enabled: false } },
 };
@@ -124,6 +145,11 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
   ['an ingress without a host', { ...EXTERNAL, ingress: { enabled: true } }, /ingress\.host is not set/],
   ['a value that does not exist', { ...EXTERNAL, postgres: {} }, /'postgres' not allowed/],
   ['a service that does not exist', { ...EXTERNAL, services: { gatway: {} } }, /'gatway' not allowed/],
+  [
+    'a setting with a value that is none',
+    { ...EXTERNAL, services: { auth: { config: { BERTH_DATABASE_POOL: 'ten' } } } },
+    /at '\/services\/auth\/config\/BERTH_DATABASE_POOL'/,
+  ],
   [
     'a setting that does not exist',
     { ...EXTERNAL, config: { BERTH_PROT: 1 } },
@@ -179,10 +205,47 @@ const WRONG: [string, Record<string, unknown>, RegExp][] = [
     { ...EXTERNAL, services: { auth: { resources: { requests: { memory: '1 GB' } } } } },
     /at '\/services\/auth\/resources\/requests\/memory'/,
   ],
+  ...Object.entries(BALANCED).map(([name, value]): [string, Record<string, unknown>, RegExp] => [
+    `${name} of a service that only the cluster reaches`,
+    { ...EXTERNAL, services: { gateway: { service: { [name]: value } } } },
+    new RegExp(`services\\.gateway\\.service sets ${name}, and its type is ClusterIP`),
+  ]),
+  [
+    'source ranges of a port of the node',
+    { ...EXTERNAL, services: { gateway: { service: { type: 'NodePort', loadBalancerSourceRanges: ['10.0.0.0/8'] } } } },
+    /sets loadBalancerSourceRanges, and its type is NodePort: that needs LoadBalancer/,
+  ],
+  [
+    'a source range that is none',
+    {
+      ...EXTERNAL,
+      services: { gateway: { service: { type: 'LoadBalancer', loadBalancerSourceRanges: ['192.0.2.1'] } } },
+    },
+    /at '\/services\/gateway\/service\/loadBalancerSourceRanges\/0'/,
+  ],
+  ['a service less', { ...EXTERNAL, services: { gateway: null } }, /at '\/services': missing property 'gateway'/],
+  ['no services', { ...EXTERNAL, services: null }, /missing property 'services'/],
+  ['no migrations', { ...EXTERNAL, migrate: null }, /missing property 'migrate'/],
+  [
+    'a label that finds the pods of a service',
+    { ...EXTERNAL, services: { auth: { podLabels: { 'app.kubernetes.io/component': 'auth2' } } } },
+    /podLabels of auth has app\.kubernetes\.io\/component/,
+  ],
+  [
+    'a label that the chart gives, for the migrations',
+    { ...EXTERNAL, migrate: { podLabels: { 'helm.sh/chart': 'berth' } } },
+    /podLabels of migrate has helm\.sh\/chart/,
+  ],
+  ...[0, '0', '0%', '00%', '101%'].map((maxUnavailable): [string, Record<string, unknown>, RegExp] => [
+    `a disruption budget of ${JSON.stringify(maxUnavailable)}`,
+    { ...EXTERNAL, services: { auth: { maxUnavailable } } },
+    /at '\/services\/auth\/maxUnavailable'/,
+  ]),
+  ['no memory', { ...EXTERNAL, migrate: { resources: { limits: { memory: 0 } } } }, /at '\/migrate\/resources/],
   [
     'a port of the node without its type',
     { ...EXTERNAL, services: { gateway: { service: { type: 'ClusterIP', nodePort: 30_500 } } } },
-    /services\.gateway\.service has a nodePort/,
+    /services\.gateway\.service sets nodePort/,
   ],
   [
     'a host with a star',
@@ -205,6 +268,7 @@ interface PodSpec {
 interface Container {
   name: string;
   image: string;
+  ports?: { name: string; containerPort: number }[];
   env?: { name: string; value?: string; valueFrom?: unknown }[];
   volumeMounts?: { name: string; mountPath: string }[];
   securityContext: Record<string, unknown>;
@@ -214,11 +278,15 @@ interface Deployment extends KubernetesObject {
   spec: {
     replicas?: number;
     selector: { matchLabels: Record<string, string> };
-    template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
+    template: { metadata: { labels: Record<string, string>; annotations?: Record<string, string> }; spec: PodSpec };
   };
 }
 
 const kinds = (objects: KubernetesObject[], kind: string) => objects.filter((object) => object.kind === kind);
+interface ScrapeConfig {
+  scrape_configs: { relabel_configs: { source_labels: string[]; regex: string; action?: string }[] }[];
+}
+
 /** What its ConfigMap says, which has its name. */
 const settingsOf = (objects: KubernetesObject[], deployment: string): Record<string, string> =>
   kinds(objects, 'ConfigMap').find(({ metadata }) => metadata.name === deployment)!.data as Record<string, string>;
@@ -230,7 +298,7 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
   const folder = tempFolder('berth-chart');
   let api: KubernetesApi;
   const settings = [
-    ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` \| (\S+)/gm),
+    ...readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8').matchAll(/^\| `(BERTH_\w+)` +\| (\S+) +\| (.*)/gm),
   ];
 
   beforeAll(async () => {
@@ -253,10 +321,11 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       '--values',
       file,
     ];
-    return tryCommand(helm.path!, [...args, ...options], { env: process.env });
+    // No cluster of whoever runs this.
+    return tryCommand(helm.path!, [...args, ...options], { env: { ...process.env, KUBECONFIG: '/dev/null' } });
   }
-  async function objectsOf(values: Record<string, unknown>): Promise<KubernetesObject[]> {
-    const { code, stdout, stderr } = await render(values);
+  async function objectsOf(values: Record<string, unknown>, ...options: string[]): Promise<KubernetesObject[]> {
+    const { code, stdout, stderr } = await render(values, ...options);
     if (code !== 0) throw new Error(stderr);
     return (loadAll(stdout) as (KubernetesObject | null)[]).filter((object) => object !== null);
   }
@@ -359,6 +428,8 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       const [job, ...others] = kinds(objects, 'Job');
       expect(others).toEqual([]);
       expect(JSON.stringify(job)).toContain('["deploy","--wait"]');
+      // It finishes at SIGTERM what it applies.
+      expect((job!.spec as Deployment['spec']).template.spec.terminationGracePeriodSeconds).toBe(3_600);
       for (const { metadata, spec } of deployments) {
         const waits = spec.template.spec.initContainers?.map(({ image }) => image) ?? [];
         expect(waits).toEqual(metadata.name === 'berth-gateway' ? [] : [expect.stringMatching(/berth-migrate:/)]);
@@ -380,6 +451,23 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     expect(settingsOf(await objectsOf(MATRIX['an ingress with TLS']!), 'berth-gateway')).toMatchObject({
       BERTH_PUBLIC_URL: 'https://registry.example',
     });
+  });
+
+  it.each([
+    ['a trial', ['admin-password', 'minio-password', 'postgres-password', 'secret-key']],
+    ['a trial on a database of its own', ['admin-password', 'minio-password', 'secret-key']],
+    ['existing servers', ['admin-password', 'secret-key']],
+    ['existing servers without a login, secrets of one’s own', []],
+  ])('generates of secrets what nobody names: %s', async (values, keys) => {
+    const secrets = kinds(await objectsOf(MATRIX[values]!), 'Secret');
+    expect(secrets.flatMap(({ data }) => Object.keys(data!)).sort()).toEqual(keys);
+    expect(secrets).toHaveLength(keys.length === 0 ? 0 : 1);
+  });
+
+  it('opens a load balancer as it is told to', async () => {
+    const services = kinds(await objectsOf(MATRIX['a load balancer']!), 'Service');
+    const { spec } = services.find(({ metadata }) => metadata.name === 'berth')!;
+    expect(spec).toMatchObject({ ...BALANCED, type: 'LoadBalancer', ports: [{ port: 5000, nodePort: 30_500 }] });
   });
 
   it('brings along what is not named, and nothing else', async () => {
@@ -410,6 +498,33 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       expect(known).toContain(`| \`${/berth_\w+/.exec(metadata.query!)![0]}\` | gauge |`);
       expect(metadata.threshold).toMatch(/^[0-9]+$/);
     }
+  });
+
+  it('is scraped as deploy/monitoring says: what runs, at its internal port, and no other pod', async () => {
+    const [config] = [
+      ...readFileSync(join(ROOT, 'deploy/monitoring/README.md'), 'utf8').matchAll(/^```yaml\n(.*?)^```/gms),
+    ].flatMap(([, yaml]) => (yaml!.includes('kubernetes_sd_configs') ? [load(yaml!) as ScrapeConfig] : []));
+    const kept = config!.scrape_configs[0]!.relabel_configs.filter(({ action }) => action === 'keep');
+    const objects = await objectsOf(MATRIX['a trial']!);
+    const pods = ['Deployment', 'StatefulSet', 'Job'].flatMap((kind) => kinds(objects, kind)) as Deployment[];
+    const targets = (phase: string) =>
+      pods.flatMap(({ metadata, spec: { template } }) =>
+        template.spec.containers
+          .flatMap(({ ports }) => ports ?? [])
+          .filter((port) => {
+            const labels: Record<string, string> = {
+              __meta_kubernetes_pod_label_app_kubernetes_io_name: template.metadata.labels['app.kubernetes.io/name']!,
+              __meta_kubernetes_pod_container_port_name: port.name,
+              __meta_kubernetes_pod_phase: phase,
+            };
+            return kept.every(({ source_labels, regex }) =>
+              new RegExp(`^(?:${regex})$`).test(source_labels.map((label) => labels[label]).join(';')),
+            );
+          })
+          .map((port) => `${metadata.name}:${port.containerPort}`),
+      );
+    expect(targets('Running').sort()).toEqual(SERVICES.map((name) => `berth-${name}:5001`).sort());
+    expect(['Pending', 'Failed', 'Succeeded'].flatMap(targets)).toEqual([]);
   });
 
   it('has names of its own in NATS, which Berth takes, however long those of the release are', async () => {
@@ -451,6 +566,21 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
       expect(container.volumeMounts).toContainEqual({ name: 'ca', mountPath: '/etc/ca' });
     }
     for (const pod of pods) expect(pod.volumes).toContainEqual({ name: 'ca', secret: { secretName: 'ca' } });
+  });
+
+  it('places every pod where it is told to, with labels and annotations, migrations included', async () => {
+    const objects = await objectsOf(MATRIX['everything else']!);
+    const pods = [...kinds(objects, 'Deployment'), ...kinds(objects, 'Job')] as Deployment[];
+    expect(pods).toHaveLength(SERVICES.length + 1);
+    for (const { spec } of pods) {
+      const { metadata, spec: pod } = spec.template;
+      expect(pod).toMatchObject({ ...PLACED, affinity: { nodeAffinity: {} } });
+      expect(metadata).toMatchObject({ labels: ADDED.podLabels, annotations: ADDED.podAnnotations });
+      expect(metadata.labels).toHaveProperty(['app.kubernetes.io/name'], 'berth');
+    }
+    const trial = kinds(await objectsOf(MATRIX['a trial on a database of its own']!), 'StatefulSet') as Deployment[];
+    expect(trial).toHaveLength(2);
+    for (const { spec } of trial) expect(spec.template.spec).toMatchObject(PLACED);
   });
 
   it('gives a changed job another name, and pods that start anew when a setting changes', async () => {
@@ -496,31 +626,142 @@ requireOrSkip('the Helm chart', firstReason(helm, go))('the Helm chart', () => {
     expect(accounts(await objectsOf({ ...EXTERNAL, serviceAccount: { name: 'own' } }))).toEqual([]);
   });
 
+  it.each(['my.berth', '2berth'])('refuses the name %s of a release with a sentence', async (name) => {
+    const args = ['template', name, CHART, '--set', 'trial.enabled=true', '--kube-version', KUBERNETES_VERSION];
+    const { code, stderr } = await tryCommand(helm.path!, args, { env: process.env });
+    expect(stderr).toContain(`the release is named ${name}`);
+    expect(code).toBe(1);
+  });
+
   it.each(WRONG)('refuses %s with a sentence', async (_what, values, sentence) => {
     const { code, stderr } = await render(values);
     expect(code).toBe(1);
     expect(stderr).toMatch(sentence);
   });
 
-  it('takes every setting that is no secret and that no other value has', () => {
-    const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
-      definitions: { config: { properties: Record<string, unknown> } };
-    };
-    const elsewhere = new Set([
-      ...['BERTH_HOST', 'BERTH_PORT', 'BERTH_INTERNAL_HOST', 'BERTH_INTERNAL_PORT', 'BERTH_PUBLIC_URL', 'BERTH_URL'],
-      ...[
-        'BERTH_SHUTDOWN_SECONDS',
-        'BERTH_DRAIN_SECONDS',
-        'BERTH_DATA_DIR',
-        'BERTH_BLOB_STORE',
-        'BERTH_DATA_PLANE_URL',
+  describe('for somebody who has rights in its namespace alone', () => {
+    let cluster: NamespaceServer;
+    let there: string[];
+    beforeAll(async () => {
+      cluster = await NamespaceServer.start('images');
+      there = ['--dry-run=server', '--kube-apiserver', cluster.url];
+    });
+    afterAll(() => cluster.close());
+
+    const secret = (name: string, ...keys: string[]): KubernetesObject => ({
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name } },
+      data: Object.fromEntries(keys.map((key) => [key, 'dmFsdWU='])),
+    });
+    const SECRETS = [secret('db', 'url'), secret('nats', 'user', 'password'), secret('s3', 'access-key', 'secret-key')];
+
+    it.each([
+      ['none of the secrets', [], /postgresql\.existingSecret names the secret db, and namespace images has none/],
+      [
+        'a secret less',
+        SECRETS.slice(0, 2),
+        /objectStore\.existingSecret names the secret s3, .* access-key, secret-key/,
       ],
-      ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_PREFIX', 'BERTH_NATS_STREAM_REPLICAS'],
-      ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
-    ]);
-    const free = settings
-      .filter(([, name, value]) => value !== 'secret' && !elsewhere.has(name!))
-      .map(([, name]) => name!);
-    expect(Object.keys(schema.definitions.config.properties).sort()).toEqual(free.sort());
+      [
+        'a key less',
+        [secret('db', 'URL'), ...SECRETS.slice(1)],
+        /secret db of postgresql\.existingSecret has no key url/,
+      ],
+    ])('refuses with a sentence where there is %s', async (_what, objects, sentence) => {
+      cluster.objects = objects;
+      const { code, stderr } = await render(EXTERNAL, ...there);
+      expect(stderr).toMatch(sentence);
+      expect(code).toBe(1);
+    });
+
+    it('is made where all of them are, and so is a trial, which needs none', async () => {
+      cluster.objects = SECRETS;
+      expect(kinds(await objectsOf(EXTERNAL, ...there), 'Deployment')).toHaveLength(SERVICES.length);
+      cluster.objects = [];
+      expect(kinds(await objectsOf(MATRIX['a trial']!, ...there), 'Deployment')).toHaveLength(SERVICES.length);
+    });
+
+    it('keeps the secrets that it has generated, also what is not needed any more', async () => {
+      const generated = secret('berth-generated', 'secret-key', 'postgres-password');
+      cluster.objects = [...SECRETS, generated];
+      const [{ metadata, data }] = kinds(await objectsOf(EXTERNAL, ...there), 'Secret') as [KubernetesObject];
+      expect(data).toEqual({ ...generated.data, 'admin-password': expect.stringMatching(/^[\w+/]+=*$/) as string });
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    });
+
+    it.each([
+      ['gateway', { autoscaling: { enabled: true, minReplicas: 2 } }, 7, 7],
+      ['gateway', { autoscaling: { enabled: true, minReplicas: 2 } }, 0, 2],
+      ['gc-worker', { keda: { ...KEDA, minReplicas: 1 } }, 3, 3],
+      ['gc-worker', { keda: { ...KEDA, minReplicas: 1 } }, 0, 1],
+      ['gateway', { replicas: 2 }, 7, 2],
+    ])('gives %s with %j, of which %i run, the count %i', async (service, own, running, count) => {
+      const name = `berth-${service}`;
+      cluster.objects = [
+        ...SECRETS,
+        { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: { replicas: running } },
+      ];
+      const values = { ...EXTERNAL, networkPolicy: SCRAPED, services: { [service]: own } };
+      const deployments = kinds(await objectsOf(values, ...there), 'Deployment') as Deployment[];
+      expect(deployments.find(({ metadata }) => metadata.name === name)!.spec.replicas).toBe(count);
+    });
+  });
+
+  describe('settings', () => {
+    const { definitions } = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as {
+      definitions: { config: { properties: Record<string, { minimum?: number; maximum?: number }> } };
+    };
+    const { properties } = definitions.config;
+
+    it('takes every setting that is no secret and that no other value has', () => {
+      const elsewhere = new Set([
+        ...['BERTH_HOST', 'BERTH_PORT', 'BERTH_INTERNAL_HOST', 'BERTH_INTERNAL_PORT', 'BERTH_PUBLIC_URL', 'BERTH_URL'],
+        ...[
+          'BERTH_SHUTDOWN_SECONDS',
+          'BERTH_DRAIN_SECONDS',
+          'BERTH_DATA_DIR',
+          'BERTH_BLOB_STORE',
+          'BERTH_DATA_PLANE_URL',
+        ],
+        ...['BERTH_NATS_URL', 'BERTH_NATS_USER', 'BERTH_NATS_PREFIX', 'BERTH_NATS_STREAM_REPLICAS'],
+        ...['BERTH_S3_ENDPOINT', 'BERTH_S3_REGION', 'BERTH_S3_BUCKET', 'BERTH_S3_ACCESS_KEY'],
+      ]);
+      const free = settings
+        .filter(([, name, value]) => value !== 'secret' && !elsewhere.has(name!))
+        .map(([, name]) => name!);
+      expect(Object.keys(properties).sort()).toEqual(free.sort());
+    });
+
+    const ajv = new Ajv({ strict: false }).addSchema({ $id: 'values', definitions });
+    const taken = (variable: string, value: unknown) =>
+      ajv.validate({ $ref: `values#/definitions/config/properties/${variable}` }, value);
+    /** By Berth itself. */
+    const valid = (variable: string, text: string) => {
+      try {
+        loadSettings({ [variable]: text });
+        return true;
+      } catch (error) {
+        return !(error as Error).message.includes(`${variable}=${text} is not valid`);
+      }
+    };
+    const TEXTS = [
+      ...['', 'ten', 'loud', 'debug', 'keep', 'yes', 'a b', 'Library', '1.5', '1e3', '10s', '-1', 'a,,b', 'curl/,oras'],
+      ...['http://collector:4318', 'https://s3.example/', 's3.example', 'registry.example:5000', 'ftp://s3.example'],
+      ...['10.0.0.0/8', '10.0.0.1, 2001:db8::/32', '10.0.0.0/8;10.1.0.0/16', '[2001:db8::1]:5000'],
+    ];
+
+    it.each(Object.entries(properties))('takes for %s what Berth takes', (variable, { minimum = 0, maximum = 1 }) => {
+      const [, , shown, meaning] = settings.find(([, name]) => name === variable)!;
+      const byDefault = shown!.replaceAll('`', '');
+      for (const text of [...TEXTS, byDefault, ...meaning!.match(/[a-z]\w*/g)!]) {
+        expect([text, taken(variable, text)]).toEqual([text, valid(variable, text)]);
+      }
+      const integer = /^\d+$/.test(byDefault) || taken(variable, minimum);
+      for (const value of integer ? [minimum - 1, minimum, maximum, maximum + 1] : []) {
+        expect([value, taken(variable, value)]).toEqual([value, valid(variable, String(value))]);
+      }
+      if (/^(true|false)$/.test(byDefault)) {
+        for (const value of [true, false]) expect(taken(variable, value) && taken(variable, String(value))).toBe(true);
+      } else expect(taken(variable, true)).toBe(false);
+    });
   });
 });

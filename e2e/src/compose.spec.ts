@@ -15,6 +15,7 @@ interface Service {
   read_only?: boolean;
   cap_drop?: string[];
   healthcheck?: { test: string[] };
+  stop_grace_period?: string;
 }
 
 /** The library with which docker compose reads its files, as a program. */
@@ -91,6 +92,8 @@ requireOrSkip('the Compose file', compose.reason)('the Compose file', () => {
       expect(services['migrate']).toMatchObject({
         image: 'registry.example/team/berth-migrate:1.2.3',
         depends_on: { postgresql: { condition: 'service_healthy' } },
+        // It finishes at SIGTERM what it applies.
+        stop_grace_period: '1h',
       });
     });
 
