@@ -12,6 +12,7 @@ import { StoredObjects } from './testing/stored-objects.js';
 
 jest.setTimeout(60_000);
 
+const KINDS = ['manifest', 'link', 'object', 'collection', 'reconciliation'];
 const PATIENCE = { timeout: 60_000 };
 const QUIET = { BERTH_GC_GRACE_SECONDS: '0', BERTH_READ_GRANT_SECONDS: '1', BERTH_GC_RECONCILE_SECONDS: '0' };
 const HASTY = {
@@ -145,6 +146,9 @@ describe(GarbageMetrics, () => {
   it('count what went wrong, by what it was about', async () => {
     await start(HASTY);
     const errors = (kind: string) => figure('garbage_errors_total', `kind="${kind}"`);
+    // A series that began at its first error would show no rise.
+    const lines = (await worker.metrics.registry.metrics()).match(/^berth_garbage_errors_total\{.*$/gm);
+    expect(lines?.map((line) => /kind="(\w+)"/.exec(line)![1])).toEqual(KINDS);
     const grows = async (kind: string, hurry: () => Promise<unknown> = wake) => {
       const before = await errors(kind);
       await eventually(async () => (await hurry(), (await errors(kind)) > before), {
